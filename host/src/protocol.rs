@@ -1,0 +1,471 @@
+//! The one definition of everything that crosses between the nucleus (this program's Rust side)
+//! and the brain (its TypeScript side). Only data crosses: the nucleus hands the brain a
+//! [`Batch`] of events as JSON text, the brain answers with an array of commands as JSON text.
+//!
+//! `cargo test` writes the TypeScript twins of these types to `src/generated/protocol.ts`;
+//! nobody writes them by hand.
+//!
+//! Clocks: a field called `at` or ending in `_ms` that is a point in time is CLOCK_MONOTONIC in
+//! milliseconds (fractions allowed); a field starting with `wall` is milliseconds since 1970.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+#[cfg(test)]
+use ts_rs::TS;
+
+/// What the nucleus gives the brain in one go. The brain's answer to a batch is applied whole or
+/// not at all: a brain that is lost in the middle of a batch has changed nothing.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct Batch {
+    /// CLOCK_MONOTONIC now, ms.
+    pub now: f64,
+    /// Wall clock now, ms since 1970.
+    pub wall: f64,
+    pub events: Vec<Event>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Event {
+    /// Always the first event of a brain's life, and never a later one.
+    Boot(Box<Boot>),
+    /// The child has passed its execve.
+    Spawned { id: u32, pid: u32, at: f64 },
+    /// The child never came to run its program. The nucleus keeps no table entry for it.
+    SpawnFailed { id: u32, at: f64, failure: SpawnFailure },
+    /// The leader of the process set has ended. `leftovers` counts the processes of its set that
+    /// are still there (0: the set is empty). With `leftovers` > 0 the brain is expected to send
+    /// `Stop` for the set.
+    Exited { id: u32, at: f64, exit: Exit, leftovers: u32 },
+    /// A `Stop` or `StopRest` has come to its end. For a set whose leader was still alive,
+    /// `Exited` came before this.
+    Stopped { id: u32, at: f64, receipt: Receipt },
+    /// A timer of `Arm` is due. The nucleus has forgotten it.
+    Timer { key: String, at: f64 },
+    /// The answer to one `Probe`, exactly one per `Probe` that was not cancelled.
+    Probed { key: String, at: f64, ok: bool, reason: String },
+    /// A line of `MatchLog` came. The match is forgotten after this.
+    LogMatched { key: String, at: f64 },
+    /// A client asks something. Exactly one `Reply` is owed.
+    Request(Request),
+    /// The client of a request not yet answered has gone; no `Reply` is owed any more.
+    Gone { request: u32 },
+    /// A signal came to the supervisor's own process.
+    Signal {
+        /// Name without SIG: `TERM`, `HUP`, `RTMIN+3`.
+        signal: String,
+        /// Who sent it, where the kernel says so (0: the kernel itself, such as Ctrl-C).
+        sender: u32,
+        at: f64,
+    },
+}
+
+/// What a fresh brain starts from: everything the nucleus knows. After a loss this is all that
+/// is left of the former brain, so it must be enough to go on.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct Boot {
+    /// `null` at the first start, else why the former brain was lost.
+    pub lost: Option<String>,
+    /// The configuration as the config program made it (`src/model/spec.ts`: `Config`). Opaque
+    /// to the nucleus.
+    #[cfg_attr(test, ts(type = "unknown"))]
+    pub config: Box<serde_json::value::RawValue>,
+    /// Seed of the brain's random numbers.
+    pub seed: u32,
+    /// The smallest child id and event number that no brain has used.
+    pub next_id: u32,
+    pub next_seq: u32,
+    /// Every process set that was not forgotten.
+    pub children: Vec<ChildRecord>,
+    /// What former brains wrote by `Slate`.
+    pub slate: BTreeMap<String, String>,
+    /// The supervisor's own process.
+    pub pid: u32,
+    pub pid_one: bool,
+    pub wall_started: f64,
+}
+
+/// One process set in the nucleus's table.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct ChildRecord {
+    pub id: u32,
+    /// As given by `Spawn`.
+    pub service: String,
+    pub role: String,
+    pub pid: u32,
+    pub started: f64,
+    /// Set once the leader has ended (and was reaped).
+    pub exit: Option<Exit>,
+    pub exited: Option<f64>,
+    pub leftovers: u32,
+    /// A `Stop` is at work.
+    pub stopping: bool,
+    /// The `Stop` has ended.
+    pub receipt: Option<Receipt>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Exit {
+    Code(i32),
+    /// Name without SIG.
+    Signal(String),
+}
+
+/// Why a child never came to run its program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct SpawnFailure {
+    /// The step that failed: `pipe`, `user`, `group`, `fork`, `session`, `limits`, `umask`,
+    /// `nice`, `oom-score`, `groups`, `gid`, `uid`, `directory`, `stdio`, `terminal`, `exec`, …
+    pub step: String,
+    /// Its errno (0 where the failure is not a system call's) and the errno's name (`ENOENT`).
+    pub errno: i32,
+    pub error: String,
+    /// One sentence for people, with the next step where one is known:
+    /// `user "www" not found: the image has no /etc/passwd`.
+    pub message: String,
+    /// True for a shortage that may pass by itself (EAGAIN, ENOMEM, EMFILE, ENFILE, …).
+    pub transient: bool,
+}
+
+/// Proof of a stop. Field names are those of the API, which passes it on as it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct Receipt {
+    /// The service's name; `null` for what belonged to none.
+    pub service: Option<String>,
+    /// The set was seen to be empty. False: something could not be ended.
+    pub empty: bool,
+    pub duration_ms: f64,
+    pub processes: Vec<ReceiptProcess>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct ReceiptProcess {
+    pub pid: u32,
+    pub command: String,
+    pub found: Found,
+    /// Names without SIG, in order.
+    pub signals: Vec<String>,
+    /// When it left, ms after the stop began; `null` if it did not.
+    pub left_ms: Option<f64>,
+    /// `null` where the process was not the supervisor's own child when it ended, so that
+    /// nobody can know.
+    pub exit: Option<Exit>,
+    pub killed: bool,
+}
+
+/// How a process was found to belong to its set.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Found {
+    Child,
+    Group,
+    Session,
+    Cgroup,
+    Adopted,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct Request {
+    pub request: u32,
+    /// Peer's user and process, from the socket (0 and 0 over TCP, where a token was checked).
+    pub uid: u32,
+    pub pid: u32,
+    pub call: Call,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Call {
+    Http {
+        method: String,
+        /// Path without the query, still percent-encoded.
+        path: String,
+        /// After the `?`, still encoded; empty if none.
+        query: String,
+        body: String,
+    },
+    /// One line of JSON-RPC 2.0 (an object or a batch), not yet parsed.
+    JsonRpc { text: String },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Command {
+    /// Start a process as leader of a new set. `id` is the brain's choice and never used twice.
+    /// Answered by `Spawned` or `SpawnFailed`.
+    Spawn { id: u32, spec: Box<SpawnSpec> },
+    /// Send a signal now, once.
+    Signal { id: u32, signal: String, scope: Scope },
+    /// End the set: `signal`, then CONT, to each of its processes (also to those that appear
+    /// meanwhile), wait until it is empty, KILL what is left after `timeout_ms`. Answered by one
+    /// `Stopped`. A second `Stop` for the same set can only bring the deadline forward.
+    Stop {
+        id: u32,
+        signal: String,
+        timeout_ms: f64,
+        /// False: the set is the leader's process group.
+        tree: bool,
+    },
+    /// `Stop` for every process below the supervisor that belongs to no set, under a new id.
+    StopRest {
+        id: u32,
+        signal: String,
+        timeout_ms: f64,
+    },
+    /// The brain has taken note of this set's end; its table entry goes.
+    Forget { id: u32 },
+    /// A timer; the same key again replaces it. All timers are forgotten when the brain is lost.
+    Arm { key: String, at: f64 },
+    Cancel { key: String },
+    /// Try once; answered by `Probed`. Forgotten (and an exec probe's set killed) when cancelled
+    /// or when the brain is lost.
+    Probe {
+        key: String,
+        probe: Probe,
+        timeout_ms: f64,
+    },
+    CancelProbe { key: String },
+    /// Tell the first line from now on, on the given stream or either, that the regular
+    /// expression matches. All are forgotten when the brain is lost.
+    MatchLog {
+        key: String,
+        log: String,
+        pattern: String,
+    },
+    UnmatchLog { key: String },
+    /// Make or change the log of this name: its ring, its file, whether the console shows it.
+    /// `Spawn` with this log's name needs it to exist.
+    OpenLog { log: String, options: LogOptions },
+    /// Drop the log with its ring and pipes (its service is gone from the configuration).
+    CloseLog { log: String },
+    /// Append one event (a JSON text without line break) to the event ring.
+    Publish { seq: u32, text: String },
+    /// Remember (or with `null` forget) a small record for the brain's successor.
+    Slate { key: String, value: Option<String> },
+    /// The answer to a `Request`.
+    Reply {
+        request: u32,
+        status: u16,
+        content_type: String,
+        parts: Vec<Part>,
+    },
+    /// A line of the supervisor's own, for the person at the console (stderr).
+    Say { text: String },
+    /// Leave the process, after the console was given a moment to drain.
+    Exit { code: i32 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Scope {
+    Main,
+    Group,
+    Tree,
+}
+
+/// Everything a child needs. Names of users and groups are looked up at every start.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct SpawnSpec {
+    /// For the table, the receipt and the log: whose process this is.
+    pub service: String,
+    /// What it is to the service: `main`, later `hook`, `probe`, …
+    pub role: String,
+    pub argv: Vec<String>,
+    /// The log that gets stdout and stderr; `null`: the supervisor's own fds 0, 1, 2 are passed.
+    pub log: Option<String>,
+    /// `null`: the supervisor's own folder at its start.
+    pub directory: Option<String>,
+    pub user: Option<String>,
+    pub group: Option<String>,
+    /// `null`: as `id` prints them for `user`.
+    pub groups: Option<Vec<String>>,
+    pub umask: Option<u32>,
+    /// Set on top of the supervisor's environment (or of nothing).
+    pub environment: BTreeMap<String, String>,
+    pub clean_environment: bool,
+    pub nice: Option<i32>,
+    pub oom_score_adjust: Option<i32>,
+    /// By the name of prlimit(1) in lower case: `nofile`, `core`, … `null`: unlimited.
+    pub limits: BTreeMap<String, Limit>,
+    pub no_new_privileges: bool,
+    /// Own process group in the foreground of the controlling terminal instead of a session of
+    /// its own (single-command mode).
+    pub foreground: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct Limit {
+    #[cfg_attr(test, ts(type = "number | null"))]
+    pub soft: Option<u64>,
+    #[cfg_attr(test, ts(type = "number | null"))]
+    pub hard: Option<u64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Probe {
+    /// Can a connection be made?
+    Tcp { host: String, port: u16 },
+    /// Does it leave with 0 within the time? Its whole tree is killed at the end of it.
+    Exec { spec: Box<SpawnSpec> },
+    /// Is there such a file?
+    File { path: String },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct LogOptions {
+    /// Lines kept in memory.
+    pub lines: u32,
+    /// Show `name | line` on the supervisor's stdout.
+    pub console: bool,
+    pub file: Option<LogFile>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct LogFile {
+    pub path: String,
+    /// Rotate before the file would grow beyond this; 0: never.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub max_bytes: u64,
+    /// How many rotated files to keep: `path.1` (newest) … `path.keep`.
+    pub keep: u32,
+    /// `text`: the bytes as they came. `json`: one record of CONTRACT §6 a line.
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
+/// through the brain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Part {
+    Text { text: String },
+    Logs { query: LogQuery, format: StreamFormat },
+    Events { query: EventQuery, format: StreamFormat },
+    /// A JSON array of the processes of a set: `{"pid","parent","command","found","started_at"}`.
+    Processes { id: u32 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum StreamFormat {
+    /// One JSON array.
+    Array,
+    /// Server-Sent Events, `data: {record}`.
+    Sse,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct LogQuery {
+    /// `null`: all logs, merged in the order the lines came.
+    pub logs: Option<Vec<String>>,
+    /// The last so many that fit the other conditions; `null`: all.
+    pub lines: Option<u32>,
+    pub wall_since: Option<f64>,
+    pub wall_until: Option<f64>,
+    /// `out` or `err`.
+    pub stream: Option<String>,
+    /// A regular expression; lines without a match are left out.
+    pub grep: Option<String>,
+    pub follow: bool,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct EventQuery {
+    pub lines: Option<u32>,
+    /// Only events with a number above this.
+    pub after_seq: Option<u32>,
+    pub follow: bool,
+}
+
+/// What the config and command-line programs hand to the host so that it becomes a supervisor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct Supervise {
+    /// Passed on to the brain in `Boot`.
+    #[cfg_attr(test, ts(type = "unknown"))]
+    pub config: Box<serde_json::value::RawValue>,
+    /// Where the control socket goes; `null`: none is made.
+    pub socket: Option<String>,
+    /// True if the path was asked for (`--socket`): not being able to make it is then an error,
+    /// exit 2. Otherwise it costs a message and the control verbs.
+    pub socket_required: bool,
+    /// A TCP address for the API, with the file that holds its token.
+    pub listen: Option<ListenTcp>,
+    /// `name | line` or JSON records on stdout.
+    pub console_format: LogFormat,
+    /// Colour the console's prefixes.
+    pub colour: bool,
+    /// Single-command mode: catch and report every signal, keep the terminal.
+    pub single: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct ListenTcp {
+    pub address: String,
+    pub token_file: String,
+}

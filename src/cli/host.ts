@@ -1,0 +1,82 @@
+/**
+ * What the host offers the command-line program: plain, synchronous calls. A command-line verb is
+ * a short sequential program, so nothing here is a promise.
+ */
+import type { Supervise } from "../generated/protocol.ts";
+
+/** A system call's failure: the errno's name (`ENOENT`) and the sentence that goes with it. */
+export interface HostError {
+  readonly error: string;
+  readonly message: string;
+}
+
+export interface FileStatus {
+  readonly kind: "file" | "folder" | "socket" | "other";
+  readonly size: number;
+  readonly mode: number;
+  readonly uid: number;
+}
+
+export interface HttpCall {
+  readonly socket: string;
+  readonly method: string;
+  /** Path and query, encoded. */
+  readonly target: string;
+  readonly body?: string;
+  /** 0 or absent: no limit. */
+  readonly timeoutMs?: number;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** What both the command-line program and the config program may ask of the machine. */
+export interface FileHost {
+  /** UTF-8; bytes that are not become U+FFFD. Refuses files above 16 MiB (`EFBIG`). */
+  readFile(path: string): { readonly text: string } | HostError;
+  /** Names, sorted, without `.` and `..`. */
+  readFolder(path: string): { readonly names: readonly string[] } | HostError;
+  /** Follows links. */
+  stat(path: string): FileStatus | HostError;
+  realPath(path: string): { readonly path: string } | HostError;
+  userExists(name: string): boolean;
+  groupExists(name: string): boolean;
+  /** `null` if the host's regular expression engine takes the pattern, else why not. */
+  regexError(pattern: string): string | null;
+}
+
+export interface CliHost extends FileHost {
+  /** argv[0] first, as the process was called. */
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** The current folder, or `/` if it is gone. */
+  readonly cwd: string;
+  readonly pid: number;
+  readonly uid: number;
+  readonly version: string;
+  /** Wall clock, ms since 1970. */
+  now(): number;
+  isTerminal(fd: 0 | 1 | 2): boolean;
+  /** Width of the terminal on stdout, or `null`. */
+  columns(): number | null;
+  /** Writes all of it. A reader that has gone ends the process as SIGPIPE would. */
+  write(fd: 1 | 2, text: string): void;
+  sleep(ms: number): void;
+  makeLink(target: string, path: string): HostError | null;
+  /** The path of this executable, or `null` where nobody can tell (no /proc). */
+  executable(): string | null;
+  request(call: HttpCall): HttpAnswer | HostError;
+  /**
+   * A streaming answer: `onText` gets the body piece by piece, cut anywhere but inside a
+   * character, until it returns false or the stream ends. A status other than 200 comes as an
+   * answer with its whole body and no call of `onText`.
+   */
+  stream(call: HttpCall, onText: (text: string) => boolean): HttpAnswer | HostError;
+  /** Runs the config program in an engine of its own and returns its JSON answer. */
+  loadConfig(input: string): string;
+  /** Becomes a supervisor when this program returns. */
+  supervise(options: Supervise): void;
+}
