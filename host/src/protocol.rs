@@ -39,18 +39,32 @@ pub enum Event {
     /// The child has passed its execve.
     Spawned { id: u32, pid: u32, at: f64 },
     /// The child never came to run its program. The nucleus keeps no table entry for it.
-    SpawnFailed { id: u32, at: f64, failure: SpawnFailure },
+    SpawnFailed {
+        id: u32,
+        at: f64,
+        failure: SpawnFailure,
+    },
     /// The leader of the process set has ended. `leftovers` counts the processes of its set that
     /// are still there (0: the set is empty). With `leftovers` > 0 the brain is expected to send
     /// `Stop` for the set.
-    Exited { id: u32, at: f64, exit: Exit, leftovers: u32 },
+    Exited {
+        id: u32,
+        at: f64,
+        exit: Exit,
+        leftovers: u32,
+    },
     /// A `Stop` or `StopRest` has come to its end. For a set whose leader was still alive,
     /// `Exited` came before this.
     Stopped { id: u32, at: f64, receipt: Receipt },
     /// A timer of `Arm` is due. The nucleus has forgotten it.
     Timer { key: String, at: f64 },
     /// The answer to one `Probe`, exactly one per `Probe` that was not cancelled.
-    Probed { key: String, at: f64, ok: bool, reason: String },
+    Probed {
+        key: String,
+        at: f64,
+        ok: bool,
+        reason: String,
+    },
     /// A line of `MatchLog` came. The match is forgotten after this.
     LogMatched { key: String, at: f64 },
     /// A client asks something. Exactly one `Reply` is owed.
@@ -224,9 +238,16 @@ pub enum Call {
 pub enum Command {
     /// Start a process as leader of a new set. `id` is the brain's choice and never used twice.
     /// Answered by `Spawned` or `SpawnFailed`.
-    Spawn { id: u32, spec: Box<SpawnSpec> },
+    Spawn {
+        id: u32,
+        spec: Box<SpawnSpec>,
+    },
     /// Send a signal now, once.
-    Signal { id: u32, signal: String, scope: Scope },
+    Signal {
+        id: u32,
+        signal: String,
+        scope: Scope,
+    },
     /// End the set: `signal`, then CONT, to each of its processes (also to those that appear
     /// meanwhile), wait until it is empty, KILL what is left after `timeout_ms`. Answered by one
     /// `Stopped`. A second `Stop` for the same set can only bring the deadline forward.
@@ -244,10 +265,17 @@ pub enum Command {
         timeout_ms: f64,
     },
     /// The brain has taken note of this set's end; its table entry goes.
-    Forget { id: u32 },
+    Forget {
+        id: u32,
+    },
     /// A timer; the same key again replaces it. All timers are forgotten when the brain is lost.
-    Arm { key: String, at: f64 },
-    Cancel { key: String },
+    Arm {
+        key: String,
+        at: f64,
+    },
+    Cancel {
+        key: String,
+    },
     /// Try once; answered by `Probed`. Forgotten (and an exec probe's set killed) when cancelled
     /// or when the brain is lost.
     Probe {
@@ -255,7 +283,9 @@ pub enum Command {
         probe: Probe,
         timeout_ms: f64,
     },
-    CancelProbe { key: String },
+    CancelProbe {
+        key: String,
+    },
     /// Tell the first line from now on, on the given stream or either, that the regular
     /// expression matches. All are forgotten when the brain is lost.
     MatchLog {
@@ -263,16 +293,29 @@ pub enum Command {
         log: String,
         pattern: String,
     },
-    UnmatchLog { key: String },
+    UnmatchLog {
+        key: String,
+    },
     /// Make or change the log of this name: its ring, its file, whether the console shows it.
     /// `Spawn` with this log's name needs it to exist.
-    OpenLog { log: String, options: LogOptions },
+    OpenLog {
+        log: String,
+        options: LogOptions,
+    },
     /// Drop the log with its ring and pipes (its service is gone from the configuration).
-    CloseLog { log: String },
+    CloseLog {
+        log: String,
+    },
     /// Append one event (a JSON text without line break) to the event ring.
-    Publish { seq: u32, text: String },
+    Publish {
+        seq: u32,
+        text: String,
+    },
     /// Remember (or with `null` forget) a small record for the brain's successor.
-    Slate { key: String, value: Option<String> },
+    Slate {
+        key: String,
+        value: Option<String>,
+    },
     /// The answer to a `Request`.
     Reply {
         request: u32,
@@ -281,9 +324,13 @@ pub enum Command {
         parts: Vec<Part>,
     },
     /// A line of the supervisor's own, for the person at the console (stderr).
-    Say { text: String },
+    Say {
+        text: String,
+    },
     /// Leave the process, after the console was given a moment to drain.
-    Exit { code: i32 },
+    Exit {
+        code: i32,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -395,11 +442,21 @@ pub enum LogFormat {
 )]
 #[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
 pub enum Part {
-    Text { text: String },
-    Logs { query: LogQuery, format: StreamFormat },
-    Events { query: EventQuery, format: StreamFormat },
+    Text {
+        text: String,
+    },
+    Logs {
+        query: LogQuery,
+        format: StreamFormat,
+    },
+    Events {
+        query: EventQuery,
+        format: StreamFormat,
+    },
     /// A JSON array of the processes of a set: `{"pid","parent","command","found","started_at"}`.
-    Processes { id: u32 },
+    Processes {
+        id: u32,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,192 @@
+//! A QuickJS engine with limits, running one of the embedded programs. The programs speak to the
+//! host through one global function that takes and returns text, so that only data crosses.
+
+use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Module, Runtime, Value};
+use std::{cell::Cell, rc::Rc, time::Duration};
+
+/// An embedded program: its name (for stacks) and its bytecode.
+#[derive(Clone, Copy)]
+pub struct Program {
+    pub name: &'static str,
+    pub bytecode: &'static [u8],
+}
+
+pub struct Limits {
+    pub memory_bytes: usize,
+    pub stack_bytes: usize,
+    /// Processor time of one call; `None`: no limit. It is the thread's own time, so that a
+    /// loaded machine ends nobody.
+    pub call_budget: Option<Duration>,
+}
+
+pub struct Engine {
+    // Dropped in this order: the context before the runtime it lives in.
+    context: Context,
+    _runtime: Runtime,
+    deadline: Rc<Cell<Duration>>,
+    call_budget: Option<Duration>,
+}
+
+impl Engine {
+    /// A fresh engine in which `prepare` has set globals and `program` has run.
+    pub fn start(
+        program: Program,
+        limits: &Limits,
+        prepare: impl FnOnce(&Ctx<'_>) -> rquickjs::Result<()>,
+    ) -> Result<Engine, String> {
+        let runtime = Runtime::new().map_err(|error| error.to_string())?;
+        runtime.set_memory_limit(limits.memory_bytes);
+        runtime.set_max_stack_size(limits.stack_bytes);
+        let deadline = Rc::new(Cell::new(Duration::MAX));
+        let watched = Rc::clone(&deadline);
+        runtime.set_interrupt_handler(Some(Box::new(move || thread_time() > watched.get())));
+        let context = Context::full(&runtime).map_err(|error| error.to_string())?;
+        let engine = Engine {
+            context,
+            _runtime: runtime,
+            deadline,
+            call_budget: limits.call_budget,
+        };
+        engine.within_budget(|ctx| {
+            prepare(ctx)?;
+            // SAFETY: the bytecode was written by this build's own build script with the same
+            // engine version and is embedded in this executable; it comes from nowhere else.
+            let module = unsafe { Module::load(ctx.clone(), program.bytecode) }?;
+            let (_module, promise) = module.eval()?;
+            promise.finish::<()>()
+        })?;
+        Ok(engine)
+    }
+
+    /// Calls the program's global function `name`.
+    pub fn call(&self, name: &str, argument: &str) -> Result<String, String> {
+        self.within_budget(|ctx| {
+            let function: Function = ctx.globals().get(name)?;
+            function.call((argument,))
+        })
+    }
+
+    fn within_budget<T>(
+        &self,
+        work: impl FnOnce(&Ctx<'_>) -> rquickjs::Result<T>,
+    ) -> Result<T, String> {
+        let limit = self.call_budget.map(|budget| thread_time() + budget);
+        self.deadline.set(limit.unwrap_or(Duration::MAX));
+        let result = self
+            .context
+            .with(|ctx| work(&ctx).catch(&ctx).map_err(|error| describe(&error)));
+        match (result, limit) {
+            (Err(error), Some(limit)) if thread_time() > limit => {
+                Err(format!("its time for one batch ran out ({error})"))
+            }
+            (result, _) => result,
+        }
+    }
+}
+
+fn describe(error: &CaughtError<'_>) -> String {
+    match error {
+        CaughtError::Exception(exception) => {
+            let message = exception.message().unwrap_or_default();
+            let stack = exception.stack().unwrap_or_default();
+            let first = stack.lines().next().unwrap_or_default().trim().to_owned();
+            match first.is_empty() {
+                true => message,
+                false => format!("{message} {first}"),
+            }
+        }
+        CaughtError::Value(value) => describe_value(value),
+        CaughtError::Error(error) => error.to_string(),
+    }
+}
+
+fn describe_value(value: &Value<'_>) -> String {
+    match value.as_string().and_then(|text| text.to_string().ok()) {
+        Some(text) => text,
+        None => format!("a thrown {}", value.type_name()),
+    }
+}
+
+/// Processor time of the calling thread.
+fn thread_time() -> Duration {
+    match nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID) {
+        Ok(time) => Duration::from(time),
+        // Without this clock there is no budget; every kernel oneup runs on has it.
+        Err(_) => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rquickjs::WriteOptions;
+
+    fn program(source: &str) -> Program {
+        let runtime = Runtime::new().unwrap();
+        let context = Context::full(&runtime).unwrap();
+        let bytecode = context.with(|ctx| {
+            let module = Module::declare(ctx, "test.js", source).unwrap();
+            module.write(WriteOptions::default()).unwrap()
+        });
+        Program {
+            name: "test",
+            bytecode: bytecode.leak(),
+        }
+    }
+
+    fn outcome(body: &str) -> Result<String, String> {
+        let limits = Limits {
+            memory_bytes: 8 << 20,
+            stack_bytes: 256 << 10,
+            call_budget: Some(Duration::from_millis(200)),
+        };
+        let source = format!("globalThis.work = (text) => {{ {body} }};");
+        Engine::start(program(&source), &limits, |_| Ok(()))?.call("work", "words")
+    }
+
+    #[test]
+    fn a_call_takes_and_returns_text() {
+        assert_eq!(outcome("return text.toUpperCase();"), Ok("WORDS".into()));
+    }
+
+    #[test]
+    fn an_uncaught_error_names_itself_and_its_place() {
+        let error = outcome("throw new Error('no such state');").unwrap_err();
+        assert!(
+            error.starts_with("no such state at <anonymous> (test.js:1:"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_endless_loop_ends_even_if_the_script_catches_everything() {
+        let error = outcome("for (;;) { try { for (;;); } catch {} }").unwrap_err();
+        assert!(
+            error.starts_with("its time for one batch ran out"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn memory_is_limited() {
+        let error = outcome("const all = []; for (;;) all.push('x'.repeat(1000) + all.length);");
+        assert!(error.unwrap_err().contains("out of memory"));
+    }
+
+    #[test]
+    fn recursion_is_limited() {
+        let error = outcome("const deep = (n) => deep(n + 1) + 1; return String(deep(0));");
+        assert!(error.unwrap_err().contains("stack"));
+    }
+
+    #[test]
+    fn a_program_that_fails_to_load_says_why() {
+        let limits = Limits {
+            memory_bytes: 8 << 20,
+            stack_bytes: 256 << 10,
+            call_budget: None,
+        };
+        let result = Engine::start(program("missing();"), &limits, |_| Ok(()));
+        assert!(result.err().unwrap().contains("missing is not defined"));
+    }
+}

@@ -1,0 +1,12 @@
+// `npm run lint`: types, style, and that generated files are what they are generated from.
+import { join } from "node:path";
+import { needCommands, needPackages, root, run, rust } from "./tools.mjs";
+
+needPackages();
+needCommands([rust]);
+const host = { cwd: join(root, "host") };
+run("npx", ["tsc", "-p", "."]);
+run("npx", ["tsc", "-p", "tests"]);
+run("npx", ["biome", "check", "."]);
+run("cargo", ["fmt", "--check"], host);
+run("cargo", ["clippy", "--locked", "--all-targets", "--quiet", "--", "-D", "warnings"], host);
