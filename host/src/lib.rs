@@ -1,5 +1,6 @@
 #![allow(dead_code)]
 mod brain;
+mod nucleus;
 pub mod protocol;
 mod script;
 pub struct Programs {

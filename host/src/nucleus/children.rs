@@ -1,0 +1,510 @@
+//! The table of process sets: what was started, what descends from it, how it ended.
+//!
+//! How a process is known to belong to a set: all processes below the supervisor form a tree, and
+//! as the supervisor is the reaper of orphans, none ever leaves it. A process whose parent ends
+//! becomes the supervisor's own child. So a set is the union of the trees below some of the
+//! supervisor's direct children, its *roots*: the leader, and the orphans that were adopted and
+//! recognised. The table of roots is complete whenever the kernel's list of our children was just
+//! read, and a set is empty when it has no root. No scan of all processes is ever needed.
+//!
+//! `reap.rs` and `stop.rs` are the other parts of this type.
+
+use super::{
+    cgroup::{Cgroups, Leaf},
+    procfs::{self, Process},
+    signals,
+    spawn::{failure, Order, Origin},
+    startup::Inherited,
+    stop::Stop,
+    terminal::Terminal,
+    users,
+};
+use crate::protocol::{ChildRecord, Exit, Found, Receipt, Scope, SpawnFailure, SpawnSpec};
+use nix::{errno::Errno, unistd::getpid};
+use serde_json::{json, Value};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fs::{File, OpenOptions},
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    time::{Duration, Instant},
+};
+
+const LIST_AGE_MAX: Duration = Duration::from_millis(2);
+
+/// Where a child's output goes. Its input is empty unless all is inherited.
+pub enum Stdio<'a> {
+    Log { out: BorrowedFd<'a>, err: BorrowedFd<'a> },
+    Null,
+    /// The supervisor's own 0, 1 and 2.
+    Inherit,
+}
+
+pub struct Children {
+    origin: Origin,
+    /// The first part of every `ONEUP_ID`: this supervisor and no other, past or present.
+    marker: String,
+    /// What reads as empty and swallows what is written; made when first needed.
+    null: Option<File>,
+    empty: Option<OwnedFd>,
+    pub(super) terminal: Option<Terminal>,
+    cgroups: Option<Cgroups>,
+    pub(super) sets: BTreeMap<u32, Set>,
+    /// Every direct child of ours that we know: its set, or `None` for an orphan of no set.
+    pub(super) roots: HashMap<i32, Option<u32>>,
+    /// Sets with a stop at work.
+    pub(super) stopping: Vec<u32>,
+    /// The sets of all processes that these stops have found.
+    pub(super) members: HashMap<i32, u32>,
+    /// When our children were last listed.
+    listed: Option<Instant>,
+    /// Then nobody could tell who they are.
+    pub(super) blind: bool,
+}
+
+/// One entry of the table.
+pub(super) struct Set {
+    service: Box<str>,
+    role: Box<str>,
+    /// Of the leader; its group is called the same, and its session if it has one of its own.
+    /// 0 for what `StopRest` collects.
+    pub leader: i32,
+    started: f64,
+    pub exit: Option<(Exit, f64)>,
+    pub leftovers: u32,
+    pub roots: Vec<i32>,
+    pub stop: Option<Box<Stop>>,
+    pub receipt: Option<Box<Receipt>>,
+    pub leaf: Option<Leaf>,
+    /// The leader's command line, where /proc does not show it.
+    pub command: Option<Box<str>>,
+    pub foreground: bool,
+}
+
+impl Set {
+    pub fn service(&self) -> Option<String> {
+        (!self.is_rest()).then(|| self.service.to_string())
+    }
+
+    pub fn is_rest(&self) -> bool {
+        self.leader == 0
+    }
+
+    pub fn is_running(&self) -> bool {
+        !self.is_rest() && self.exit.is_none()
+    }
+
+    /// The set behind `StopRest`.
+    pub fn rest(roots: Vec<i32>, now: f64) -> Set {
+        Set {
+            service: "".into(),
+            role: "rest".into(),
+            leader: 0,
+            started: now,
+            exit: None,
+            leftovers: 0,
+            roots,
+            stop: None,
+            receipt: None,
+            leaf: None,
+            command: None,
+            foreground: false,
+        }
+    }
+}
+
+/// A process of a set at the time of looking.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub process: Process,
+    pub found: Found,
+    /// The direct child of ours it descends from, or itself; 0 if it is known by its cgroup only.
+    pub root: i32,
+}
+
+impl Children {
+    /// Once, after `startup::prepare`. `single`: the terminal is passed on to a child.
+    pub fn new(inherited: Inherited, single: bool) -> Children {
+        let own = procfs::is_ours().then(|| procfs::process(getpid().as_raw())).flatten();
+        Children {
+            origin: Origin::new(inherited),
+            marker: format!("{}-{}", getpid(), own.map_or(0, |own| own.started)),
+            null: None,
+            empty: None,
+            terminal: if single { Terminal::open() } else { None },
+            cgroups: Cgroups::open(),
+            sets: BTreeMap::new(),
+            roots: HashMap::new(),
+            stopping: Vec::new(),
+            members: HashMap::new(),
+            listed: None,
+            blind: false,
+        }
+    }
+
+    /// Starts a process as leader of a new set. It has passed its execve when this returns.
+    pub fn spawn(&mut self, id: u32, spec: &SpawnSpec, stdio: Stdio<'_>, now: f64) -> Result<u32, SpawnFailure> {
+        if self.sets.contains_key(&id) {
+            let message = format!("there is a process set {id} already");
+            return Err(failure("table", Errno::EEXIST, message));
+        }
+        let identity = users::resolve(spec)?;
+        let inherit = matches!(stdio, Stdio::Inherit);
+        let stdio = self.descriptors(&stdio)?;
+        let leaf = self.cgroups.as_ref().and_then(|cgroups| cgroups.make(id));
+        let order = Order {
+            spec,
+            identity,
+            stdio,
+            terminal: spec.foreground.then(|| self.terminal.as_ref()?.for_start()).flatten(),
+            cgroup: leaf.as_ref().map(Leaf::handle),
+            cgroup_entrance: &|| leaf.as_ref()?.entrance(),
+            marker: (!inherit && !spec.foreground).then(|| format!("{}.{id}", self.marker)),
+        };
+        let result = self.origin.spawn(&order);
+        let given = order.terminal.is_some();
+        if let (true, Some(terminal)) = (given, &mut self.terminal) {
+            terminal.started();
+        }
+        match result {
+            Ok(pid) => {
+                self.register(id, pid, spec, leaf, now);
+                Ok(pid.unsigned_abs())
+            }
+            Err(failure) => {
+                self.remove_leaf(leaf);
+                if let (true, Some(terminal)) = (given, &mut self.terminal) {
+                    terminal.take_back();
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// `spawn` without output, for probes.
+    pub fn spawn_quiet(&mut self, id: u32, spec: &SpawnSpec, now: f64) -> Result<u32, SpawnFailure> {
+        self.spawn(id, spec, Stdio::Null, now)
+    }
+
+    fn register(&mut self, id: u32, pid: i32, spec: &SpawnSpec, leaf: Option<Leaf>, now: f64) {
+        let hidden = || procfs::shorten(&spec.argv.join(" ")).into_boxed_str();
+        let set = Set {
+            service: spec.service.as_str().into(),
+            role: spec.role.as_str().into(),
+            leader: pid,
+            started: now,
+            exit: None,
+            leftovers: 0,
+            roots: vec![pid],
+            stop: None,
+            receipt: None,
+            leaf,
+            command: (!procfs::shows(pid)).then(hidden),
+            foreground: spec.foreground,
+        };
+        self.sets.insert(id, set);
+        self.roots.insert(pid, Some(id));
+    }
+
+    fn descriptors(&mut self, stdio: &Stdio<'_>) -> Result<Option<[RawFd; 3]>, SpawnFailure> {
+        let unavailable = |error: std::io::Error| {
+            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+            failure("stdio", errno, format!("no empty input for the child: {}", errno.desc()))
+        };
+        match stdio {
+            Stdio::Inherit => Ok(None),
+            Stdio::Log { out, err } => {
+                let input = self.empty_input().map_err(unavailable)?;
+                Ok(Some([input, out.as_raw_fd(), err.as_raw_fd()]))
+            }
+            Stdio::Null => {
+                let input = self.empty_input().map_err(unavailable)?;
+                let output = self.null.as_ref().map_or(input, AsRawFd::as_raw_fd);
+                Ok(Some([input, output, output]))
+            }
+        }
+    }
+
+    /// /dev/null, or a pipe that nobody writes to.
+    fn empty_input(&mut self) -> std::io::Result<RawFd> {
+        if self.null.is_none() && self.empty.is_none() {
+            match OpenOptions::new().read(true).write(true).open("/dev/null") {
+                Ok(null) => self.null = Some(null),
+                Err(_) => {
+                    let (read, _write) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+                    self.empty = Some(read);
+                }
+            }
+        }
+        let null = self.null.as_ref().map(AsRawFd::as_raw_fd);
+        let fd = null.or(self.empty.as_ref().map(AsRawFd::as_raw_fd));
+        fd.ok_or_else(|| std::io::Error::from_raw_os_error(nix::libc::EBADF))
+    }
+
+    /// Sends a signal now, once. Nobody there to get it is no failure.
+    pub fn signal(&mut self, id: u32, signal: &str, scope: Scope) {
+        let Some(number) = signals::number(signal) else {
+            return;
+        };
+        match scope {
+            Scope::Main => {
+                if let Some(set) = self.sets.get(&id).filter(|set| set.is_running()) {
+                    signals::send(set.leader, number);
+                }
+            }
+            Scope::Group => {
+                if let Some(group) = self.group_of(id) {
+                    signals::send_group(group, number);
+                }
+            }
+            Scope::Tree => {
+                self.look();
+                for seen in self.survey(id) {
+                    self.send(&seen.process, number);
+                }
+            }
+        }
+    }
+
+    /// Forgets a set. What is left of it, if anything, belongs to none from now on.
+    pub fn forget(&mut self, id: u32) {
+        let Some(set) = self.sets.remove(&id) else {
+            return;
+        };
+        self.stopping.retain(|other| *other != id);
+        if set.stop.is_some() {
+            self.members.retain(|_, other| *other != id);
+        }
+        self.roots.extend(set.roots.iter().map(|root| (*root, None)));
+        if let Some(rest) = self.rest().and_then(|id| self.sets.get_mut(&id)) {
+            rest.roots.extend(set.roots);
+        }
+        self.remove_leaf(set.leaf);
+    }
+
+    fn remove_leaf(&mut self, leaf: Option<Leaf>) {
+        if let (Some(cgroups), Some(leaf)) = (&mut self.cgroups, leaf) {
+            cgroups.remove(leaf);
+        }
+    }
+
+    /// For a fresh brain.
+    pub fn records(&self) -> Vec<ChildRecord> {
+        let record = |(id, set): (&u32, &Set)| ChildRecord {
+            id: *id,
+            service: set.service.to_string(),
+            role: set.role.to_string(),
+            pid: set.leader.unsigned_abs(),
+            started: set.started,
+            exit: set.exit.as_ref().map(|(exit, _)| exit.clone()),
+            exited: set.exit.as_ref().map(|(_, at)| *at),
+            leftovers: set.leftovers,
+            stopping: set.stop.is_some(),
+            receipt: set.receipt.as_deref().cloned(),
+        };
+        self.sets.iter().map(record).collect()
+    }
+
+    /// `[{"pid","parent","command","found","started_at"}]`
+    pub fn processes(&mut self, id: u32) -> Value {
+        self.look();
+        let own = getpid().as_raw();
+        let describe = |seen: Seen| {
+            let process = &seen.process;
+            json!({
+                "pid": process.pid,
+                "parent": if process.parent == 0 { own } else { process.parent },
+                "command": self.command_of(id, process.pid),
+                "found": seen.found,
+                "started_at": procfs::wall_started(process).map(rfc3339),
+            })
+        };
+        self.survey(id).into_iter().map(describe).collect()
+    }
+
+    pub(super) fn command_of(&self, id: u32, pid: i32) -> String {
+        let known = || {
+            let set = self.sets.get(&id).filter(|set| set.leader == pid)?;
+            set.command.as_deref().map(str::to_owned)
+        };
+        procfs::command(pid).or_else(known).unwrap_or_default()
+    }
+
+    /// Brings the table of roots up to date and tells the new ones with the sets (or the
+    /// `StopRest`) they belong to.
+    pub(super) fn list_children(&mut self) -> Vec<(i32, Option<u32>)> {
+        let children = procfs::own_children();
+        self.blind = children.is_none();
+        self.listed = Some(Instant::now());
+        let mut adopted: Vec<_> = children.unwrap_or_default().into_iter().map(|pid| (pid, None)).collect();
+        adopted.retain(|(pid, _)| !self.roots.contains_key(pid));
+        for (pid, owner) in &mut adopted {
+            let set = self.attribute(*pid);
+            self.roots.insert(*pid, set);
+            *owner = set.or_else(|| self.rest());
+            if let Some(set) = owner.and_then(|id| self.sets.get_mut(&id)) {
+                set.roots.push(*pid);
+            }
+        }
+        adopted
+    }
+
+    /// The list is as good as new: one look serves all the stops of a batch of commands. What was
+    /// adopted since is found when its set's next process ends.
+    pub(super) fn listed_just_now(&self) -> bool {
+        self.listed.is_some_and(|at| at.elapsed() < LIST_AGE_MAX)
+    }
+
+    /// The id of a `StopRest` at work.
+    pub(super) fn rest(&self) -> Option<u32> {
+        let is_rest = |id: &&u32| self.sets.get(*id).is_some_and(Set::is_rest);
+        self.stopping.iter().find(is_rest).copied()
+    }
+
+    /// Whose process was this orphan? The surest sign first.
+    fn attribute(&self, pid: i32) -> Option<u32> {
+        let process = procfs::process_or_ids(pid);
+        self.remembered(&process)
+            .or_else(|| self.cgroups.as_ref()?.set_of(pid))
+            .or_else(|| self.marked(pid))
+            .filter(|id| self.sets.contains_key(id))
+            .or_else(|| self.of_session(&process))
+    }
+
+    /// Found by a stop while it still had its parent.
+    pub(super) fn remembered(&self, process: &Process) -> Option<u32> {
+        let id = self.members.get(&process.pid)?;
+        let stop = self.sets.get(id)?.stop.as_deref()?;
+        stop.knows(process).then_some(*id)
+    }
+
+    fn marked(&self, pid: i32) -> Option<u32> {
+        let marker = procfs::environment_value(pid, "ONEUP_ID")?;
+        marker.strip_prefix(&self.marker)?.strip_prefix('.')?.parse().ok()
+    }
+
+    /// Sessions and groups are called after their leader, whose number is not given to another
+    /// process as long as they have a member. The latest set of that number is meant.
+    fn of_session(&self, process: &Process) -> Option<u32> {
+        let is_theirs = |set: &Set| !set.is_rest() && (set.leader == process.session || set.leader == process.group);
+        let mut sets = self.sets.iter().rev();
+        sets.find(|(_, set)| is_theirs(set)).map(|(id, _)| *id)
+    }
+
+    /// Every process of a set that has not ended.
+    pub(super) fn survey(&self, id: u32) -> Vec<Seen> {
+        let Some(set) = self.sets.get(&id) else {
+            return Vec::new();
+        };
+        let mut seen = self.survey_below(set, &set.roots);
+        if let Some(leaf) = &set.leaf {
+            let known: HashSet<i32> = seen.iter().map(|seen| seen.process.pid).collect();
+            let others = leaf.processes().into_iter().filter(|pid| !known.contains(pid));
+            // Our own children in it are roots already, or were born this moment.
+            let others = others.filter_map(procfs::process).filter(|process| !process.zombie);
+            seen.extend(others.map(|process| Seen {
+                process,
+                found: Found::Cgroup,
+                root: 0,
+            }));
+        }
+        seen
+    }
+
+    /// The same for the trees below some of its roots.
+    pub(super) fn survey_below(&self, set: &Set, roots: &[i32]) -> Vec<Seen> {
+        let mut root_of: HashMap<i32, i32> = roots.iter().map(|pid| (*pid, *pid)).collect();
+        let mut seen = Vec::new();
+        for process in procfs::trees(roots) {
+            // Parents come before children.
+            let above = root_of.get(&process.pid).or_else(|| root_of.get(&process.parent)).copied();
+            let root = above.unwrap_or(0);
+            root_of.insert(process.pid, root);
+            if !process.zombie {
+                let found = how_found(set.leader, &process, root);
+                seen.push(Seen { process, found, root });
+            }
+        }
+        seen
+    }
+
+    /// The leader's process group, if the number surely still means that group: as long as a
+    /// child of ours is in it, reaped by nobody, it does.
+    pub(super) fn group_of(&self, id: u32) -> Option<i32> {
+        let set = self.sets.get(&id).filter(|set| !set.is_rest())?;
+        let in_group = |pid: &i32| *pid == set.leader || procfs::process_or_ids(*pid).group == set.leader;
+        set.roots.iter().any(in_group).then_some(set.leader)
+    }
+
+    /// Sends a signal to exactly this process. False if it could not get it.
+    pub(super) fn send(&self, process: &Process, number: i32) -> bool {
+        if self.roots.contains_key(&process.pid) {
+            // Our own child: its number is not given away before we reap it.
+            return signals::send(process.pid, number);
+        }
+        signals::send_checked(process.pid, number, || procfs::process(process.pid).is_some_and(|now| now.started == process.started))
+    }
+
+    /// The running leader that has, or may have, the terminal.
+    pub(super) fn foreground(&self) -> Option<i32> {
+        let mut sets = self.sets.values();
+        sets.find(|set| set.foreground && set.is_running()).map(|set| set.leader)
+    }
+
+    #[cfg(test)]
+    pub(super) fn without_cgroups(&mut self) {
+        self.cgroups = None;
+    }
+
+    /// To be called when CONT came: whoever continued the supervisor means the command.
+    pub fn on_continued(&mut self) {
+        if let (Some(leader), Some(terminal)) = (self.foreground(), &mut self.terminal) {
+            terminal.on_continued(leader);
+        }
+    }
+}
+
+fn how_found(leader: i32, process: &Process, root: i32) -> Found {
+    match process {
+        _ if process.pid == leader => Found::Child,
+        _ if leader != 0 && process.group == leader => Found::Group,
+        _ if leader != 0 && process.session == leader => Found::Session,
+        _ if root != leader => Found::Adopted,
+        _ => Found::Child,
+    }
+}
+
+/// UTC with milliseconds.
+fn rfc3339(wall: f64) -> String {
+    let ms = wall.max(0.0) as i64;
+    let (days, ms) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000)
+}
+
+/// Days since 1970 as year, month, day; counted in years that begin in March, so that the odd day
+/// comes last.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let since = days + 719_468;
+    let era = since.div_euclid(146_097);
+    let day_of_era = since.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc3339;
+
+    #[test]
+    fn dates() {
+        assert_eq!(rfc3339(0.0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(951_782_400_000.0), "2000-02-29T00:00:00.000Z");
+        assert_eq!(rfc3339(1_767_225_599_999.0), "2025-12-31T23:59:59.999Z");
+    }
+}

@@ -1,0 +1,268 @@
+//! What /proc tells about processes. It may be absent, belong to another pid namespace, or hide
+//! the processes of other users: every answer is optional, and callers have a way to go without.
+
+use nix::{
+    libc,
+    time::{clock_gettime, ClockId},
+    unistd::{getpgid, getpid, getsid, gettid, Pid},
+};
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File},
+    io::Read,
+    path::Path,
+};
+
+/// Of a command line for a receipt.
+const COMMAND_MAX: usize = 200;
+/// Of an environment in search of our marker, which is put first.
+const ENVIRONMENT_MAX: u64 = 1 << 20;
+
+/// Whether /proc is there and speaks of this process's own pid namespace.
+pub fn is_ours() -> bool {
+    fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&getpid().to_string()))
+}
+
+/// One process, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Process {
+    pub pid: i32,
+    pub parent: i32,
+    pub group: i32,
+    pub session: i32,
+    /// Ended, waiting for its parent.
+    pub zombie: bool,
+    threads: u32,
+    /// In clock ticks since the machine's start: with the pid, a name that is never used twice.
+    /// 0 where /proc did not tell.
+    pub started: u64,
+}
+
+impl Process {
+    /// /proc shows it.
+    pub fn is_visible(&self) -> bool {
+        self.started != 0
+    }
+}
+
+/// From /proc/PID/stat.
+pub fn process(pid: i32) -> Option<Process> {
+    let mut buffer = [0; 1024];
+    let text = read_into(&format!("/proc/{pid}/stat"), &mut buffer)?;
+    parse_stat(pid, text)
+}
+
+/// Whether /proc shows this process.
+pub fn shows(pid: i32) -> bool {
+    process(pid).is_some()
+}
+
+/// The same for a process known to be there, from system calls where /proc does not show it.
+pub fn process_or_ids(pid: i32) -> Process {
+    process(pid).unwrap_or_else(|| {
+        let known = Some(Pid::from_raw(pid));
+        Process {
+            pid,
+            parent: 0,
+            group: getpgid(known).map_or(0, Pid::as_raw),
+            session: getsid(known).map_or(0, Pid::as_raw),
+            zombie: false,
+            threads: 0,
+            started: 0,
+        }
+    })
+}
+
+fn parse_stat(pid: i32, text: &[u8]) -> Option<Process> {
+    // The name in parentheses may hold anything, parentheses included.
+    let end = memchr::memrchr(b')', text)?;
+    let rest = std::str::from_utf8(text.get(end + 2..)?).ok()?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // Field 3 of the manual page is the first one here.
+    let field = |number: usize| fields.get(number - 3).copied();
+    let threads = field(20)?.parse().ok()?;
+    Some(Process {
+        pid,
+        parent: field(4)?.parse().ok()?,
+        group: field(5)?.parse().ok()?,
+        session: field(6)?.parse().ok()?,
+        // A process whose first thread has ended before the others looks like one that has ended.
+        zombie: matches!(field(3)?, "Z" | "X") && threads <= 1,
+        threads,
+        started: field(22)?.parse().ok()?,
+    })
+}
+
+/// Our own direct children, zombies included. `None`: nobody can tell.
+///
+/// The list of the kernel is exact: it only loses an entry when we reap, and grows at its end.
+pub fn own_children() -> Option<Vec<i32>> {
+    if !is_ours() {
+        return None;
+    }
+    // Adopted processes belong to the first thread, others to the thread that made them.
+    let (first, this) = (getpid().as_raw(), gettid().as_raw());
+    let mut children = thread_children(first, first);
+    if this != first {
+        if let (Some(all), Some(more)) = (children.as_mut(), thread_children(first, this)) {
+            all.extend(more);
+        }
+    }
+    children.or_else(|| {
+        let scan = scan()?;
+        Some(scan.iter().filter(|process| process.parent == first).map(|process| process.pid).collect())
+    })
+}
+
+/// `None` also for kernels that were built without these files.
+fn thread_children(pid: i32, thread: i32) -> Option<Vec<i32>> {
+    let text = fs::read(format!("/proc/{pid}/task/{thread}/children")).ok()?;
+    let text = String::from_utf8(text).ok()?;
+    Some(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+}
+
+/// The trees below some processes, the roots included, parents before children.
+pub fn trees(roots: &[i32]) -> Vec<Process> {
+    let own = getpid();
+    if Path::new(&format!("/proc/{own}/task/{own}/children")).exists() {
+        grow(roots, |process| children(process))
+    } else {
+        let mut below: HashMap<i32, Vec<i32>> = HashMap::new();
+        for process in scan().unwrap_or_default() {
+            below.entry(process.parent).or_default().push(process.pid);
+        }
+        grow(roots, |process| below.remove(&process.pid).unwrap_or_default())
+    }
+}
+
+fn grow(roots: &[i32], mut children: impl FnMut(&Process) -> Vec<i32>) -> Vec<Process> {
+    let mut seen: HashSet<i32> = roots.iter().copied().collect();
+    // Roots are children of ours that we have not reaped: they exist, visible or not.
+    let mut found: Vec<Process> = roots.iter().map(|pid| process_or_ids(*pid)).collect();
+    let mut next = 0;
+    while let Some(process) = found.get(next).copied() {
+        next += 1;
+        for pid in children(&process) {
+            if seen.insert(pid) {
+                found.extend(self::process(pid));
+            }
+        }
+    }
+    found
+}
+
+fn children(process: &Process) -> Vec<i32> {
+    if process.threads <= 1 {
+        return thread_children(process.pid, process.pid).unwrap_or_default();
+    }
+    numbers(&format!("/proc/{}/task", process.pid))
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|thread| thread_children(process.pid, thread))
+        .flatten()
+        .collect()
+}
+
+/// Every process there is; for kernels without the `children` files.
+fn scan() -> Option<Vec<Process>> {
+    Some(numbers("/proc")?.into_iter().filter_map(process).collect())
+}
+
+fn numbers(folder: &str) -> Option<Vec<i32>> {
+    let entries = fs::read_dir(folder).ok()?;
+    let names = entries.flatten().map(|entry| entry.file_name());
+    Some(names.filter_map(|name| name.to_str()?.parse().ok()).collect())
+}
+
+/// The command line as words separated by spaces, or the process's short name.
+pub fn command(pid: i32) -> Option<String> {
+    let mut buffer = [0; COMMAND_MAX + 1];
+    let line = read_into(&format!("/proc/{pid}/cmdline"), &mut buffer)?;
+    let mut text: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
+    if text.is_empty() {
+        text = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    }
+    Some(shorten(String::from_utf8_lossy(&text).trim_end()))
+}
+
+/// At most so many bytes, cut between characters.
+pub fn shorten(text: &str) -> String {
+    let mut end = text.len().min(COMMAND_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+/// The value of a variable in the environment a process was started with.
+pub fn environment_value(pid: i32, name: &str) -> Option<String> {
+    let mut environment = Vec::new();
+    let file = File::open(format!("/proc/{pid}/environ")).ok()?;
+    file.take(ENVIRONMENT_MAX).read_to_end(&mut environment).ok()?;
+    let value = environment
+        .split(|byte| *byte == 0)
+        .find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    String::from_utf8(value.to_vec()).ok()
+}
+
+/// The cgroup (version 2) a process is in, as a path from the root of its namespace.
+pub fn cgroup(pid: &str) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+}
+
+/// Wall clock of a process's start, ms since 1970.
+pub fn wall_started(process: &Process) -> Option<f64> {
+    // SAFETY: no pointers.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    if ticks <= 0 || !process.is_visible() {
+        return None;
+    }
+    let ms = |clock| {
+        let time = clock_gettime(clock).ok()?;
+        Some(time.tv_sec() as f64 * 1000.0 + time.tv_nsec() as f64 / 1e6)
+    };
+    let age = ms(ClockId::CLOCK_BOOTTIME)? - process.started as f64 * 1000.0 / ticks as f64;
+    Some(ms(ClockId::CLOCK_REALTIME)? - age)
+}
+
+/// One read: files of /proc that fit are never torn.
+fn read_into<'a>(path: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let length = File::open(path).ok()?.read(buffer).ok()?;
+    buffer.get(..length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_may_hold_anything() {
+        let line = b"7 (a) R (b) ) S 3 4 5 0 -1 0 0 0 0 0 0 0 0 0 20 0 9 0 123 0 0";
+        let process = parse_stat(7, line).expect("a stat line");
+        assert_eq!((process.parent, process.group, process.session), (3, 4, 5));
+        assert_eq!((process.threads, process.started, process.zombie), (9, 123, false));
+        for cut in 0..line.len() - 8 {
+            parse_stat(7, &line[..cut]);
+        }
+    }
+
+    #[test]
+    fn we_see_ourselves() {
+        let own = process(getpid().as_raw()).expect("/proc of this machine");
+        assert_eq!(own.group, nix::unistd::getpgrp().as_raw());
+        assert!(command(own.pid).is_some_and(|text| !text.is_empty() && text.len() <= COMMAND_MAX));
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("a clock after 1970")
+            .as_secs_f64();
+        let started = wall_started(&own).expect("it is visible") / 1000.0;
+        assert!(started <= now + 1.0 && started > now - 3600.0, "{started} {now}");
+    }
+
+    #[test]
+    fn cutting_keeps_characters_whole() {
+        assert_eq!(shorten(&"é".repeat(150)).len(), 200);
+        assert_eq!(shorten(&format!("a{}", "é".repeat(150))).len(), 199);
+    }
+}

@@ -1,0 +1,159 @@
+//! Taking leave of children: the supervisor's own and the orphans it has adopted.
+
+use super::{children::Children, procfs, signals};
+use crate::protocol::{Event, Exit};
+use nix::{errno::Errno, libc};
+use std::collections::{BTreeMap, HashSet};
+
+/// A child that was reaped.
+struct Dead {
+    pid: i32,
+    /// The set it was a root of.
+    set: Option<u32>,
+    /// It was that set's leader.
+    leader: bool,
+}
+
+impl Children {
+    /// To be called when CHLD came, which stands for any number of children.
+    pub fn on_sigchld(&mut self, now: f64) -> Vec<Event> {
+        self.watch_command();
+        let dead = self.reap_all(now);
+        // An orphan that belonged to no set, while no stop is at work, leaves nothing to look at.
+        if dead.iter().all(|dead| dead.set.is_none()) && self.stopping.is_empty() {
+            return Vec::new();
+        }
+        // The children of the dead are ours now, and the kernel's list names them.
+        self.look();
+        let mut events: Vec<Event> = dead
+            .iter()
+            .filter(|dead| dead.leader)
+            .filter_map(|dead| self.exited(dead.set?))
+            .collect();
+        let mut touched: BTreeMap<u32, HashSet<i32>> = BTreeMap::new();
+        for dead in dead {
+            if let Some(id) = dead.set {
+                touched.entry(id).or_default().insert(dead.pid);
+            }
+        }
+        events.extend(touched.into_iter().filter_map(|(id, dead)| self.roots_ended(id, &dead, now)));
+        events
+    }
+
+    /// The leader of this set was reaped.
+    fn exited(&mut self, id: u32) -> Option<Event> {
+        let has_roots = self.sets.get(&id).is_some_and(|set| !set.roots.is_empty());
+        let mut leftovers = if has_roots { self.survey(id).len() as u32 } else { 0 };
+        let set = self.sets.get_mut(&id)?;
+        if self.blind && signals::send_group(set.leader, 0) {
+            // Somebody is there; nobody can tell how many.
+            leftovers = leftovers.max(1);
+        }
+        set.leftovers = leftovers;
+        let (exit, at) = set.exit.clone()?;
+        Some(Event::Exited { id, at, exit, leftovers })
+    }
+
+    /// Until nobody who has ended is left. Each is looked at before it is reaped: until then its
+    /// number is its own.
+    fn reap_all(&mut self, now: f64) -> Vec<Dead> {
+        let mut dead = Vec::new();
+        while let Some(found) = wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT) {
+            let owner = self.roots.get(&found.pid).copied();
+            let member = match owner {
+                Some(set) => set.or_else(|| self.members.get(&found.pid).copied()),
+                // Adopted and ended since we last looked; a stop may know it as a descendant.
+                None if self.members.contains_key(&found.pid) => {
+                    procfs::process(found.pid).and_then(|process| self.remembered(&process))
+                }
+                None => None,
+            };
+            let Some(ended) = wait(libc::P_PID, found.pid, libc::WEXITED) else {
+                // It was there a moment ago and nobody else reaps. Trying again for ever would be
+                // worse than leaving it for the next CHLD.
+                break;
+            };
+            let exit = ended.exit();
+            if let Some(stop) = member.and_then(|id| self.stop_of_mut(id)) {
+                stop.ended(ended.pid, now, &exit);
+            }
+            let leader = self.remove_root(ended.pid, member, exit, now);
+            dead.push(Dead {
+                pid: ended.pid,
+                set: member,
+                leader,
+            });
+        }
+        dead
+    }
+
+    /// True if it was the leader of its set.
+    fn remove_root(&mut self, pid: i32, set: Option<u32>, exit: Exit, now: f64) -> bool {
+        if self.roots.remove(&pid) == Some(None) {
+            if let Some(rest) = self.rest().and_then(|id| self.sets.get_mut(&id)) {
+                rest.roots.retain(|root| *root != pid);
+            }
+        }
+        let Some(set) = set.and_then(|id| self.sets.get_mut(&id)) else {
+            return false;
+        };
+        set.roots.retain(|root| *root != pid);
+        let leader = set.is_running() && set.leader == pid;
+        if leader {
+            set.exit = Some((exit, now));
+            if set.foreground {
+                if let Some(terminal) = &mut self.terminal {
+                    terminal.take_back();
+                }
+            }
+        }
+        leader
+    }
+
+    /// Single-command mode: a command that was stopped at the terminal stops us, too. Returns when
+    /// we were continued.
+    fn watch_command(&mut self) {
+        let (Some(leader), true) = (self.foreground(), self.terminal.is_some()) else {
+            return;
+        };
+        if let (Some(stopped), Some(terminal)) = (wait(libc::P_PID, leader, libc::WSTOPPED), &mut self.terminal) {
+            terminal.on_command_stopped(leader, stopped.status);
+        }
+    }
+}
+
+/// What waitid(2) tells.
+struct Waited {
+    pid: i32,
+    code: i32,
+    status: i32,
+}
+
+impl Waited {
+    fn exit(&self) -> Exit {
+        match self.code {
+            libc::CLD_EXITED => Exit::Code(self.status),
+            _ => Exit::Signal(signals::name(self.status)),
+        }
+    }
+}
+
+/// Never waits. `None`: there is none.
+fn wait(kind: libc::idtype_t, pid: i32, what: i32) -> Option<Waited> {
+    loop {
+        // SAFETY: an all-zero siginfo is a valid one, waitid only writes to it, and the fields
+        // read are those it fills (or leaves zero).
+        let (result, pid, status, code) = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            let result = libc::waitid(kind, pid.unsigned_abs(), &mut info, what | libc::WNOHANG);
+            (result, info.si_pid(), info.si_status(), info.si_code)
+        };
+        if result == 0 {
+            return (pid > 0).then_some(Waited { pid, code, status });
+        }
+        // ECHILD: no children at all.
+        if Errno::last() != Errno::EINTR {
+            return None;
+        }
+    }
+}

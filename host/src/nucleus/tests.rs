@@ -1,0 +1,268 @@
+//! Real processes through the whole of `Children`, driven by a plain loop.
+//!
+//! `waitid(P_ALL)` and signal masks belong to a process, not to a thread, so each test runs in a
+//! process of its own: the test program starts itself once more for this one test, and there forks
+//! so that the test runs on a first thread.
+
+use super::{
+    children::{Children, Stdio},
+    signals::Signals,
+    startup,
+};
+use crate::protocol::{Event, Exit, Found, Limit, Receipt, ReceiptProcess, Scope, SpawnFailure, SpawnSpec};
+use nix::{
+    libc,
+    poll::{poll, PollFd, PollFlags, PollTimeout},
+    sys::wait::{waitpid, WaitStatus},
+    unistd::{fork, getpid, ForkResult, Uid},
+};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    io::{Read, Write},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::PermissionsExt,
+    },
+    panic,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+mod machine;
+mod spawning;
+mod stopping;
+
+const INSIDE: &str = "ONEUP_TEST_INSIDE";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a test in a process of its own.
+fn isolated(body: fn()) {
+    isolated_under(&[], body);
+}
+
+/// The same below another program, such as `unshare`.
+fn isolated_under(wrapper: &[&str], body: fn()) {
+    if env::var_os(INSIDE).is_some() {
+        run_forked(body);
+        return;
+    }
+    let own = env::current_exe().expect("/proc of this machine");
+    let name = thread::current().name().expect("tests have names").to_owned();
+    let words = wrapper.iter().map(PathBuf::from).chain([own]).collect::<Vec<_>>();
+    let output = Command::new(&words[0])
+        .args(&words[1..])
+        .args([&name, "--exact", "--nocapture", "--test-threads=1", "--include-ignored"])
+        .env(INSIDE, "1")
+        .output()
+        .expect("the test program itself");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    eprintln!("{text}");
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+fn run_forked(body: fn()) {
+    // SAFETY: the other thread of this process waits for this one and holds no lock.
+    match unsafe { fork() }.expect("a process") {
+        ForkResult::Parent { child } => {
+            assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
+        }
+        ForkResult::Child => {
+            // The harness would keep what is printed for a thread that is not here.
+            panic::set_hook(Box::new(|info| say(&format!("{info}\n"))));
+            let done = panic::catch_unwind(body).is_ok();
+            // SAFETY: ends this process without running what belongs to its parent.
+            unsafe { libc::_exit(i32::from(!done)) };
+        }
+    }
+}
+
+fn say(text: &str) {
+    let _ = nix::unistd::write(std::io::stderr(), text.as_bytes());
+}
+
+/// A supervisor without a brain.
+struct World {
+    children: Children,
+    signals: Signals,
+    events: Vec<Event>,
+    started: Instant,
+    folder: PathBuf,
+    next_id: u32,
+}
+
+impl World {
+    fn new() -> World {
+        World::with(false)
+    }
+
+    fn with(single: bool) -> World {
+        let inherited = startup::prepare();
+        let folder = env::temp_dir().join(format!("oneup-test-{}-{}", getpid(), nix::unistd::getppid()));
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("our folder");
+        World {
+            signals: Signals::open().expect("a signalfd"),
+            children: Children::new(inherited, single),
+            events: Vec::new(),
+            started: Instant::now(),
+            folder,
+            next_id: 1,
+        }
+    }
+
+    fn now(&self) -> f64 {
+        self.started.elapsed().as_secs_f64() * 1000.0
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn try_spawn(&mut self, spec: &SpawnSpec, stdio: Stdio<'_>) -> Result<(u32, u32), SpawnFailure> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let now = self.now();
+        self.children.spawn(id, spec, stdio, now).map(|pid| (id, pid))
+    }
+
+    fn spawn(&mut self, spec: &SpawnSpec) -> (u32, u32) {
+        self.try_spawn(spec, Stdio::Null).expect("a good spec")
+    }
+
+    /// A script that has come to `touch "$T/ready"`.
+    fn script(&mut self, script: &str) -> (u32, u32) {
+        let spec = self.sh(script);
+        let made = self.spawn(&spec);
+        let ready = self.path("ready");
+        self.until(|_| ready.exists());
+        fs::remove_file(&ready).expect("our file");
+        made
+    }
+
+    /// `$T` is the test's folder; its path is free of blanks.
+    fn sh(&self, script: &str) -> SpawnSpec {
+        let mut spec = spec(&["/bin/sh", "-c", script]);
+        spec.environment.insert("T".to_owned(), self.folder.display().to_string());
+        spec
+    }
+
+    /// Output and exit of a program.
+    fn output(&mut self, spec: &SpawnSpec) -> (String, Exit) {
+        let (read, write) = pipe();
+        let stdio = Stdio::Log {
+            out: write.as_fd(),
+            err: write.as_fd(),
+        };
+        let (id, _) = self.try_spawn(spec, stdio).expect("a good spec");
+        drop(write);
+        let exit = self.exit(id);
+        let mut text = String::new();
+        fs::File::from(read).read_to_string(&mut text).expect("text");
+        (text, exit)
+    }
+
+    /// One turn of the loop: waits for a signal, a deadline, or a moment.
+    fn turn(&mut self) {
+        let limit = self.children.next_deadline().map_or(20.0, |at| (at - self.now()).clamp(0.0, 20.0));
+        let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut fds, PollTimeout::from(limit.ceil() as u8));
+        let now = self.now();
+        if self.signals.read().iter().any(|arrived| arrived.is_child()) {
+            self.events.extend(self.children.on_sigchld(now));
+        }
+        self.events.extend(self.children.on_deadline(now));
+    }
+
+    fn until(&mut self, mut done: impl FnMut(&mut World) -> bool) {
+        let start = Instant::now();
+        while !done(self) {
+            assert!(start.elapsed() < PATIENCE, "waited too long; events: {:#?}", self.events);
+            self.turn();
+        }
+    }
+
+    /// The event of this kind and set, once it is there; it is taken out.
+    fn event(&mut self, wanted: impl Fn(&Event) -> bool) -> Event {
+        self.until(|world| world.events.iter().any(&wanted));
+        let position = self.events.iter().position(wanted).expect("it is there");
+        self.events.remove(position)
+    }
+
+    fn exited(&mut self, id: u32) -> (Exit, u32) {
+        match self.event(|event| matches!(event, Event::Exited { id: other, .. } if *other == id)) {
+            Event::Exited { exit, leftovers, .. } => (exit, leftovers),
+            _ => unreachable!(),
+        }
+    }
+
+    fn exit(&mut self, id: u32) -> Exit {
+        self.exited(id).0
+    }
+
+    fn stop(&mut self, id: u32, signal: &str, timeout_ms: f64, tree: bool) {
+        let now = self.now();
+        let events = self.children.stop(id, signal, timeout_ms, tree, now);
+        self.events.extend(events);
+    }
+
+    fn stopped(&mut self, id: u32) -> Receipt {
+        match self.event(|event| matches!(event, Event::Stopped { id: other, .. } if *other == id)) {
+            Event::Stopped { receipt, .. } => receipt,
+            _ => unreachable!(),
+        }
+    }
+
+    /// A pid that a script has written.
+    fn pid_in(&mut self, name: &str) -> u32 {
+        let path = self.path(name);
+        let mut pid = None;
+        self.until(|_| {
+            pid = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+            pid.is_some()
+        });
+        pid.expect("it was waited for")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn spec(argv: &[&str]) -> SpawnSpec {
+    SpawnSpec {
+        service: "test".to_owned(),
+        role: "main".to_owned(),
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        ..SpawnSpec::default()
+    }
+}
+
+fn pipe() -> (OwnedFd, OwnedFd) {
+    nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).expect("a pipe")
+}
+
+fn is_root() -> bool {
+    Uid::effective().is_root()
+}
+
+fn lives(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|text| !text.contains(") Z "))
+}
+
+fn of(receipt: &Receipt, pid: u32) -> &ReceiptProcess {
+    let mut processes = receipt.processes.iter();
+    processes.find(|process| process.pid == pid).unwrap_or_else(|| panic!("{pid} is not in {receipt:#?}"))
+}
+
+fn code(code: i32) -> Exit {
+    Exit::Code(code)
+}
+
+fn killed_by(signal: &str) -> Exit {
+    Exit::Signal(signal.to_owned())
+}
