@@ -202,65 +202,91 @@ export function plain(node: Node): unknown {
   return object;
 }
 
-/** The parser's terse words, made into what to do. */
+/** The parser's terse words, made into what is wrong and what to do. */
 function reportSyntax(file: string, text: string, error: ParseError, issues: Issues): void {
-  // A place in the file as it is, even where the parser stopped behind its end.
-  const offset = Math.min(error.index, text.length);
   const place = { file, line: error.lineNumber, column: error.column + 1 };
   if (/multiple times/.test(error.message)) {
     reportTwice(text, place, issues);
     return;
   }
+  const { offset, message, hint } = explain(error.message, text, Math.min(error.index, text.length));
+  issues.at(placeAt(file, text, offset), `not TOML: ${message}`, hint);
+}
+
+interface Explained {
+  readonly offset: number;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+function explain(reason: string, text: string, offset: number): Explained {
+  const before = text.slice(0, offset);
+  const end = before.trimEnd().length;
+  const lastLine = before.trimEnd().split("\n").at(-1) ?? "";
   const found = /^[^\s,\]}=#]+/.exec(text.slice(offset))?.[0] ?? "";
-  const [message, hint] = explain(error.message, found, text, offset);
-  issues.at(place, `not TOML: ${message}`, hint);
-}
-
-function explain(reason: string, found: string, text: string, offset: number): [string, string | undefined] {
-  const line = text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset);
-  const afterEquals = /=\s*$/.test(text.slice(0, offset));
-  if (/^(?:true|false)$/i.test(found))
-    return [`"${found}" is no value`, "write true or false in small letters"];
-  if (/newline/.test(reason) && /=\s*[0-9.]+$/.test(line)) {
-    return [
-      "a number and then something else",
-      'write durations and sizes in quotes, such as "10s" or "64MiB"',
-    ];
+  const gap = before.slice(end);
+  if (/^\s*\[[^\]]*$/.test(lastLine)) {
+    return {
+      offset: end - lastLine.trimStart().length,
+      message: "a section's header without its bracket",
+      hint: 'end it with "]"',
+    };
   }
-  if (afterEquals && found === "") return ["a key without a value", "write a value behind the ="];
-  if (afterEquals) return ["a value that is neither quoted nor a number", "put text in quotes"];
-  if (/equal/.test(reason)) return ["a key without =", "write key = value, or [service.NAME] for a section"];
-  const plainReason = reason.charAt(0).toLowerCase() + reason.slice(1);
-  return [plainReason, undefined];
+  if (before.endsWith("=", end) && (found === "" || gap.includes("\n"))) {
+    return { offset: end - 1, message: "a key without a value", hint: "write a value behind the =" };
+  }
+  if (/equal/.test(reason)) {
+    const start = end - (/\S+$/.exec(lastLine)?.[0].length ?? 0);
+    return {
+      offset: start,
+      message: "a key without =",
+      hint: "write key = value, or [service.NAME] for a section",
+    };
+  }
+  if (before.endsWith("=", end)) return { offset, ...badValue(found) };
+  if (/newline/.test(reason) && /=\s*[0-9.]+$/.test(lastLine)) {
+    const hint = 'write durations and sizes in quotes, such as "10s" or "64MiB"';
+    return { offset, message: "a number with something behind it", hint };
+  }
+  if (/unexpected/i.test(reason) && found !== "") {
+    const hint = 'perhaps a "]", "}" or quote is missing before it';
+    return { offset, message: `"${found.charAt(0)}" is not expected here`, hint };
+  }
+  return { offset, message: reason.charAt(0).toLowerCase() + reason.slice(1) };
 }
 
-/** A table or key that is there already: say where. */
+function badValue(found: string): Omit<Explained, "offset"> {
+  if (/^(?:true|false)$/i.test(found))
+    return { message: `"${found}" is not a value`, hint: "write true or false in small letters" };
+  return { message: "a value that is neither quoted nor a number", hint: "put text in quotes" };
+}
+
+const HEADER = /^(\s*\[\s*)([^[\]]+?)\s*\]/;
+const PAIR = /^(\s*)([^=\s]+)\s*=/;
+
+/** A section or key that is there already: say where it was first. */
 function reportTwice(text: string, place: Place, issues: Issues): void {
   const lines = text.split("\n");
-  const line = lines[place.line - 1] ?? "";
-  const header = /^\s*\[\s*([^[\]]+?)\s*\]/.exec(line)?.[1];
-  const key = header === undefined ? /^\s*([^=\s]+)\s*=/.exec(line)?.[1] : undefined;
-  const label = header === undefined ? `"${key ?? "a key"}"` : `[${header}]`;
-  for (let index = place.line - 2; index >= 0; index--) {
-    const earlier = lines[index] ?? "";
-    const earlierHeader = /^(\s*\[\s*)([^[\]]+?)\s*\]/.exec(earlier);
-    if (header !== undefined && earlierHeader?.[2] === header) {
-      const first = { ...place, line: index + 1, column: (earlierHeader[1] ?? "").length + 1 };
-      issues.at(
-        place,
-        `${label} is defined twice, first at ${showPlace(first)}`,
-        "remove or rename one of them",
-      );
-      return;
-    }
-    if (header !== undefined) continue;
-    if (earlierHeader) break;
-    const earlierKey = /^(\s*)([^=\s]+)\s*=/.exec(earlier);
-    if (earlierKey?.[2] === key) {
-      const first = { ...place, line: index + 1, column: (earlierKey?.[1] ?? "").length + 1 };
-      issues.at(place, `${label} is set twice, first at ${showPlace(first)}`, "remove one of them");
-      return;
-    }
+  const again = lines[place.line - 1] ?? "";
+  const isHeader = HEADER.test(again);
+  const pattern = isHeader ? HEADER : PAIR;
+  const [, lead = "", key = ""] = pattern.exec(again) ?? [];
+  const label = isHeader ? `[${key}]` : key === "" ? "a key" : `"${key}"`;
+  const first = earlier(lines, place.line - 2, pattern, key);
+  // The same text stands there, so the same part of it is as far from its start.
+  const shift = place.column - lead.length;
+  const at = first && { ...place, line: first.line, column: first.lead + shift };
+  const where = at ? `, first at ${showPlace(at)}` : "";
+  issues.at(place, `${label} is defined twice${where}`, "remove or rename one of them");
+}
+
+/** A key is looked for only in its own section. */
+function earlier(lines: readonly string[], from: number, pattern: RegExp, key: string) {
+  for (let index = from; index >= 0 && key !== ""; index--) {
+    const line = lines[index] ?? "";
+    const [, lead = "", found] = pattern.exec(line) ?? [];
+    if (found === key) return { line: index + 1, lead: lead.length };
+    if (pattern === PAIR && HEADER.test(line)) return undefined;
   }
-  issues.at(place, `${label} is defined twice`, "remove or rename one of them");
+  return undefined;
 }

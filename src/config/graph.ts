@@ -1,7 +1,7 @@
 /** What can only be said about all definitions together. */
 import type { Definition, Relation } from "../dialects/dialect.ts";
+import { didYouMean } from "../model/suggest.ts";
 import { type Issues, showPlace } from "./issues.ts";
-import { didYouMean } from "./suggest.ts";
 
 type ByName = ReadonlyMap<string, Definition>;
 
@@ -20,7 +20,7 @@ export function checkGraph(definitions: readonly Definition[], issues: Issues): 
 
 function reportTwice(again: Definition, first: Definition, issues: Issues): void {
   const kinds = again.kind === first.kind ? "" : ` as a ${first.kind}`;
-  const message = `${again.kind} "${again.name}" is defined already${kinds} at ${showPlace(first.place)}`;
+  const message = `${again.kind} "${again.name}" is defined twice, first${kinds} at ${showPlace(first.place)}`;
   issues.at(again.place, message, "services, tasks and targets share their names: rename one of them");
 }
 
@@ -30,7 +30,7 @@ function checkNames(definition: Definition, byName: ByName, issues: Issues): voi
     const found = byName.get(name);
     if (!found) {
       const hint = didYouMean(name, [...byName.keys()]) ?? `define it, or remove it from ${field}`;
-      issues.at(place, `${field}: there is no ${kind ?? "service"} "${name}"`, hint);
+      issues.at(place, `${field}: unknown ${kind ?? "service"} "${name}"`, hint);
     } else if (kind !== null && found.kind !== kind) {
       const message = `${field}: "${name}" is a ${found.kind}, not a ${kind}`;
       issues.at(
@@ -164,11 +164,7 @@ function reportCycle(cycle: readonly Edge[], issues: Issues): void {
     const verb = VERBS[relation.field];
     return `${subject} ${verb} ${object} (${showPlace(relation.place)})`;
   });
-  issues.at(
-    first.relation.place,
-    `these wait for each other: ${path}`,
-    `remove one of: ${reasons.join(", ")}`,
-  );
+  issues.at(first.relation.place, `dependency cycle: ${path}`, `remove one of: ${reasons.join(", ")}`);
 }
 
 const VERBS: Readonly<Record<Relation["field"], string>> = {

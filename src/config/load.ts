@@ -52,7 +52,11 @@ function mergeSettings(readings: readonly Reading[], issues: Issues): Supervisor
   for (const { key, place } of readings.flatMap((reading) => reading.settings)) {
     const first = places.get(key);
     if (first)
-      issues.at(place, `supervisor.${key} is set already at ${showPlace(first)}`, "remove one of them");
+      issues.at(
+        place,
+        `"supervisor.${key}" is defined twice, first at ${showPlace(first)}`,
+        "remove one of them",
+      );
     else places.set(key, place);
   }
   const settings: SupervisorSettings = Object.assign(

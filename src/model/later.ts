@@ -22,6 +22,9 @@ const PROCESS = [
 export const LATER: Readonly<Record<string, readonly string[]>> = {
   service: PROCESS,
   task: PROCESS,
+  "service.on-failure": ["run"],
+  "task.on-failure": ["run"],
+  "target.on-failure": ["run"],
   "service.stop": ["command"],
   "task.stop": ["command"],
   "service.ready": ["http", "notify", "listen", "status", "body", "headers", "initial-delay"],

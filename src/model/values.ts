@@ -4,6 +4,7 @@
  */
 import * as z from "zod/mini";
 import { parseSignal, SIGNAL_PATTERN } from "./signals.ts";
+import { didYouMean } from "./suggest.ts";
 import { DURATION_PATTERN, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from "./units.ts";
 import { splitWords } from "./words.ts";
 
@@ -28,6 +29,12 @@ function expected(what: string, hint?: string | ((input: unknown) => string | un
     const advice = typeof hint === "function" ? hint(wrong.input) : hint;
     return withHint(`expected ${what}, got ${kindOf(wrong.input)}`, advice);
   };
+}
+
+/** `"a", "b" or "c"` */
+function oneOf(values: readonly string[]): string {
+  const quoted = values.map((value) => `"${value}"`);
+  return [quoted.slice(0, -1).join(", "), ...quoted.slice(-1)].filter((part) => part !== "").join(" or ");
 }
 
 export function kindOf(input: unknown): string {
@@ -63,9 +70,12 @@ function parsed<T>(text: z.ZodMiniType<string, string>, parse: (text: string) =>
   );
 }
 
-/** A string for editors to check by a pattern; what to say about it is the parser's affair. */
+/**
+ * A string for editors to check by a pattern; what to say about it is the parser's affair. A
+ * variable may stand for anything.
+ */
 function patterned(pattern: RegExp, error: ReturnType<typeof expected>) {
-  return z.string({ error }).check(z.meta({ pattern: pattern.source }));
+  return z.string({ error }).check(z.meta({ pattern: `${pattern.source}|\\$\\{` }));
 }
 
 export const flag = named("boolean", z.boolean({ error: expected("true or false", quotedFlag) }));
@@ -129,9 +139,13 @@ export const signal = named(
 );
 
 export function integer(low: number, high: number) {
-  const error = expected(`a whole number from ${low} to ${high}`);
+  const range = high === MAX_COUNT ? `${low} or more` : `${low} to ${high}`;
+  const error = (wrong: Wrong) => {
+    const got = typeof wrong.input === "number" ? `${wrong.input}` : kindOf(wrong.input);
+    return `expected a whole number, ${range}, got ${got}`;
+  };
   return named(
-    high === MAX_COUNT ? `integer, ${low} or more` : `integer, ${low} to ${high}`,
+    `integer, ${range}`,
     z.int({ error }).check(z.minimum(low, { error }), z.maximum(high, { error })),
   );
 }
@@ -140,8 +154,12 @@ const MAX_COUNT = 4_294_967_295;
 export const count = integer(0, MAX_COUNT);
 
 export function choice<const T extends readonly [string, ...string[]]>(...values: T) {
-  const list = values.map((value) => `"${value}"`);
-  return named(list.join(" or "), z.enum(values, { error: expected(list.join(" or ")) }));
+  const error = ({ input }: Wrong) => {
+    const got = typeof input === "string" && input !== "" ? `"${input}"` : kindOf(input);
+    const hint = typeof input === "string" ? didYouMean(input, values) : undefined;
+    return withHint(`expected ${oneOf(values)}, got ${got}`, hint);
+  };
+  return named(oneOf(values), z.enum(values, { error }));
 }
 
 const exitCode = integer(0, 255);
@@ -153,10 +171,17 @@ export const exitCodes = named(
 /** Who: a name, or a number that needs no entry in a table of users. */
 const WHO_PATTERN = /^(?:[A-Za-z_][A-Za-z0-9_.-]*\$?|[0-9]+)$/;
 function who(what: string) {
+  const error = expected(`the name or number of a ${what}`);
   return z.pipe(
-    z.union([z.string().check(z.regex(WHO_PATTERN)), z.int().check(z.minimum(0), z.maximum(MAX_COUNT - 1))], {
-      error: expected(`the name or number of a ${what}`),
-    }),
+    z.union(
+      [
+        parsed(patterned(WHO_PATTERN, error), (name) =>
+          WHO_PATTERN.test(name) ? { value: name } : { message: `not the name or number of a ${what}` },
+        ),
+        z.int().check(z.minimum(0, { error }), z.maximum(MAX_COUNT - 1, { error })),
+      ],
+      { error },
+    ),
     z.transform(String),
   );
 }
@@ -256,8 +281,8 @@ export const command = named(
 );
 
 /** Words, or why there are none; the program's own name must be among them. */
-export function commandWords(line: string): Parsed<readonly string[]> {
-  const words = splitWords(line);
+export function commandWords(line: string, useShell: string): Parsed<readonly string[]> {
+  const words = splitWords(line, useShell);
   if ("value" in words && !words.value[0]) {
     return { message: "an empty command", hint: "write the program and its arguments" };
   }
@@ -269,7 +294,7 @@ export const execProbe = named(
   z.union(
     [
       parsed(commandText, (line): Parsed<{ type: "exec"; argv: readonly string[] }> => {
-        const words = commandWords(line);
+        const words = commandWords(line, 'write ["/bin/sh", "-c", "…"]');
         return "value" in words ? { value: { type: "exec", argv: words.value } } : words;
       }),
       z.pipe(
@@ -280,6 +305,8 @@ export const execProbe = named(
     { error: expected(COMMAND_EXPECTED) },
   ),
 );
+
+const PORT_ERROR = "a port is a number from 1 to 65535";
 
 export interface HostPort {
   readonly host: string;
@@ -293,7 +320,7 @@ export function parseHostPort(input: string): Parsed<HostPort> {
   if (!match) {
     return { message: "not an address", hint: 'write a port, "host:port" or "[::1]:port"' };
   }
-  if (port < 1 || port > 65_535) return { message: "a port is a number from 1 to 65535" };
+  if (port < 1 || port > 65_535) return { message: PORT_ERROR };
   return { value: { host: match[1] ?? (match[2] || "127.0.0.1"), port } };
 }
 
@@ -302,9 +329,13 @@ const ADDRESS_EXPECTED = 'a port from 1 to 65535, or "host:port"';
 export const tcpProbe = named(
   'port or "host:port"',
   z.pipe(
-    z.union([z.int().check(z.minimum(1), z.maximum(65_535)), parsed(z.string(), parseHostPort)], {
-      error: expected(ADDRESS_EXPECTED),
-    }),
+    z.union(
+      [
+        z.int().check(z.minimum(1, { error: PORT_ERROR }), z.maximum(65_535, { error: PORT_ERROR })),
+        parsed(z.string(), parseHostPort),
+      ],
+      { error: expected(ADDRESS_EXPECTED) },
+    ),
     z.transform((input) => ({
       type: "tcp" as const,
       ...(typeof input === "number" ? { host: "127.0.0.1", port: input } : input),

@@ -11,6 +11,7 @@ type Quote = "" | "'" | '"';
 
 interface State {
   readonly text: string;
+  readonly useShell: string;
   at: number;
   word: string;
   /** Set once the word has begun; `''` is a word too. */
@@ -18,16 +19,17 @@ interface State {
   readonly words: string[];
 }
 
-export function splitWords(text: string): Parsed<readonly string[]> {
+/** `useShell` is the advice for whoever does want a shell: how one is had there. */
+export function splitWords(text: string, useShell: string): Parsed<readonly string[]> {
   const assignment = /^\s*([A-Za-z_][A-Za-z0-9_]*)=/.exec(text);
   if (assignment) {
     return {
       message: `"${assignment[1]}=" in front of a command sets a variable only in a shell`,
-      hint: "use environment = { … }, or shell = true",
+      hint: `use environment = { … }, or ${useShell}`,
       offset: assignment[0].length - (assignment[1] ?? "").length - 1,
     };
   }
-  const state: State = { text, at: 0, word: "", begun: false, words: [] };
+  const state: State = { text, useShell, at: 0, word: "", begun: false, words: [] };
   while (state.at < text.length) {
     const problem = takeCharacter(state);
     if (problem) return problem;
@@ -84,7 +86,7 @@ function operatorProblem(state: State): Problem {
   const found = /^(?:\|\||&&|>>|<<|[|&;<>()`])/.exec(state.text.slice(state.at))?.[0] ?? "";
   return {
     message: `"${found}" needs a shell, and none runs here`,
-    hint: `add shell = true, or quote it ('${found}') to pass it as it is`,
+    hint: `${state.useShell}, or quote it ('${found}') to pass it as it is`,
     offset: state.at,
   };
 }

@@ -2,7 +2,7 @@
 import type * as z from "zod/mini";
 import { type Node, placeWithin, type ScalarNode } from "../../config/document.ts";
 import type { Issues, Place } from "../../config/issues.ts";
-import { didYouMean } from "../../config/suggest.ts";
+import { didYouMean } from "../../model/suggest.ts";
 import { typeNames } from "../../model/values.ts";
 
 type SchemaIssue = z.core.$ZodIssue;
@@ -65,7 +65,7 @@ function report(issue: SchemaIssue, field: Described, issues: Issues): void {
 /** The character in a string that a parser complained about. */
 function exactPlace(issue: SchemaIssue, node: Node | undefined): Place | undefined {
   if (issue.code !== "custom" || node?.type !== "scalar" || typeof node.value !== "string") return undefined;
-  const offset: unknown = issue.params?.["offset"];
+  const offset: unknown = issue.params?.offset;
   return typeof offset === "number" ? scalarPlace(node, offset) : undefined;
 }
 

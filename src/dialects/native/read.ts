@@ -1,9 +1,9 @@
 /** The native dialect: `[service.NAME]`, `[task.NAME]`, `[target.NAME]` and `[supervisor]`. */
 import { type Node, plain, type TableEntry, type TableNode } from "../../config/document.ts";
 import { absolutePath } from "../../config/paths.ts";
-import { didYouMean } from "../../config/suggest.ts";
 import { SECTIONS, serviceFields, supervisorFields, targetFields } from "../../model/schema.ts";
 import type { Kind, SupervisorSettings } from "../../model/spec.ts";
+import { didYouMean } from "../../model/suggest.ts";
 import { kindOf, nameProblem } from "../../model/values.ts";
 import { type Definition, RELATIONS, type ReadContext, type Reading, type Relation } from "../dialect.ts";
 import { makeSpec } from "./spec.ts";

@@ -100,7 +100,7 @@ function readCommand(source: Source, read: ReadFields, context: ReadContext): re
       context.issues.at(node.place, "command: an empty command", "write what the shell is to run");
     return ["/bin/sh", "-c", command];
   }
-  const words = commandWords(command);
+  const words = commandWords(command, "write shell = true");
   if ("value" in words) return words.value;
   const exact =
     node.type === "scalar" && words.offset !== undefined ? scalarPlace(node, words.offset) : node.place;

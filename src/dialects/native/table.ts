@@ -2,9 +2,9 @@
 import * as z from "zod/mini";
 import { type Node, plain, type TableNode } from "../../config/document.ts";
 import type { Issues } from "../../config/issues.ts";
-import { didYouMean } from "../../config/suggest.ts";
 import type { AnyField, DeepReadonly, Field, Fields, Group } from "../../model/fields.ts";
 import { LATER } from "../../model/later.ts";
+import { didYouMean } from "../../model/suggest.ts";
 import { kindOf } from "../../model/values.ts";
 import { describe } from "./describe.ts";
 
@@ -68,6 +68,12 @@ function readField(
   context: TableContext,
   out: Record<string, unknown>,
 ): void {
+  const later = LATER[`${context.section}.${key}`] ?? [];
+  for (const [inner, { place }] of node.type === "table" ? node.entries : []) {
+    if (!later.includes(inner)) continue;
+    context.issues.at(place, `"${key}.${inner}" is not supported yet`, "remove it");
+    return;
+  }
   const result = z.safeParse(field.schema, plain(node));
   if (result.success) out[field.to ?? key] = result.data;
   else
