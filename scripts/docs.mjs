@@ -11,7 +11,9 @@ const folder = await mkdtemp(join(tmpdir(), "oneup-docs-"));
 try {
   const outfile = join(folder, "reference.mjs");
   await build({ entryPoints: [join(root, "src/model/reference.ts")], bundle: true, format: "esm", outfile });
-  const { renderEmbeddedSchema, renderJsonSchema, renderReference } = await import(pathToFileURL(outfile).href);
+  const { renderEmbeddedSchema, renderJsonSchema, renderReference } = await import(
+    pathToFileURL(outfile).href
+  );
   await writeFile(join(root, "docs/configuration.md"), renderReference());
   await writeFile(join(root, "docs/config.schema.json"), renderJsonSchema());
   await writeFile(join(root, "src/generated/config-schema.ts"), renderEmbeddedSchema());
