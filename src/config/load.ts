@@ -1,0 +1,117 @@
+/** The whole way from PATHs to a configuration, or to everything that is wrong with it. */
+import type { FileHost } from "../cli/host.ts";
+import type { Definition, Reading } from "../dialects/dialect.ts";
+import { foreignFormat } from "../dialects/foreign.ts";
+import { readNative } from "../dialects/native/read.ts";
+import { SUPERVISOR_DEFAULTS } from "../model/defaults.ts";
+import type { SupervisorSettings } from "../model/spec.ts";
+import type { ConfigIssue, Loaded, LoadInput, LoadOutput } from "./contract.ts";
+import { readDocument } from "./document.ts";
+import { readSources, type SourceFile, type Sources } from "./files.ts";
+import { checkGraph } from "./graph.ts";
+import { Issues, type Place, showPlace, sortIssues } from "./issues.ts";
+
+export function load(input: LoadInput, host: FileHost): LoadOutput {
+  const issues = new Issues();
+  const sources = readSources(input, host, issues);
+  const readings = sources.files.flatMap((file) => readFile(file, input, host, issues) ?? []);
+  const definitions = readings.flatMap((reading) => reading.definitions);
+  checkGraph(definitions, issues);
+  const settings = mergeSettings(readings, issues);
+  if (definitions.length === 0 && issues.list.length === 0) reportNothing(sources, issues);
+
+  const loaded: Loaded = {
+    names: [...new Set(definitions.map(({ name }) => name))],
+    definitions: definitions.map(({ name, kind }) => ({ name, kind })),
+    sources: sources.files.map(({ shown }) => shown),
+    root: sources.root,
+    warnings: warnings(sources),
+  };
+  if (issues.list.length > 0) return { ok: false, errors: finish(issues, loaded.sources), ...loaded };
+  return { ok: true, ...loaded, ...result(definitions, settings) };
+}
+
+function readFile(file: SourceFile, input: LoadInput, host: FileHost, issues: Issues): Reading | null {
+  const root = readDocument(file.shown, file.text, input.environment, issues);
+  if (!root) return null;
+  const foreign = foreignFormat(root);
+  if (foreign !== null) {
+    issues.inFile(
+      file.shown,
+      `${foreign} files are not supported yet`,
+      "write the services as [service.NAME]",
+    );
+    return null;
+  }
+  return readNative(root, { file: file.shown, folder: file.folder, host, issues });
+}
+
+/** `[supervisor]` of all files; each setting can be made once. */
+function mergeSettings(readings: readonly Reading[], issues: Issues): SupervisorSettings {
+  const places = new Map<string, Place>();
+  for (const { key, place } of readings.flatMap((reading) => reading.settings)) {
+    const first = places.get(key);
+    if (first)
+      issues.at(
+        place,
+        `"supervisor.${key}" is defined twice, first at ${showPlace(first)}`,
+        "remove one of them",
+      );
+    else places.set(key, place);
+  }
+  const settings: SupervisorSettings = Object.assign(
+    {},
+    SUPERVISOR_DEFAULTS,
+    ...readings.map((one) => one.supervisor),
+  );
+  const listen = places.get("api-listen");
+  if (listen && settings.apiListen !== "" && !places.has("api-token-file")) {
+    issues.at(
+      listen,
+      "api-listen needs api-token-file: no TCP without a token",
+      'write api-token-file = "…" beside it',
+    );
+  }
+  return settings;
+}
+
+function reportNothing(sources: Sources, issues: Issues): void {
+  const [first] = sources.files;
+  if (!first) return;
+  issues.inFile(
+    first.shown,
+    "nothing to run: no service is defined",
+    'write [service.NAME] and command = "…" below it',
+  );
+}
+
+/** In a folder, an `oneup.toml` stands alone; whoever put services beside it should know. */
+function warnings(sources: Sources): ConfigIssue[] {
+  return sources.beside
+    .filter(({ text }) => /^\s*\[(?:service|task|target|supervisor)[.\]]/m.test(text))
+    .map(({ shown }) => ({
+      file: shown,
+      line: null,
+      column: null,
+      message: "not read, because there is an oneup.toml in its folder",
+      hint: "name it as a PATH too, or move it into a folder of its own",
+    }));
+}
+
+/** In reading order, each once (a file that two services share is read twice). */
+function finish(issues: Issues, files: readonly string[]): ConfigIssue[] {
+  const unique = new Map(issues.list.map((issue) => [JSON.stringify(issue), issue]));
+  return sortIssues([...unique.values()], files);
+}
+
+function result(definitions: readonly Definition[], settings: SupervisorSettings) {
+  const { shutdownTimeoutMs, apiListen, apiTokenFile, logFormat } = settings;
+  const listen = apiListen === "" ? null : { address: apiListen, tokenFile: apiTokenFile };
+  return {
+    config: {
+      services: definitions.map(({ spec }) => spec),
+      supervisor: { shutdownTimeoutMs, single: false },
+    },
+    supervise: { listen, consoleFormat: logFormat },
+  };
+}

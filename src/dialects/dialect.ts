@@ -1,0 +1,49 @@
+/** What every dialect's reader makes out of a file. */
+
+import type { FileHost } from "../cli/host.ts";
+import type { Issues, Place } from "../config/issues.ts";
+import type { Kind, SparseSpec, SupervisorSettings } from "../model/spec.ts";
+
+export const RELATIONS = ["requires", "wants", "after", "before", "conflicts"] as const;
+export type RelationField = (typeof RELATIONS)[number];
+
+/** One name in one of a definition's lists, with its place for messages. */
+export interface Relation {
+  readonly field: RelationField;
+  readonly name: string;
+  /** What the name must be, where the file says so. */
+  readonly kind: Kind | null;
+  readonly place: Place;
+}
+
+/** One service, task or target. */
+export interface Definition {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly place: Place;
+  readonly spec: SparseSpec;
+  readonly relations: readonly Relation[];
+  /** Of `main`, where it is true. */
+  readonly main: Place | null;
+}
+
+export interface SupervisorSetting {
+  readonly key: string;
+  readonly place: Place;
+}
+
+export interface Reading {
+  readonly definitions: readonly Definition[];
+  /** Which settings of the supervisor were made here, and what they are. */
+  readonly settings: readonly SupervisorSetting[];
+  readonly supervisor: Partial<SupervisorSettings>;
+}
+
+export interface ReadContext {
+  /** The path as it is shown in messages. */
+  readonly file: string;
+  /** Absolute: relative paths start here. */
+  readonly folder: string;
+  readonly host: FileHost;
+  readonly issues: Issues;
+}

@@ -1,0 +1,211 @@
+/** From the fields as they were read to the spec: what needs the machine or more than one field. */
+
+import type { Node, ScalarNode, TableNode } from "../../config/document.ts";
+import { parseDotenv } from "../../config/dotenv.ts";
+import type { Place } from "../../config/issues.ts";
+import { absolutePath, folderOf, joinPath } from "../../config/paths.ts";
+import { DEFAULTS, MAIN_DEFAULTS, TASK_DEFAULTS } from "../../model/defaults.ts";
+import type { serviceFields } from "../../model/schema.ts";
+import type { Kind, ReadyCondition, ServiceSpec, SparseSpec } from "../../model/spec.ts";
+import { commandWords } from "../../model/values.ts";
+import type { ReadContext } from "../dialect.ts";
+import { scalarPlace } from "./describe.ts";
+import type { Read } from "./table.ts";
+
+interface Source {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly place: Place;
+  readonly table: TableNode;
+}
+
+type ReadFields = Read<typeof serviceFields>;
+type Draft = { -readonly [K in keyof ServiceSpec]?: ServiceSpec[K] };
+
+export function makeSpec(source: Source, read: ReadFields, context: ReadContext): SparseSpec {
+  const { command, shell, ready, stop, log, "environment-file": environmentFile, ...same } = read;
+  const draft: Draft = { kind: source.kind, ...same };
+  if (read.requires) draft.requires = unique(read.requires);
+  if (source.kind !== "target") {
+    draft.argv = readCommand(source, read, context);
+    draft.directory = absolutePath(read.directory ?? "", context.folder);
+    const environment = readEnvironment(source, read, context);
+    if (environment) draft.environment = environment;
+    checkPeople(source, read, context);
+    readDelays(source, read, draft, context);
+  }
+  if (ready) draft.ready = readConditions(source, ready, context);
+  if (stop) draft.stop = { ...DEFAULTS.stop, ...stop };
+  if (log) {
+    const file = log.file === undefined ? null : absolutePath(log.file, context.folder);
+    draft.log = { ...DEFAULTS.log, ...log, file };
+  }
+  const standard = {
+    ...(source.kind === "task" ? TASK_DEFAULTS : {}),
+    ...(read.main ? MAIN_DEFAULTS : {}),
+  };
+  return sparse(source.name, { ...standard, ...draft });
+}
+
+/** Without what has its default anyway. */
+function sparse(name: string, draft: Draft): SparseSpec {
+  const defaults: Readonly<Record<string, unknown>> = DEFAULTS;
+  const different = Object.entries(draft).filter(
+    ([key, value]) => JSON.stringify(value) !== JSON.stringify(defaults[key]),
+  );
+  return { name, ...Object.fromEntries(different) };
+}
+
+/** A name twice is once; the stricter of the two counts. */
+function unique(list: ServiceSpec["requires"]): ServiceSpec["requires"] {
+  const byName = new Map<string, boolean>();
+  for (const { name, bind } of list) byName.set(name, bind || byName.get(name) === true);
+  return [...byName].map(([name, bind]) => ({ name, bind }));
+}
+
+function nodeOf(source: Source, ...path: string[]): Node | undefined {
+  let here: Node | undefined = source.table;
+  for (const key of path) here = here?.type === "table" ? here.entries.get(key)?.node : undefined;
+  return here;
+}
+
+function scalarOf(source: Source, ...path: string[]): ScalarNode | undefined {
+  const node = nodeOf(source, ...path);
+  return node?.type === "scalar" ? node : undefined;
+}
+
+/** How a value may be shown: never what came out of a variable. */
+function show(node: Node | undefined, value: string): string {
+  return node?.type === "scalar" && node.expanded ? node.raw : `"${value}"`;
+}
+
+function readCommand(source: Source, read: ReadFields, context: ReadContext): readonly string[] {
+  const node = nodeOf(source, "command");
+  const { command, shell } = read;
+  if (!node) {
+    const hint = 'write command = "program argument …" below it';
+    context.issues.at(source.place, `${source.kind} "${source.name}" has no command`, hint);
+    return [];
+  }
+  if (command === undefined) return [];
+  if (typeof command !== "string") {
+    if (shell)
+      context.issues.at(node.place, "command: with shell = true it is one string", "write it as one string");
+    else if (!command[0])
+      context.issues.at(node.place, "command: the program's name is empty", "write the program first");
+    return command;
+  }
+  if (shell) {
+    if (command.trim() === "")
+      context.issues.at(node.place, "command: an empty command", "write what the shell is to run");
+    return ["/bin/sh", "-c", command];
+  }
+  const words = commandWords(command, "write shell = true");
+  if ("value" in words) return words.value;
+  const exact =
+    node.type === "scalar" && words.offset !== undefined ? scalarPlace(node, words.offset) : node.place;
+  context.issues.at(exact, `command: ${words.message}`, words.hint);
+  return [];
+}
+
+function checkPeople(source: Source, read: ReadFields, { host, issues }: ReadContext): void {
+  const unknown = (node: Node | undefined, what: "user" | "group", name: string) => {
+    if (/^[0-9]+$/.test(name) || (what === "user" ? host.userExists(name) : host.groupExists(name))) return;
+    const database = what === "user" ? "/etc/passwd" : "/etc/group";
+    const hint = `add it to ${database}, or write a number, which needs no entry`;
+    issues.at(node?.place ?? source.place, `${what}: unknown ${what} ${show(node, name)}`, hint);
+  };
+  if (read.user !== undefined) unknown(nodeOf(source, "user"), "user", read.user);
+  if (read.group !== undefined) unknown(nodeOf(source, "group"), "group", read.group);
+  const list = nodeOf(source, "groups");
+  for (const [index, name] of (read.groups ?? []).entries()) {
+    unknown(list?.type === "list" ? list.items[index] : list, "group", name);
+  }
+}
+
+function readEnvironment(
+  source: Source,
+  read: ReadFields,
+  context: ReadContext,
+): Record<string, string> | null {
+  const files = read["environment-file"];
+  if (!files && !read.environment) return null;
+  const list = nodeOf(source, "environment-file");
+  const environment: Record<string, string> = {};
+  for (const [index, path] of (files ?? []).entries()) {
+    const node = list?.type === "list" ? list.items[index] : undefined;
+    Object.assign(environment, readEnvironmentFile(path, node, source, context));
+  }
+  return Object.assign(environment, read.environment);
+}
+
+function readEnvironmentFile(
+  path: string,
+  node: Node | undefined,
+  source: Source,
+  { host, issues, folder, file }: ReadContext,
+): Readonly<Record<string, string>> {
+  const optional = path.startsWith("?");
+  const written = optional ? path.slice(1) : path;
+  const answer = host.readFile(absolutePath(written, folder));
+  if ("error" in answer) {
+    if (optional && (answer.error === "ENOENT" || answer.error === "ENOTDIR")) return {};
+    const missing = answer.error === "ENOENT";
+    const message = `environment-file: ${missing ? "no such file:" : `${answer.message}:`} ${show(node, written)}`;
+    const hint = missing
+      ? 'make it, or put "?" in front of its name if it may be missing'
+      : "make it readable";
+    issues.at(node?.place ?? source.place, message, hint);
+    return {};
+  }
+  const { values, problems } = parseDotenv(answer.text);
+  const shown = written.startsWith("/") ? written : joinPath(folderOf(file), written);
+  for (const problem of problems) {
+    issues.at({ file: shown, line: problem.line, column: problem.column }, problem.message, problem.hint);
+  }
+  return values;
+}
+
+function readConditions(
+  source: Source,
+  ready: NonNullable<ReadFields["ready"]>,
+  { host, issues, folder }: ReadContext,
+): ReadyCondition[] {
+  const table = nodeOf(source, "ready");
+  if (table?.type === "table" && table.entries.size === 0) {
+    const hint = 'write one, such as ready = { tcp = 8080 }, or remove "ready"';
+    issues.at(table.place, "ready: no condition in it", hint);
+  }
+  return Object.values(ready).map((condition) => {
+    if (condition.type === "file") return { ...condition, path: absolutePath(condition.path, folder) };
+    if (condition.type === "log") {
+      const node = scalarOf(source, "ready", "log");
+      const reason = host.regexError(condition.pattern);
+      if (reason !== null) {
+        const why = node?.expanded ? "" : `: ${reason.split("\n").join(" ")}`;
+        issues.at(
+          node?.place ?? source.place,
+          `ready.log: not a regular expression${why}`,
+          "a backslash before a character takes it as it is",
+        );
+      }
+    }
+    return condition;
+  });
+}
+
+/** A first delay beyond the standard maximum raises it; beyond one that was written it is an error. */
+function readDelays(source: Source, read: ReadFields, draft: Draft, { issues }: ReadContext): void {
+  const { restartDelayMs: first, restartDelayMaxMs: most } = read;
+  if (first === undefined) return;
+  if (most === undefined) {
+    if (first > DEFAULTS.restartDelayMaxMs) draft.restartDelayMaxMs = first;
+  } else if (first > most) {
+    const node = nodeOf(source, "restart-delay-max");
+    issues.at(
+      node?.place ?? source.place,
+      "restart-delay-max: less than restart-delay",
+      "raise it, or lower restart-delay",
+    );
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What a field has when nobody sets it. The brain bundles this file, so it imports no schema
+ * library; the schema (`src/model/schema.ts`) and the reference page read the same constants.
+ */
+import type { ServiceSpec, SparseSpec } from "./spec.ts";
+
+/** The default of every field but the name. */
+export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
+  kind: "service",
+  argv: [],
+
+  requires: [],
+  wants: [],
+  after: [],
+  before: [],
+  conflicts: [],
+  autostart: true,
+  main: false,
+
+  directory: null,
+  user: null,
+  group: null,
+  groups: null,
+  umask: null,
+  environment: {},
+  cleanEnvironment: false,
+  nice: null,
+  oomScoreAdjust: null,
+  limits: {},
+  noNewPrivileges: false,
+
+  restart: "always",
+  restartDelayMs: 100,
+  restartDelayMaxMs: 30_000,
+  restartResetMs: 10_000,
+  restartLimit: 0,
+  restartWindowMs: 60_000,
+  successCodes: [0],
+  noRestartCodes: [],
+  onFailure: "ignore",
+
+  ready: [],
+  startTimeoutMs: 30_000,
+  stop: { signal: "TERM", timeoutMs: 10_000, tree: true },
+  log: { file: null, maxSize: 10 * 1024 * 1024, keep: 5, format: "text", console: true, lines: 1000 },
+  labels: {},
+
+  stdio: "log",
+});
+
+/** What a task has instead; the config program writes it out, so that the engine need not know. */
+export const TASK_DEFAULTS = freeze({ restart: "never", startTimeoutMs: 0 } as const);
+
+/** What the `main` service or task has instead; written out too. */
+export const MAIN_DEFAULTS = freeze({ restart: "never" } as const);
+
+export const SUPERVISOR_DEFAULTS = freeze({
+  shutdownTimeoutMs: 60_000,
+  apiListen: "",
+  apiTokenFile: "",
+  logFormat: "text",
+} as const);
+
+/**
+ * A whole service out of a sparse one. The defaults stand behind it as its prototype and cost no
+ * memory; `JSON.stringify`, `Object.keys` and spreading see only what differs from them.
+ */
+export function withDefaults(sparse: SparseSpec): ServiceSpec {
+  const spec: ServiceSpec = Object.assign(Object.create(DEFAULTS), sparse);
+  return spec;
+}
+
+function freeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === "object" && part !== null) freeze(part);
+  }
+  return Object.freeze(value);
+}

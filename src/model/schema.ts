@@ -1,0 +1,391 @@
+/**
+ * The schema of the configuration: the one place where a field stands with its type, what it
+ * does, and what changing it means. Static types (`spec.ts`), validation (`src/dialects/native`),
+ * the JSON Schema and the reference page (`reference.ts`) are made from it; its defaults are in
+ * `defaults.ts`.
+ */
+import { field, group, nullable } from "./fields.ts";
+import {
+  choice,
+  command,
+  count,
+  delayProbe,
+  duration,
+  environment,
+  execProbe,
+  exitCodes,
+  fileProbe,
+  flag,
+  group as groupName,
+  groups,
+  integer,
+  labels,
+  limits,
+  listenAddress,
+  logProbe,
+  names,
+  optionalPath,
+  path,
+  paths,
+  requirements,
+  signal,
+  size,
+  tcpProbe,
+  umask,
+  user,
+} from "./values.ts";
+
+/** What a service, a task and a target have in common: how it stands to others. */
+const relations = {
+  requires: field("requires", requirements, {
+    text: 'What must be up first. It is started along, and this one waits until it is ready (a task: until it has succeeded). An asked-for stop or restart of it takes this one along. A name stands for a service, task or target; `{ task = "migrate" }`, `{ target = "net" }` and `{ service = "db" }` also say which kind it must be. With `{ service = "db", bind = true }` a crash of `db`, even one that is restarted, takes this one along too.',
+    change: "live",
+    example: 'requires = ["db", { task = "migrate" }, { service = "cache", bind = true }]',
+    errors: "An unknown name; a name of another kind; a cycle, shown as a path with its places.",
+  }),
+  wants: field("wants", names, {
+    text: "Started along and waited for, but its failure is no obstacle.",
+    change: "live",
+    example: 'wants = ["cache"]',
+    errors: "An unknown name; a cycle.",
+  }),
+  after: field("after", names, {
+    text: "Order only: if both are to start, this one starts after those are ready, and stops before them.",
+    change: "live",
+    example: 'after = ["logger"]',
+    errors: "An unknown name; a cycle.",
+  }),
+  before: field("before", names, {
+    text: "The reverse of `after`.",
+    change: "live",
+    example: 'before = ["proxy"]',
+    errors: "An unknown name; a cycle.",
+  }),
+  conflicts: field("conflicts", names, {
+    text: "Those that cannot run beside this one: starting one stops the other.",
+    change: "live",
+    example: 'conflicts = ["legacy-api"]',
+    errors:
+      "An unknown name; two that conflict and would both start at boot; one that conflicts with what it requires.",
+  }),
+  autostart: field("autostart", flag, {
+    text: "Start at boot. `false`: only when asked for, or when something needs it.",
+    change: "live",
+    example: "autostart = false",
+  }),
+  "on-failure": field("onFailure", choice("ignore", "stop-dependents", "shutdown"), {
+    text: "What happens when it has failed for good. `ignore`: nothing. `stop-dependents`: what requires it is stopped, in order, and waits. `shutdown`: an ordered shutdown, exit code 1.",
+    change: "live",
+    example: 'on-failure = "shutdown"',
+  }),
+  labels: field("labels", labels, {
+    text: "Free text under names of your choice, shown in the API.",
+    change: "live",
+    example: 'labels = { tier = "web" }',
+  }),
+};
+
+/** How a process is made. */
+const execution = {
+  command: field(null, command, {
+    text: "What to run. A string is split into words as a shell splits it (quotes and backslashes count), and no shell runs: `$`, `*` and `~` are plain characters, and unquoted `|`, `&`, `;`, `<`, `>`, parentheses and backquotes are refused. A list is the program and its arguments as they are. A program without a slash is searched in `PATH`.",
+    change: "restart",
+    example: 'command = "node server.js"\n# or\ncommand = ["node", "server.js"]',
+    errors: "Missing or empty; a quote that is not closed; what only a shell could do.",
+    default: "required",
+  }),
+  shell: field(null, flag, {
+    text: "Run `command`, which must be a string then, by `/bin/sh -c`. `$NAME` is the shell's; write `$${NAME}` for the shell's braces, because `${NAME}` is expanded when the file is read.",
+    change: "restart",
+    example: 'command = "sort < in.txt | uniq > out.txt"\nshell = true',
+    errors: "`command` is a list.",
+    default: "`false`",
+  }),
+  directory: nullable("directory", path, {
+    text: "The folder it runs in.",
+    change: "restart",
+    example: 'directory = "/srv/api"',
+    default: "the folder of the file that defines it",
+  }),
+  user: nullable("user", user, {
+    text: "Who it runs as, by name or number. `HOME`, `USER`, `LOGNAME` and `SHELL` follow.",
+    change: "restart",
+    example: 'user = "www"',
+    errors: "An unknown name (a number needs no entry).",
+    default: "the supervisor's own user",
+  }),
+  group: nullable("group", groupName, {
+    text: "Its main group, by name or number.",
+    change: "restart",
+    example: 'group = "www"',
+    errors: "An unknown name.",
+    default: "the main group of `user`",
+  }),
+  groups: nullable("groups", groups, {
+    text: "Its supplementary groups.",
+    change: "restart",
+    example: 'groups = ["video", "audio"]',
+    errors: "An unknown name.",
+    default: "as `id` prints them for `user`",
+  }),
+  umask: nullable("umask", umask, {
+    text: "Which permissions the files it makes do not get, as an octal string.",
+    change: "restart",
+    example: 'umask = "022"',
+    default: "the supervisor's own",
+  }),
+  environment: field("environment", environment, {
+    text: "Environment variables, on top of the supervisor's own and of `environment-file`.",
+    change: "restart",
+    example: 'environment = { PORT = "8080", NODE_ENV = "production" }',
+    errors: "A name that is empty or has `=` in it.",
+    default: "none",
+  }),
+  "environment-file": field(null, paths, {
+    text: 'Files of `NAME=value` lines, read when the configuration is read. `#` starts a comment, `export` may stand in front. Single quotes keep everything; double quotes know `\\n`, `\\r`, `\\t`, `\\"`, `\\\\`, `\\$` and may span lines. Values are taken as they are: `${NAME}` is not expanded in them. A later file beats an earlier one, `environment` beats them all. With `?` in front the file may be missing.',
+    change: "restart",
+    example: 'environment-file = [".env", "?.env.local"]',
+    errors: "A missing file; a line of another form. A message never shows a value.",
+    default: "none",
+  }),
+  "clean-environment": field("cleanEnvironment", flag, {
+    text: "Start from an empty environment instead of the supervisor's own.",
+    change: "restart",
+    example: "clean-environment = true",
+  }),
+  nice: nullable("nice", integer(-20, 19), {
+    text: "Its priority: the higher, the more it gives way.",
+    change: "restart",
+    example: "nice = 5",
+    default: "the supervisor's own",
+  }),
+  "oom-score-adjust": nullable("oomScoreAdjust", integer(-1000, 1000), {
+    text: "How early the kernel ends it when memory runs out: 1000 first, -1000 never.",
+    change: "restart",
+    example: "oom-score-adjust = 500",
+    default: "as the supervisor was started with",
+  }),
+  limits: field("limits", limits, {
+    text: 'Resource limits by their names in prlimit(1): `as`, `core`, `cpu`, `data`, `fsize`, `locks`, `memlock`, `msgqueue`, `nice`, `nofile`, `nproc`, `rss`, `rtprio`, `rttime`, `sigpending`, `stack`. A number, `"unlimited"`, or `"soft:hard"`; those that count bytes also take a size.',
+    change: "restart",
+    example: 'limits = { nofile = 65536, core = "0", stack = "8MiB:unlimited" }',
+    errors: "An unknown name; a soft limit above the hard one.",
+    default: "as the supervisor was started with",
+  }),
+  "no-new-privileges": field("noNewPrivileges", flag, {
+    text: "It and its children can never gain privileges, by set-user-ID programs or otherwise.",
+    change: "restart",
+    example: "no-new-privileges = true",
+  }),
+};
+
+/** When it is started again, and when it counts as failed. */
+const restarts = {
+  main: field("main", flag, {
+    text: 'The one the supervisor is there for: when it has ended for good, everything is shut down in order, and the supervisor leaves with its exit code (128+n for a signal). `restart` is `"never"` then unless set.',
+    change: "live",
+    example: "main = true",
+    errors: "More than one has it.",
+  }),
+  restart: field("restart", choice("always", "on-failure", "never"), {
+    text: "When to start it again. `always`: whenever it has ended. `on-failure`: unless it ended with a code of `success-codes`. `never`: not at all.",
+    change: "live",
+    example: 'restart = "on-failure"',
+    default: '`"always"`; `"never"` for a task, and with `main = true`',
+  }),
+  "restart-delay": field("restartDelayMs", duration, {
+    text: "How long to wait before the first restart. It doubles with each further one, with 10 % of jitter. `0s`: restart at once.",
+    change: "live",
+    example: 'restart-delay = "1s"',
+    errors: "More than `restart-delay-max`, where both are set.",
+  }),
+  "restart-delay-max": field("restartDelayMaxMs", duration, {
+    text: "The delay grows no further than this.",
+    change: "live",
+    example: 'restart-delay-max = "1m"',
+    errors: "Less than `restart-delay`.",
+    default: '`"30s"`, or `restart-delay` if that is longer',
+  }),
+  "restart-reset": field("restartResetMs", duration, {
+    text: "After a run of at least this length the delay starts over.",
+    change: "live",
+    example: 'restart-reset = "30s"',
+  }),
+  "restart-limit": field("restartLimit", count, {
+    text: "More restarts than this within `restart-window`, and it has failed. `0`: no limit.",
+    change: "live",
+    example: 'restart-limit = 5\nrestart-window = "1m"',
+  }),
+  "restart-window": field("restartWindowMs", duration, {
+    text: "The time over which `restart-limit` counts.",
+    change: "live",
+    example: 'restart-window = "10m"',
+  }),
+  "success-codes": field("successCodes", exitCodes, {
+    text: "The exit codes that count as success. Death by a signal nobody asked for is always a failure.",
+    change: "live",
+    example: "success-codes = [0, 143]",
+  }),
+  "no-restart-codes": field("noRestartCodes", exitCodes, {
+    text: "Exit codes after which it is not started again, whatever `restart` says.",
+    change: "live",
+    example: "no-restart-codes = [78]",
+    default: "none",
+  }),
+};
+
+const ready = {
+  ready: group(
+    "ready",
+    {
+      tcp: field("tcp", tcpProbe, {
+        text: "A connection can be made to this port (of 127.0.0.1) or address.",
+        change: "live",
+        example: 'ready = { tcp = 5432 }\n# or\nready = { tcp = "[::1]:5432" }',
+        errors: "A port outside 1 to 65535.",
+      }),
+      exec: field("exec", execProbe, {
+        text: "This command leaves with 0. It is written as `command` is and runs as the service does: same user, folder and environment.",
+        change: "live",
+        example: 'ready = { exec = "pg_isready -q" }',
+      }),
+      file: field("file", fileProbe, {
+        text: "This file exists. A relative path starts from the folder of the file that defines the service.",
+        change: "live",
+        example: 'ready = { file = "run/api.ready" }',
+      }),
+      log: field("log", logProbe, {
+        text: "A line that it wrote, on either stream, matches this regular expression.",
+        change: "live",
+        example: "ready = { log = 'listening on port \\d+' }",
+        errors: "A malformed regular expression.",
+      }),
+      delay: field("delay", delayProbe, {
+        text: "It has run for this long.",
+        change: "live",
+        example: 'ready = { delay = "2s" }',
+      }),
+    },
+    {
+      text: "When it counts as ready, which is what those that require it wait for. Without it: as soon as it runs. With several conditions, all must hold. Not for a task, which is ready when it has succeeded.",
+      change: "live",
+      example: 'ready = { tcp = 8080, log = "ready" }',
+      errors: "An empty table.",
+      default: "running is ready",
+    },
+  ),
+};
+
+const ending = {
+  "start-timeout": field("startTimeoutMs", duration, {
+    text: "How long it may take to become ready (a task: to finish). After that it is stopped, and the run counts as failed. `0s`: no limit.",
+    change: "live",
+    example: 'start-timeout = "2m"',
+    default: '`"30s"`; none for a task',
+  }),
+  stop: group(
+    "stop",
+    {
+      signal: field("signal", signal, {
+        text: "The signal that asks it to stop, by name with or without SIG. CONT follows it.",
+        change: "live",
+        example: 'stop = { signal = "QUIT" }',
+        errors: "An unknown name; a number.",
+      }),
+      timeout: field("timeoutMs", duration, {
+        text: "How long it may take; then what is left gets KILL.",
+        change: "live",
+        example: 'stop = { timeout = "30s" }',
+      }),
+      tree: field("tree", flag, {
+        text: "All its descendants get the signal, also those that left its process group. `false`: its process group only.",
+        change: "live",
+        example: "stop = { tree = false }",
+      }),
+    },
+    {
+      text: "How it is stopped.",
+      change: "live",
+      example: 'stop = { signal = "INT", timeout = "20s" }',
+    },
+  ),
+  log: group(
+    "log",
+    {
+      file: nullable("file", path, {
+        text: "A file that gets every line as well. A relative path starts from the folder of the file that defines the service.",
+        change: "live",
+        example: 'log = { file = "logs/api.log" }',
+        default: "none",
+      }),
+      "max-size": field("maxSize", size, {
+        text: "The file is rotated before it grows beyond this. `0B`: never.",
+        change: "live",
+        example: 'log = { file = "api.log", max-size = "50MiB" }',
+      }),
+      keep: field("keep", integer(0, 1000), {
+        text: "How many rotated files are kept: `api.log.1` is the newest.",
+        change: "live",
+        example: 'log = { file = "api.log", keep = 2 }',
+      }),
+      format: field("format", choice("text", "json"), {
+        text: "`text`: the lines as they came. `json`: one record a line, with time, stream and process.",
+        change: "live",
+        example: 'log = { file = "api.log", format = "json" }',
+      }),
+      console: field("console", flag, {
+        text: "Show it on the supervisor's own stdout as `name | line`.",
+        change: "live",
+        example: "log = { console = false }",
+      }),
+      lines: field("lines", integer(0, 100_000), {
+        text: "How many lines are kept in memory for `oneup logs`.",
+        change: "live",
+        example: "log = { lines = 5000 }",
+      }),
+    },
+    {
+      text: "Where its output goes.",
+      change: "live",
+      example: 'log = { file = "logs/api.log", keep = 3 }',
+    },
+  ),
+};
+
+export const serviceFields = { ...relations, ...execution, ...restarts, ...ready, ...ending };
+export const taskFields = { ...relations, ...execution, ...restarts, ...ending };
+export const targetFields = relations;
+
+export const supervisorFields = {
+  "shutdown-timeout": field("shutdownTimeoutMs", duration, {
+    text: "How long an ordered shutdown may take in all; then everything that is left gets KILL at once.",
+    change: "live",
+    example: 'shutdown-timeout = "2m"',
+  }),
+  "api-listen": field("apiListen", listenAddress, {
+    text: "A TCP address for the API beside the Unix socket. Empty: none.",
+    change: "restart",
+    example: 'api-listen = "127.0.0.1:7700"\napi-token-file = "/run/secrets/oneup-token"',
+    errors: "Set without `api-token-file`; a port outside 1 to 65535.",
+    default: "none",
+  }),
+  "api-token-file": field("apiTokenFile", optionalPath, {
+    text: "The file with the token that requests over TCP must carry (`Authorization: Bearer …`).",
+    change: "restart",
+    example: 'api-token-file = "/run/secrets/oneup-token"',
+    errors: "A missing file.",
+    default: "none",
+  }),
+  "log-format": field("logFormat", choice("text", "json"), {
+    text: "What stdout gets: `name | line`, or a JSON record a line.",
+    change: "restart",
+    example: 'log-format = "json"',
+  }),
+};
+
+/** The sections of a file: `[service.NAME]`, … */
+export const SECTIONS = {
+  service: serviceFields,
+  task: taskFields,
+  target: targetFields,
+} as const;

@@ -1,0 +1,46 @@
+/** Names of signals as people write them, and the one form the rest of the program knows. */
+import type { Parsed } from "./units.ts";
+
+/** Without SIG, in the order of their numbers on Linux. */
+const NAMES: readonly string[] =
+  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
+    " ",
+  );
+
+const ALIASES: Readonly<Record<string, string>> = { IOT: "ABRT", CLD: "CHLD", POLL: "IO", INFO: "PWR" };
+
+/** SIGRTMAX - SIGRTMIN, as programs see them (the C library keeps two for itself). */
+const REAL_TIME_SPAN = 30;
+
+export const SIGNAL_PATTERN = new RegExp(
+  `^(?:SIG)?(?:${NAMES.join("|")}|RTMIN(?:\\+[0-9]+)?|RTMAX(?:-[0-9]+)?)$`,
+);
+
+/** `"sigusr1"` → `"USR1"`, `"RTMAX-1"` → `"RTMIN+29"`. */
+export function parseSignal(text: string): Parsed<string> {
+  const name = text.toUpperCase().replace(/^SIG/, "");
+  if (NAMES.includes(name)) return { value: name };
+  const alias = ALIASES[name];
+  if (alias !== undefined) return { value: alias };
+  const real = /^RT(MIN(?:\+([0-9]+))?|MAX(?:-([0-9]+))?)$/.exec(name);
+  if (real) {
+    const distance = Number(real[2] ?? real[3] ?? 0);
+    const number = name.startsWith("RTMIN") ? distance : REAL_TIME_SPAN - distance;
+    if (distance > REAL_TIME_SPAN) return { message: `a real-time signal beyond RTMIN+${REAL_TIME_SPAN}` };
+    return { value: number === 0 ? "RTMIN" : `RTMIN+${number}` };
+  }
+  if (/^[0-9]+$/.test(text)) {
+    const named = NAMES[Number(text) - 1];
+    return {
+      message: "signals go by name",
+      hint: named === undefined ? 'write a name such as "TERM"' : `write "${named}"`,
+    };
+  }
+  return {
+    message: `unknown signal "${text}"`,
+    hint: 'write a name such as "TERM", "HUP", "USR1" or "RTMIN+3"',
+  };
+}
+
+/** Every name without SIG, for suggestions and completion; real-time ones are not listed. */
+export const SIGNAL_NAMES = NAMES;

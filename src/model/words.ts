@@ -1,0 +1,103 @@
+/**
+ * A command line into words, as a shell splits it, without any shell: quotes and backslashes
+ * count, `$`, `*` and `~` are plain characters. What only a shell could do (pipes, redirections,
+ * several commands) is refused, because passing it on as a word is never what was meant.
+ */
+import type { Parsed, Problem } from "./units.ts";
+
+const OPERATORS = "|&;<>()`";
+
+type Quote = "" | "'" | '"';
+
+interface State {
+  readonly text: string;
+  readonly useShell: string;
+  at: number;
+  word: string;
+  /** Set once the word has begun; `''` is a word too. */
+  begun: boolean;
+  readonly words: string[];
+}
+
+/** `useShell` is the advice for whoever does want a shell: how one is had there. */
+export function splitWords(text: string, useShell: string): Parsed<readonly string[]> {
+  const assignment = /^\s*([A-Za-z_][A-Za-z0-9_]*)=/.exec(text);
+  if (assignment) {
+    return {
+      message: `"${assignment[1]}=" in front of a command sets a variable only in a shell`,
+      hint: `use environment = { … }, or ${useShell}`,
+      offset: assignment[0].length - (assignment[1] ?? "").length - 1,
+    };
+  }
+  const state: State = { text, useShell, at: 0, word: "", begun: false, words: [] };
+  while (state.at < text.length) {
+    const problem = takeCharacter(state);
+    if (problem) return problem;
+  }
+  endWord(state);
+  return { value: state.words };
+}
+
+function takeCharacter(state: State): Problem | undefined {
+  const character = state.text.charAt(state.at);
+  if (character === "'" || character === '"') return takeQuoted(state, character);
+  if (character === "\\") return takeBackslash(state, "");
+  if (/\s/.test(character)) endWord(state);
+  else if (OPERATORS.includes(character)) return operatorProblem(state);
+  else add(state, character);
+  state.at += 1;
+  return undefined;
+}
+
+function takeQuoted(state: State, quote: Quote): Problem | undefined {
+  const start = state.at;
+  state.begun = true;
+  state.at += 1;
+  while (state.at < state.text.length) {
+    const character = state.text.charAt(state.at);
+    if (character === quote) {
+      state.at += 1;
+      return undefined;
+    }
+    if (character === "\\" && quote === '"') takeBackslash(state, quote);
+    else {
+      add(state, character);
+      state.at += 1;
+    }
+  }
+  return {
+    message: `a ${quote} that is never closed`,
+    hint: `close it, or write \\${quote} for the character itself`,
+    offset: start,
+  };
+}
+
+/** Within double quotes a backslash escapes only what is special there, as in a shell. */
+function takeBackslash(state: State, quote: Quote): Problem | undefined {
+  const next = state.text.charAt(state.at + 1);
+  if (next === "")
+    return { message: "a backslash at the end", hint: "write \\\\ for a backslash", offset: state.at };
+  if (next !== "\n") add(state, quote === '"' && !'"\\$`'.includes(next) ? `\\${next}` : next);
+  state.at += 2;
+  return undefined;
+}
+
+function operatorProblem(state: State): Problem {
+  const found = /^(?:\|\||&&|>>|<<|[|&;<>()`])/.exec(state.text.slice(state.at))?.[0] ?? "";
+  return {
+    message: `"${found}" needs a shell, and none runs here`,
+    hint: `${state.useShell}, or quote it ('${found}') to pass it as it is`,
+    offset: state.at,
+  };
+}
+
+function add(state: State, character: string): void {
+  state.word += character;
+  state.begun = true;
+}
+
+function endWord(state: State): void {
+  if (state.begun) state.words.push(state.word);
+  state.word = "";
+  state.begun = false;
+}
