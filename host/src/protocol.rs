@@ -71,7 +71,8 @@ pub enum Event {
     Request(Request),
     /// The client of a request not yet answered has gone; no `Reply` is owed any more.
     Gone { request: u32 },
-    /// A signal came to the supervisor's own process.
+    /// A signal came to the supervisor's own process. No table holds it, so a signal of a batch
+    /// that was lost with its brain is delivered once more, after `Boot`.
     Signal {
         /// Name without SIG: `TERM`, `HUP`, `RTMIN+3`.
         signal: String,
@@ -98,7 +99,8 @@ pub struct Boot {
     /// The smallest child id and event number that no brain has used.
     pub next_id: u32,
     pub next_seq: u32,
-    /// Every process set that was not forgotten.
+    /// Every process set that was not forgotten. `Boot` waits for spawns on their way: each
+    /// `Spawn` is in here, or has failed.
     pub children: Vec<ChildRecord>,
     /// What former brains wrote by `Slate`.
     pub slate: BTreeMap<String, String>,
@@ -292,6 +294,10 @@ pub enum Command {
         key: String,
         log: String,
         pattern: String,
+        /// Lines of this process that the ring still holds count too: the brain that waited for
+        /// them may have been lost with the match.
+        #[serde(default)]
+        since_pid: Option<u32>,
     },
     UnmatchLog {
         key: String,

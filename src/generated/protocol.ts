@@ -37,7 +37,8 @@ seed: number,
  */
 nextId: number, nextSeq: number, 
 /**
- * Every process set that was not forgotten.
+ * Every process set that was not forgotten. `Boot` waits for spawns on their way: each
+ * `Spawn` is in here, or has failed.
  */
 children: Array<ChildRecord>, 
 /**
@@ -84,7 +85,12 @@ export type Command = { "type": "spawn", id: number, spec: SpawnSpec, } | { "typ
 /**
  * False: the set is the leader's process group.
  */
-tree: boolean, } | { "type": "stopRest", id: number, signal: string, timeoutMs: number, } | { "type": "forget", id: number, } | { "type": "arm", key: string, at: number, } | { "type": "cancel", key: string, } | { "type": "probe", key: string, probe: Probe, timeoutMs: number, } | { "type": "cancelProbe", key: string, } | { "type": "matchLog", key: string, log: string, pattern: string, } | { "type": "unmatchLog", key: string, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, };
+tree: boolean, } | { "type": "stopRest", id: number, signal: string, timeoutMs: number, } | { "type": "forget", id: number, } | { "type": "arm", key: string, at: number, } | { "type": "cancel", key: string, } | { "type": "probe", key: string, probe: Probe, timeoutMs: number, } | { "type": "cancelProbe", key: string, } | { "type": "matchLog", key: string, log: string, pattern: string, 
+/**
+ * Lines of this process that the ring still holds count too: the brain that waited for
+ * them may have been lost with the match.
+ */
+sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, };
 
 export type Event = { "type": "boot" } & Boot | { "type": "spawned", id: number, pid: number, at: number, } | { "type": "spawnFailed", id: number, at: number, failure: SpawnFailure, } | { "type": "exited", id: number, at: number, exit: Exit, leftovers: number, } | { "type": "stopped", id: number, at: number, receipt: Receipt, } | { "type": "timer", key: string, at: number, } | { "type": "probed", key: string, at: number, ok: boolean, reason: string, } | { "type": "logMatched", key: string, at: number, } | { "type": "request" } & Request | { "type": "gone", request: number, } | { "type": "signal", 
 /**

@@ -1,0 +1,180 @@
+/**
+ * Every change carries its cause: on the service (its chain), in the event stream and, where a
+ * person should know at once, on the console.
+ *
+ * The chain is one text, an entry a line: `WALL WHAT BECAUSE`. A thousand services that just run
+ * have two short entries each. The last entry's BECAUSE is the service's cause.
+ */
+import type { Receipt } from "../generated/protocol.ts";
+import { FACT_BROKEN, FACT_CLEAR, FACT_LIVE, FACT_READY, spread } from "./order.ts";
+import { namesText } from "./text.ts";
+import { PUBLIC, type Service, type State, touch, type World } from "./world.ts";
+
+const CHAIN_LIMIT = 16;
+/** A cause that quotes another one, which quotes another one, has to end somewhere. */
+const CAUSE_LIMIT = 200;
+/** What stands in the chain for a goal whose consequence has not come yet. */
+const ASKED = "asked";
+
+export interface ChainEntry {
+  readonly wall: number;
+  readonly what: string;
+  readonly because: string;
+}
+
+/** The one place where a state changes. */
+export function enter(world: World, service: Service, state: State, because: string): void {
+  const from = PUBLIC[service.state];
+  const to = PUBLIC[state];
+  service.state = state;
+  append(world, service, to, because);
+  touch(world, service);
+  if (from !== to) publishState(world, service, "state", from, to);
+  if (spread(world, service) & FACT_READY && service.facts & FACT_READY) {
+    publishState(world, service, "ready", null, null);
+  }
+}
+
+/** A cause whose consequence has not come yet: why it is about to start, or to leave. */
+export function note(world: World, service: Service, because: string): void {
+  noteAs(world, service, ASKED, because);
+}
+
+/** What it waits for has changed. */
+export function noteWaiting(world: World, service: Service, because: string): void {
+  noteAs(world, service, "waiting", because);
+}
+
+function noteAs(world: World, service: Service, what: string, because: string): void {
+  if (causeOf(service) === because) return;
+  append(world, service, what, because);
+  touch(world, service);
+}
+
+export function causeOf(service: Service): string {
+  return lastEntry(service)?.because ?? "nobody asked for it yet";
+}
+
+export function lastEntry(service: Service): ChainEntry | null {
+  if (service.chain === "") return null;
+  return parseEntry(service.chain.slice(service.chain.lastIndexOf("\n") + 1));
+}
+
+/** Oldest first. */
+export function chainOf(service: Service): ChainEntry[] {
+  return service.chain === "" ? [] : service.chain.split("\n").map(parseEntry);
+}
+
+function parseEntry(line: string): ChainEntry {
+  const first = line.indexOf(" ");
+  const second = line.indexOf(" ", first + 1);
+  return {
+    wall: Number(line.slice(0, first)),
+    what: line.slice(first + 1, second),
+    because: line.slice(second + 1),
+  };
+}
+
+function append(world: World, service: Service, what: string, because: string): void {
+  const text = because.includes("\n") ? because.replaceAll("\n", " ") : because;
+  const line = `${Math.round(world.wall)} ${what} ${text}`;
+  const start = service.chain.lastIndexOf("\n") + 1;
+  const last = service.chain.slice(start);
+  // A note is replaced by the change it announced, if that came for the very same reason.
+  const announced = last.endsWith(` ${ASKED} ${text}`);
+  const before = announced ? service.chain.slice(0, Math.max(0, start - 1)) : service.chain;
+  service.chain = before === "" ? line : bounded(`${before}\n${line}`);
+}
+
+function bounded(chain: string): string {
+  if (chain.length < CHAIN_LIMIT * 20) return chain; // Fewer lines than the limit, surely.
+  let lines = 1;
+  for (let at = chain.indexOf("\n"); at !== -1; at = chain.indexOf("\n", at + 1)) lines++;
+  let cut = chain;
+  for (; lines > CHAIN_LIMIT; lines--) cut = cut.slice(cut.indexOf("\n") + 1);
+  return cut;
+}
+
+/** What it waits for to start, as a cause. What is broken comes first: it alone is reason to worry. */
+export function waitingCause(service: Service): string {
+  const { requires, order, conflicts } = service.edges;
+  const broken = service.broken > 0 ? requires.find((other) => other.facts & FACT_BROKEN) : undefined;
+  if (broken !== undefined) return `waits for ${broken.spec.name}, which ${brokenText(broken)}`;
+  const names: string[] = [];
+  for (const other of requires) if (!(other.facts & FACT_READY)) names.push(other.spec.name);
+  for (const other of order) if (!(other.facts & FACT_CLEAR)) names.push(other.spec.name);
+  if (names.length > 0) return `waits for ${namesText(names)}`;
+  const clashes = conflicts.filter((other) => other.facts & FACT_LIVE).map((other) => other.spec.name);
+  return clashes.length > 0 ? `waits until ${namesText(clashes)} has stopped` : "waits for its turn";
+}
+
+function brokenText(broken: Service): string {
+  const cause = causeOf(broken);
+  const text =
+    broken.state === "waiting" ? cause : `${broken.state === "failed" ? "failed" : "ended"}: ${cause}`;
+  return text.length <= CAUSE_LIMIT ? text : `${text.slice(0, CAUSE_LIMIT)}…`;
+}
+
+// ---- the event stream
+
+function publishState(
+  world: World,
+  service: Service,
+  event: "state" | "ready",
+  from: string | null,
+  to: string | null,
+): void {
+  publish(world, service.spec.name, event, from, to, causeOf(service), null);
+}
+
+export function publishReceipt(world: World, receipt: Receipt, cause: string): void {
+  publish(world, receipt.service, "receipt", null, null, cause, receipt);
+}
+
+export function publishSupervisor(world: World, cause: string): void {
+  publish(world, null, "supervisor", null, null, cause, null);
+}
+
+function publish(
+  world: World,
+  service: string | null,
+  event: string,
+  from: string | null,
+  to: string | null,
+  cause: string,
+  receipt: Receipt | null,
+): void {
+  const seq = world.nextSeq++;
+  const head = `{"seq":${seq},"time":"${timeText(world)}","service":${quoted(service)},"event":"${event}"`;
+  const change = `,"from":${quoted(from)},"to":${quoted(to)},"cause":${JSON.stringify(cause)}`;
+  const proof = receipt === null ? "}" : `,"receipt":${JSON.stringify(receipt)}}`;
+  world.out.push({ type: "publish", seq, text: head + change + proof });
+}
+
+function quoted(text: string | null): string {
+  return text === null ? "null" : JSON.stringify(text);
+}
+
+/** RFC 3339 in UTC with milliseconds. */
+export function isoText(wall: number): string {
+  return new Date(Math.round(wall)).toISOString();
+}
+
+function timeText(world: World): string {
+  if (world.timeWall !== world.wall) {
+    world.timeWall = world.wall;
+    world.timeText = isoText(world.wall);
+  }
+  return world.timeText;
+}
+
+// ---- the console
+
+export function say(world: World, text: string): void {
+  world.out.push({ type: "say", text });
+}
+
+/** News of a service. A single command speaks for itself. */
+export function tell(world: World, service: Service, text: string): void {
+  if (!world.config.supervisor.single) say(world, `${service.spec.name}: ${text}`);
+}

@@ -1,0 +1,190 @@
+/**
+ * From what is asked to goals: who goes up with it, who goes down with it.
+ *
+ * Up: what it requires and wants, transitively. Down: what requires it, transitively. Each walk
+ * sets the wishes of all it reaches and tells them by an input of the table; what they do about it
+ * comes afterwards, when all goals stand.
+ */
+import { assert } from "./assert.ts";
+import { fire } from "./lifecycle.ts";
+import { spread } from "./order.ts";
+import {
+  type Demand,
+  isLive,
+  isTarget,
+  mustLeave,
+  type Named,
+  ownPast,
+  type Service,
+  touch,
+  type Wish,
+  type World,
+  wantsUp,
+} from "./world.ts";
+
+export function setWish(world: World, service: Service, wish: Wish): void {
+  assert(isLive(service) || wish === "up" || wish === "down", "only what lives has to leave");
+  if (service.wish === wish) return;
+  service.wish = wish;
+  touch(world, service);
+  spread(world, service);
+}
+
+/** The services of an ask. A name that is not configured is the API's business. */
+export function namedServices(world: World, names: readonly string[], because: string): Named[] {
+  const named: Named[] = [];
+  for (const name of new Set(names)) {
+    const service = world.byName.get(name);
+    if (service !== undefined) named.push({ service, because });
+  }
+  return named;
+}
+
+/** A target that is asked to stop or restart stands for its members, and they for theirs. */
+function withMembers(world: World, named: readonly Named[]): Named[] {
+  const all = [...named];
+  const seen = new Set(all.map(({ service }) => service));
+  for (let index = 0; index < all.length; index++) {
+    const entry = all[index];
+    if (entry === undefined || !isTarget(entry.service)) continue;
+    for (const service of neededBy(world, entry.service)) {
+      if (seen.has(service)) continue;
+      seen.add(service);
+      all.push({ service, because: `part of ${entry.service.spec.name}: ${entry.because}` });
+    }
+  }
+  return all;
+}
+
+/** What it requires and wants. */
+function neededBy(world: World, service: Service): Service[] {
+  if (service.spec.wants.length === 0) return service.edges.requires;
+  const wanted = service.spec.wants.map((name) => world.byName.get(name));
+  return [...service.edges.requires, ...wanted.filter((other) => other !== undefined)];
+}
+
+export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdown" }>): void {
+  if (world.shutdown.phase !== "running") return; // Everything is down or on its way already.
+  switch (demand.type) {
+    case "start":
+      raise(world, demand.named);
+      break;
+    case "stop":
+      lower(world, withMembers(world, demand.named), "down");
+      break;
+    case "restart": {
+      const named = withMembers(world, demand.named);
+      lower(world, named, "again");
+      raise(world, named);
+      break;
+    }
+    case "lost":
+      takeAlong(world, demand.service, demand.because, true);
+      break;
+    case "abandon":
+      takeAlong(world, demand.service, demand.because, false);
+      break;
+  }
+}
+
+/** Sets goals up: the named ones, and all that they need. */
+function raise(world: World, named: readonly Named[]): void {
+  const reached = [...named];
+  const seen = new Set(reached.map(({ service }) => service));
+  for (let index = 0; index < reached.length; index++) {
+    const entry = reached[index];
+    if (entry === undefined) break;
+    const { service, because } = entry;
+    raiseOne(world, service, because, index < named.length);
+    stopConflicting(world, service);
+    for (const other of neededBy(world, service)) {
+      if (seen.has(other)) continue;
+      seen.add(other);
+      reached.push({ service: other, because: `needed by ${service.spec.name}` });
+    }
+  }
+}
+
+function raiseOne(world: World, service: Service, because: string, named: boolean): void {
+  if (named) startAfresh(world, service);
+  setWish(world, service, mustLeave(service) ? "again" : "up");
+  if (named) fire(world, service, "start", because);
+  else fire(world, service, "need", because);
+  spread(world, service);
+}
+
+/** Who asks for a start by name gives it a new chance: former failures do not count. */
+function startAfresh(world: World, service: Service): void {
+  if (service.past.streak === 0 && service.past.times.length === 0) return;
+  const past = ownPast(service);
+  past.streak = 0;
+  past.times = [];
+  touch(world, service);
+}
+
+/** Starting one stops the other. */
+function stopConflicting(world: World, service: Service): void {
+  for (const other of service.edges.conflicts) {
+    if (!wantsUp(other)) continue;
+    lower(world, [{ service: other, because: `conflicts with ${service.spec.name}` }], "down");
+  }
+}
+
+/**
+ * Sets goals down, of the named ones and of all that require them; or lets those of them that are
+ * up leave and come again. What is done (a task) or failed is passed through: it has nothing to
+ * stop, but what requires it requires, through it, the named ones.
+ */
+function lower(world: World, named: readonly Named[], to: "down" | "again"): void {
+  const reached = [...named];
+  const seen = new Set(reached.map(({ service }) => service));
+  for (let index = 0; index < reached.length; index++) {
+    const entry = reached[index];
+    if (entry === undefined) break;
+    const { service, because } = entry;
+    const dependents = service.edges.dependents.filter((other) => wantsUp(other) && !seen.has(other));
+    lowerOne(world, entry, to, index < named.length);
+    for (const other of dependents) {
+      seen.add(other);
+      reached.push({ service: other, because: `requires ${service.spec.name}: ${rootCause(because)}` });
+    }
+  }
+}
+
+/** `requires db: requires disk: stop asked by uid 0` says no more than its end. */
+function rootCause(because: string): string {
+  return because.startsWith("requires ") ? because.slice(because.indexOf(": ") + 2) : because;
+}
+
+function lowerOne(world: World, { service, because }: Named, to: "down" | "again", named: boolean): void {
+  if (to === "again" && !wantsUp(service)) return;
+  if (to === "down") setWish(world, service, isLive(service) ? "leave" : "down");
+  else if (isLive(service)) setWish(world, service, "again");
+  fire(world, service, "halt", { because, named });
+  spread(world, service);
+}
+
+/**
+ * A service is gone without being asked. Its dependents that are up leave, and come again when it
+ * is back: those that are bound to it, or all of them.
+ */
+function takeAlong(world: World, gone: Service, because: string, onlyBound: boolean): void {
+  const reached = [gone];
+  const seen = new Set(reached);
+  for (let index = 0; index < reached.length; index++) {
+    const service = reached[index];
+    if (service === undefined) break;
+    for (const other of service.edges.dependents) {
+      if (seen.has(other) || !wantsUp(other) || (onlyBound && !isBound(other, service))) continue;
+      seen.add(other);
+      reached.push(other);
+      if (!isLive(other) || mustLeave(other)) continue;
+      setWish(world, other, "again");
+      fire(world, other, "halt", { because, named: false });
+    }
+  }
+}
+
+function isBound(dependent: Service, requirement: Service): boolean {
+  return dependent.spec.requires.some(({ name, bind }) => bind && name === requirement.spec.name);
+}

@@ -1,0 +1,264 @@
+/**
+ * The engine: decides, and does nothing else. `step(world, event, clock)` takes one event, changes
+ * the world and returns the commands that follow from it. No I/O, no clock, no random source but
+ * the seeded one in the world. How services live is told in `lifecycle.ts`.
+ *
+ * `Exit`, when it comes, is the last command of its step: replies that are owed go before it.
+ */
+import type { Command, Event, Scope } from "../generated/protocol.ts";
+import { assert } from "./assert.ts";
+import { note, publishReceipt } from "./causes.ts";
+import { meetDemand, namedServices } from "./goals.ts";
+import { fire } from "./lifecycle.ts";
+import { spread } from "./order.ts";
+import { meet, missProbe, retryProbe } from "./readiness.ts";
+import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
+import { reportReceipt } from "./runs.ts";
+import {
+  advanceShutdown,
+  meetShutdown,
+  restStopped,
+  shutdownDue,
+  stopStray,
+  takeSignal,
+} from "./shutdown.ts";
+import { writeSlate } from "./slate.ts";
+import {
+  type Clock,
+  type Graph,
+  graphOf,
+  type Health,
+  healthOf,
+  type Outcome,
+  outcomeOf,
+  type ServiceView,
+  viewOf,
+  type Why,
+  whyOf,
+} from "./view.ts";
+import { type Service, takeFact, takeWork, type World } from "./world.ts";
+
+export type { BootInput } from "./recovery.ts";
+export type { Clock, Graph, Health, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
+export type { PublicState, World } from "./world.ts";
+
+/** What a person asks. `because` says who, as the end of a sentence: `asked by uid 0`. */
+export type Ask =
+  | {
+      readonly type: "start" | "stop" | "restart";
+      readonly names: readonly string[];
+      readonly because: string;
+    }
+  | {
+      readonly type: "kill";
+      readonly name: string;
+      readonly signal: string;
+      readonly scope: Scope;
+      readonly because: string;
+    }
+  | { readonly type: "shutdown"; readonly because: string };
+
+export type EngineEvent = Exclude<Event, { type: "boot" | "request" | "gone" }> | Ask;
+
+export type Phase = "running" | "stopping" | "exiting";
+
+// ---- deciding
+
+export function boot(input: BootInput, clock: Clock): { world: World; commands: Command[] } {
+  const world = makeWorld(input, clock.now, clock.wall);
+  recover(world, input, () => settle(world));
+  return { world, commands: finish(world) };
+}
+
+export function step(world: World, event: EngineEvent, clock: Clock): Command[] {
+  assert(world.out.length === 0 && world.demands.length === 0, "the former step was finished");
+  if (world.shutdown.phase === "exiting") return [];
+  world.now = clock.now;
+  world.wall = clock.wall;
+  take(world, event);
+  settle(world);
+  return finish(world);
+}
+
+/** Lets demands, facts and turns run, in this order, until nothing is left to do. */
+function settle(world: World): void {
+  for (;;) {
+    const demand = world.demands.shift();
+    if (demand !== undefined) {
+      if (demand.type === "shutdown") meetShutdown(world, demand);
+      else meetDemand(world, demand);
+      continue;
+    }
+    const changed = takeFact(world);
+    if (changed !== null) {
+      spread(world, changed);
+      continue;
+    }
+    const next = takeWork(world);
+    if (next === null) break;
+    fire(world, next, "turn", null);
+  }
+}
+
+function finish(world: World): Command[] {
+  advanceShutdown(world);
+  writeSlate(world);
+  if (world.shutdown.phase === "exiting") world.out.push({ type: "exit", code: world.shutdown.code });
+  const commands = world.out;
+  world.out = [];
+  return commands;
+}
+
+// ---- events: whom do they concern?
+
+function take(world: World, event: EngineEvent): void {
+  switch (event.type) {
+    case "start":
+    case "stop":
+    case "restart": {
+      const because = `${event.type} ${event.because}`;
+      world.demands.push({ type: event.type, named: namedServices(world, event.names, because) });
+      break;
+    }
+    case "kill":
+      kill(world, event);
+      break;
+    case "shutdown":
+      world.demands.push({ type: "shutdown", because: `shutdown ${event.because}`, code: 0, asked: true });
+      break;
+    case "signal":
+      takeSignal(world, event);
+      break;
+    case "timer":
+      takeTimer(world, event.key);
+      break;
+    case "probed":
+      takeAnswer(world, event.key, event.ok);
+      break;
+    case "logMatched":
+      takeAnswer(world, event.key, true);
+      break;
+    case "spawned":
+      takeSpawned(world, event);
+      break;
+    case "spawnFailed":
+      ofSet(world, event.id, (service) => fire(world, service, "refused", event));
+      break;
+    case "exited":
+      ofSet(world, event.id, (service) => fire(world, service, "exited", event));
+      break;
+    case "stopped":
+      takeStopped(world, event);
+      break;
+  }
+}
+
+/** A set that nobody knows has been dealt with already. */
+function ofSet(world: World, id: number, visit: (service: Service) => void): void {
+  const service = world.sets.get(id) ?? null;
+  if (service !== null) visit(service);
+}
+
+function takeSpawned(world: World, event: Extract<Event, { type: "spawned" }>): void {
+  const service = world.sets.get(event.id);
+  if (service) fire(world, service, "spawned", event);
+  else if (service === undefined) {
+    world.sets.set(event.id, null); // Nobody wants it: it was given up while it was on its way.
+    stopStray(world, event.id);
+  }
+}
+
+function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): void {
+  if (event.id === world.shutdown.rest) {
+    if (world.shutdown.phase === "resting") restStopped(world, event.receipt);
+    return;
+  }
+  const service = world.sets.get(event.id);
+  if (service) fire(world, service, "stopped", event);
+  else if (service === null) {
+    publishReceipt(world, event.receipt, "it belonged to no service of the configuration");
+    reportReceipt(world, event.receipt.service, event.receipt);
+    forgetStray(world, event.id);
+  }
+}
+
+/** Keys: `shutdown`, `again NAME`, `start SET`, `probe SET CONDITION`, `delay SET CONDITION`. */
+function takeTimer(world: World, key: string): void {
+  const [what, set, condition] = key.split(" ");
+  switch (what) {
+    case "shutdown":
+      shutdownDue(world);
+      break;
+    case "again": {
+      const service = world.byName.get(key.slice("again ".length));
+      if (service !== undefined) fire(world, service, "due", null);
+      break;
+    }
+    case "start":
+      ofSet(world, Number(set), (service) => fire(world, service, "due", null));
+      break;
+    case "probe":
+      ofSet(world, Number(set), (service) => retryProbe(world, service, Number(condition)));
+      break;
+    case "delay":
+      takeAnswer(world, key, true);
+      break;
+  }
+}
+
+/** Keys: `KIND SET CONDITION`. */
+function takeAnswer(world: World, key: string, holds: boolean): void {
+  const [, set, condition] = key.split(" ");
+  const index = Number(condition);
+  ofSet(world, Number(set), (service) => {
+    if (!holds) missProbe(world, service, index);
+    else if (meet(world, service, index) && service.state === "starting") fire(world, service, "met", null);
+  });
+}
+
+function kill(world: World, ask: Extract<Ask, { type: "kill" }>): void {
+  const service = world.byName.get(ask.name);
+  if (service === undefined || service.child === 0 || service.pid === 0) return;
+  note(world, service, `signal ${ask.signal} ${ask.because}`);
+  world.out.push({ type: "signal", id: service.child, signal: ask.signal, scope: ask.scope });
+}
+
+// ---- looking
+
+/** All kinds, in the order of the configuration. */
+export function serviceNames(world: World): string[] {
+  return world.services.map(({ spec }) => spec.name);
+}
+
+export function serviceView(world: World, name: string, clock: Clock): ServiceView | null {
+  const service = world.byName.get(name);
+  return service === undefined ? null : viewOf(service, clock);
+}
+
+export function why(world: World, name: string, _clock: Clock): Why | null {
+  const service = world.byName.get(name);
+  return service === undefined ? null : whyOf(service);
+}
+
+export function graph(world: World): Graph {
+  return graphOf(world);
+}
+
+export function health(world: World): Health {
+  return healthOf(world);
+}
+
+export function outcome(world: World, name: string, want: "up" | "down"): Outcome {
+  const service = world.byName.get(name);
+  return service === undefined ? { failed: "no such service" } : outcomeOf(world, service, want);
+}
+
+/** Of its process set, for the list of its processes; `null`: it has none. */
+export function childIdOf(world: World, name: string): number | null {
+  return world.byName.get(name)?.child || null;
+}
+
+export function phase(world: World): Phase {
+  const { phase } = world.shutdown;
+  return phase === "resting" ? "stopping" : phase;
+}

@@ -1,0 +1,394 @@
+/**
+ * The life of a service: one table, state × input → handler.
+ *
+ * GOALS. A person, a dependency or the configuration wants a service up or down; that is its
+ * `wish`, which outlives states. `up` and `down` are the plain goals. A service that has to stop
+ * first is in `leave` (then stays down) or `again` (then goes up: a restart asked for, or the loss
+ * of something it is bound to). A present run with `leave` or `again` is never judged when it
+ * ends, so no restart rule can override a stop.
+ *
+ * PHASES OF A STEP. One event of the nucleus, or one ask, enters here as an input of the service
+ * it concerns. What follows from it spreads in this order, each phase until nothing of it is left:
+ *   1. demands: goals change, along requirements and dependents (`goals.ts`, `shutdown.ts`);
+ *   2. facts:   what changed about a service changes its neighbours' counts (`order.ts`);
+ *   3. turns:   services whose counts allow something now do it, one at a time, then back to 1.
+ * Nothing recurses over the graph, and nothing is decided while counts are in motion: handlers
+ * that start something (`admit`) run on an event or a turn, never while goals change.
+ *
+ * ORDER. A service starts when everything it requires is ready and everything it follows is ready
+ * or settled; it stops when everything that follows it, and has to stop too, has stopped.
+ *
+ * A RUN
+ *
+ *    inactive ─► waiting ─► spawning ─► starting ─► running ──────────┐
+ *        ▲          ▲           │  └──► working (a task) ─────────────┤ ended by itself
+ *        │          │           │           │ not ready in time       ▼
+ *        │       backoff ◄──┐   │       expiring ──────────┐      clearing (processes were left)
+ *        │                  │   │                          ▼          │
+ *     stopping              └───┴───────────────────── judged ◄───────┘
+ *   (from any live state)                                 └─► exited, failed
+ *
+ * INPUTS. `start`: asked for by name. `need`: something that goes up needs it. `halt`: its wish
+ * changed to down, leave or again. `turn`: counts changed in its favour. `hurry`: no more waiting.
+ * `spawned`, `refused`, `exited`, `stopped`: the nucleus's events for its process set. `due`: its
+ * timer. `met`: its last readiness condition holds.
+ *
+ * Events carry the id of a process set or the name of a timer; those that find nothing are dropped
+ * before they come here. What is left and has no meaning in a state is `ignore` (it can come late)
+ * or `never` (it cannot come; if it does, this brain is wrong about the world and must go).
+ */
+import type { Event } from "../generated/protocol.ts";
+import { assert } from "./assert.ts";
+import { enter, note } from "./causes.ts";
+import { isReady } from "./order.ts";
+import { armAgain, fail, judgeExit, judgeLate, judgeRefusal, lateText, restartCause } from "./restart.ts";
+import {
+  admit,
+  armRun,
+  becomeReady,
+  beginRun,
+  clearLeftovers,
+  endRun,
+  forgetRun,
+  giveUp,
+  leaveInTurn,
+  rest,
+  sendStop,
+  stopRun,
+  takeExit,
+  takeReceipt,
+  tryStart,
+  wake,
+} from "./runs.ts";
+import { exitText, failureText, survivorsText } from "./text.ts";
+import {
+  isTarget,
+  isTask,
+  mustLeave,
+  pushWork,
+  type Service,
+  type State,
+  type World,
+  wantsUp,
+} from "./world.ts";
+
+type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
+
+export interface Halt {
+  readonly because: string;
+  /** Asked for by name, not taken along. */
+  readonly named: boolean;
+}
+
+/** What each input brings along. */
+export interface Inputs {
+  /** Because of what. */
+  start: string;
+  need: string;
+  halt: Halt;
+  turn: null;
+  hurry: null;
+  spawned: EventOf<"spawned">;
+  refused: EventOf<"spawnFailed">;
+  exited: EventOf<"exited">;
+  stopped: EventOf<"stopped">;
+  due: null;
+  met: null;
+}
+
+export type Input = keyof Inputs;
+type Handler<I extends Input> = (world: World, service: Service, input: Inputs[I]) => void;
+type Row = { readonly [I in Input]: Handler<I> };
+
+/** The table. Rows: states. Columns: inputs. */
+export const LIFECYCLE: { readonly [S in State]: Row } = {
+  inactive: {
+    start: wake,
+    need: wake,
+    halt: takeNote,
+    turn: tryStart,
+    hurry: ignore,
+    spawned: never,
+    refused: never,
+    exited: never,
+    stopped: never,
+    due: ignore,
+    met: never,
+  },
+  waiting: {
+    start: ignore,
+    need: ignore,
+    halt: giveUpNow,
+    turn: tryStart,
+    hurry: ignore,
+    spawned: never,
+    refused: never,
+    exited: never,
+    stopped: never,
+    due: ignore,
+    met: never,
+  },
+  spawning: {
+    start: ignore,
+    need: ignore,
+    halt: leaveLater, // A set is stopped once it is known to exist.
+    turn: ignore,
+    hurry: ignore,
+    spawned: beginRun,
+    refused: refuse,
+    exited: never,
+    stopped: never,
+    due: ignore,
+    met: never,
+  },
+  starting: {
+    start: ignore,
+    need: ignore,
+    halt: leaveSoon,
+    turn: leaveInTurn,
+    hurry: stopNow,
+    spawned: ignore,
+    refused: never,
+    exited: end,
+    stopped: never,
+    due: expire,
+    met: becomeReady,
+  },
+  working: {
+    start: ignore,
+    need: ignore,
+    halt: leaveSoon,
+    turn: leaveInTurn,
+    hurry: stopNow,
+    spawned: ignore,
+    refused: never,
+    exited: end,
+    stopped: never,
+    due: expire,
+    met: never,
+  },
+  running: {
+    start: ignore,
+    need: ignore,
+    halt: leaveSoon,
+    turn: leaveInTurn,
+    hurry: stopNow,
+    spawned: ignore,
+    refused: never,
+    exited: end,
+    stopped: never,
+    due: ignore,
+    met: never,
+  },
+  stopping: {
+    start: ignore, // Its wish says what happens afterwards.
+    need: ignore,
+    halt: takeNote,
+    turn: ignore,
+    hurry: stopFaster,
+    spawned: ignore,
+    refused: never,
+    exited: keepExit,
+    stopped: leftAsAsked,
+    due: ignore,
+    met: never,
+  },
+  clearing: {
+    start: ignore,
+    need: ignore,
+    halt: takeNote,
+    turn: ignore,
+    hurry: stopFaster,
+    spawned: ignore,
+    refused: never,
+    exited: ignore,
+    stopped: cleared,
+    due: ignore,
+    met: never,
+  },
+  expiring: {
+    start: ignore,
+    need: ignore,
+    halt: takeNote,
+    turn: ignore,
+    hurry: stopFaster,
+    spawned: ignore,
+    refused: never,
+    exited: keepExit,
+    stopped: expired,
+    due: ignore,
+    met: never,
+  },
+  backoff: {
+    start: wake,
+    need: ignore,
+    halt: giveUpNow,
+    turn: ignore,
+    hurry: ignore,
+    spawned: never,
+    refused: never,
+    exited: never,
+    stopped: never,
+    due: startOver,
+    met: never,
+  },
+  exited: {
+    start: wake,
+    need: wakeService,
+    halt: clearState,
+    turn: ignore,
+    hurry: ignore,
+    spawned: never,
+    refused: never,
+    exited: never,
+    stopped: never,
+    due: ignore,
+    met: never,
+  },
+  failed: {
+    start: wake,
+    need: wake,
+    halt: clearState,
+    turn: ignore,
+    hurry: ignore,
+    spawned: never,
+    refused: never,
+    exited: never,
+    stopped: never,
+    due: ignore,
+    met: never,
+  },
+};
+
+/** The one door into the table. */
+export function fire<I extends Input>(world: World, service: Service, input: I, value: Inputs[I]): void {
+  const row: Row = LIFECYCLE[service.state];
+  row[input](world, service, value);
+}
+
+export function ignore(): void {}
+
+export function never(_world: World, service: Service): void {
+  assert(false, `${service.spec.name}: an event that cannot come in state ${service.state}`);
+}
+
+// ---- goals
+
+function giveUpNow(world: World, service: Service, { because }: Halt): void {
+  if (wantsUp(service)) return;
+  note(world, service, because);
+  giveUp(world, service);
+}
+
+function takeNote(world: World, service: Service, { because }: Halt): void {
+  note(world, service, because);
+}
+
+function leaveLater(world: World, service: Service, { because }: Halt): void {
+  assert(mustLeave(service), "a live service that is halted has to leave");
+  note(world, service, because);
+}
+
+function leaveSoon(world: World, service: Service, { because }: Halt): void {
+  assert(mustLeave(service), "a live service that is halted has to leave");
+  note(world, service, because);
+  pushWork(world, service);
+}
+
+/** A stop asked for by name takes back "exited" and "failed"; for others they remain as the record of what was. */
+function clearState(world: World, service: Service, { because, named }: Halt): void {
+  if (named && !wantsUp(service)) enter(world, service, "inactive", because);
+}
+
+/** A task that is done is what its dependents need; a service that has ended is not. */
+function wakeService(world: World, service: Service, because: string): void {
+  if (!isTask(service)) wake(world, service, because);
+}
+
+// ---- time
+
+function expire(world: World, service: Service): void {
+  if (mustLeave(service)) return;
+  if (world.now < service.deadline) armRun(world, service);
+  else stopRun(world, service, "expiring", lateText(service));
+}
+
+function startOver(world: World, service: Service): void {
+  if (world.now < service.deadline) {
+    armAgain(world, service);
+    return;
+  }
+  service.deadline = 0;
+  admit(world, service, restartCause(service));
+}
+
+function stopNow(world: World, service: Service): void {
+  if (isTarget(service)) rest(world, service);
+  else stopRun(world, service, "stopping", world.shutdown.because);
+}
+
+function stopFaster(world: World, service: Service): void {
+  sendStop(world, service);
+}
+
+// ---- ends of a run
+
+/** The child never came to run its program: there is no set, and none to forget. */
+function refuse(world: World, service: Service, { failure }: EventOf<"spawnFailed">): void {
+  forgetRun(world, service);
+  if (mustLeave(service)) rest(world, service);
+  else judgeRefusal(world, service, failure, failureText(failure));
+}
+
+/** The leader ended and nobody had sent it a stop. */
+function end(world: World, service: Service, event: EventOf<"exited">): void {
+  const wasReady = isReady(service);
+  const cause = exitText(event.exit);
+  takeExit(service, world, event.exit, event.at);
+  if (wasReady && !mustLeave(service)) {
+    const because = `bound to ${service.spec.name}, which ${cause}`;
+    world.demands.push({ type: "lost", service, because });
+  }
+  if (event.leftovers > 0) {
+    clearLeftovers(world, service, event, cause);
+    return;
+  }
+  endRun(world, service);
+  judgeOrRest(world, service);
+}
+
+/** The leader ended while a stop is at work: the set may not be empty yet. */
+function keepExit(world: World, service: Service, event: EventOf<"exited">): void {
+  if (service.pid !== 0) takeExit(service, world, event.exit, event.at);
+}
+
+function leftAsAsked(world: World, service: Service, event: EventOf<"stopped">): void {
+  if (closeRun(world, service, event)) rest(world, service);
+}
+
+function cleared(world: World, service: Service, event: EventOf<"stopped">): void {
+  if (closeRun(world, service, event)) judgeOrRest(world, service);
+}
+
+function expired(world: World, service: Service, event: EventOf<"stopped">): void {
+  if (!closeRun(world, service, event)) return;
+  if (mustLeave(service)) rest(world, service);
+  else judgeLate(world, service);
+}
+
+/** The stop has ended. False if something of the set is still there: then it must not run again. */
+function closeRun(world: World, service: Service, { receipt }: EventOf<"stopped">): boolean {
+  takeReceipt(world, service, receipt);
+  endRun(world, service);
+  if (receipt.empty) return true;
+  const wanted = wantsUp(service);
+  service.wish = wanted ? "up" : "down";
+  if (wanted) fail(world, service, survivorsText(receipt), 1);
+  else enter(world, service, "failed", survivorsText(receipt));
+  return false;
+}
+
+function judgeOrRest(world: World, service: Service): void {
+  if (mustLeave(service)) rest(world, service);
+  else judgeExit(world, service);
+}

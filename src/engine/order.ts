@@ -1,0 +1,138 @@
+/**
+ * The order of starts and stops: may it start, may it stop, and what does it wait for?
+ *
+ * Each service tells its neighbours a few facts about itself; each service counts those of its
+ * neighbours that keep it from starting (`blockers`), that will never be ready (`broken`) and that
+ * have to leave before it may (`holds`). When a fact changes, only the neighbours' counts change,
+ * through a queue: no recursion, no search over the graph.
+ */
+import { assert } from "./assert.ts";
+import { isLive, isTask, mustLeave, pushFact, pushWork, type Service, type World, wantsUp } from "./world.ts";
+
+/** It is what its dependents need: a service or target that is up, a task that succeeded. */
+export const FACT_READY = 1;
+/** It will not become ready by itself. */
+export const FACT_BROKEN = 2;
+/** It is no obstacle to what only comes after it: ready, or settled, or not wanted. */
+export const FACT_CLEAR = 4;
+/** It, or something that comes after it, is on its way out: what it follows has to hold out. */
+export const FACT_LEAVING = 8;
+/** It has a process set: what conflicts with it cannot start. */
+export const FACT_LIVE = 16;
+
+/** Ready and meant to stay so. The view's flag is `isReady`; the order does not build on leavers. */
+function standsReady(service: Service): boolean {
+  return isReady(service) && !(service.state === "running" && mustLeave(service));
+}
+
+export function isReady(service: Service): boolean {
+  return service.state === "running" || (service.state === "exited" && isTask(service));
+}
+
+/** Failed for good, or waits for something that did. */
+export function isBroken(service: Service): boolean {
+  switch (service.state) {
+    case "failed":
+      return true;
+    case "exited":
+      return !isTask(service);
+    case "waiting":
+      return service.broken > 0;
+    default:
+      return false;
+  }
+}
+
+/** Ready, or has failed at least once, or ended for good, or nobody wants it. */
+function isClear(service: Service): boolean {
+  if (!wantsUp(service) || standsReady(service) || isBroken(service)) return true;
+  if (service.state === "backoff" || service.state === "exited") return true;
+  return service.past.streak > 0;
+}
+
+function factsOf(service: Service): number {
+  const live = isLive(service);
+  let facts = 0;
+  if (standsReady(service)) facts |= FACT_READY;
+  if (isBroken(service)) facts |= FACT_BROKEN;
+  if (isClear(service)) facts |= FACT_CLEAR;
+  if ((live && mustLeave(service)) || service.holds > 0) facts |= FACT_LEAVING;
+  if (live) facts |= FACT_LIVE;
+  return facts;
+}
+
+/** Tells the neighbours what has changed about a service. Returns the facts that changed. */
+export function spread(world: World, service: Service): number {
+  const facts = factsOf(service);
+  const changed = facts ^ service.facts;
+  if (changed === 0) return 0;
+  service.facts = facts;
+  const { requires, order, dependents, successors, conflicts } = service.edges;
+  if (changed & FACT_READY) block(world, dependents, !(facts & FACT_READY));
+  if (changed & FACT_CLEAR) block(world, successors, !(facts & FACT_CLEAR));
+  if (changed & FACT_LIVE) block(world, conflicts, (facts & FACT_LIVE) !== 0);
+  if (changed & FACT_BROKEN) breakNeighbours(world, dependents, (facts & FACT_BROKEN) !== 0);
+  if (changed & FACT_LEAVING) {
+    hold(world, requires, (facts & FACT_LEAVING) !== 0);
+    hold(world, order, (facts & FACT_LEAVING) !== 0);
+  }
+  return changed;
+}
+
+function block(world: World, neighbours: readonly Service[], blocks: boolean): void {
+  for (const neighbour of neighbours) {
+    neighbour.blockers += blocks ? 1 : -1;
+    assert(neighbour.blockers >= 0, "no more blockers leave than came");
+    if (neighbour.blockers === 0) pushWork(world, neighbour);
+  }
+}
+
+function breakNeighbours(world: World, neighbours: readonly Service[], broken: boolean): void {
+  for (const neighbour of neighbours) {
+    neighbour.broken += broken ? 1 : -1;
+    assert(neighbour.broken >= 0, "no more requirements are mended than broke");
+    pushFact(world, neighbour);
+    pushWork(world, neighbour);
+  }
+}
+
+function hold(world: World, neighbours: readonly Service[], holds: boolean): void {
+  for (const neighbour of neighbours) {
+    neighbour.holds += holds ? 1 : -1;
+    assert(neighbour.holds >= 0, "no more holds are released than were taken");
+    pushFact(world, neighbour);
+    if (neighbour.holds === 0) pushWork(world, neighbour);
+  }
+}
+
+/** Counts of a service none of whose neighbours has told anything yet. */
+export function resetCounts(service: Service): void {
+  service.facts = 0;
+  service.blockers = service.edges.requires.length + service.edges.order.length;
+  service.broken = 0;
+  service.holds = 0;
+}
+
+export function mayStart(world: World, service: Service): boolean {
+  return world.shutdown.phase === "running" && service.blockers === 0;
+}
+
+export function mayStop(world: World, service: Service): boolean {
+  return service.holds === 0 || world.shutdown.hurried;
+}
+
+/** Whom it waits for: to start, or to leave before it. */
+export function waitsFor(service: Service): Service[] {
+  const { requires, order, dependents, successors, conflicts } = service.edges;
+  if (service.state === "waiting") {
+    return [
+      ...requires.filter((other) => !(other.facts & FACT_READY)),
+      ...order.filter((other) => !(other.facts & FACT_CLEAR)),
+      ...conflicts.filter((other) => other.facts & FACT_LIVE),
+    ];
+  }
+  if (mustLeave(service) && service.state !== "stopping" && service.holds > 0) {
+    return [...dependents, ...successors].filter((other) => other.facts & FACT_LEAVING);
+  }
+  return [];
+}

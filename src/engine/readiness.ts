@@ -1,0 +1,139 @@
+/**
+ * Readiness: all conditions of a service have to hold once. Probes are tried at once, then again
+ * and again by the engine's own timers; log lines and delays come by themselves. Nothing is asked
+ * any more once the service is ready or its run is over.
+ *
+ * Keys of timers, probes and matches name the run (`probe 12 0`: process set 12, condition 0), so
+ * an answer that comes late finds nothing.
+ */
+import type { Probe } from "../generated/protocol.ts";
+import type { ReadyCondition, ServiceSpec } from "../model/spec.ts";
+import { assert } from "./assert.ts";
+import { spawnSpec } from "./spawn.ts";
+import { type Service, touch, type Watch, type World } from "./world.ts";
+
+const TRY_FIRST_MS = 10;
+const TRY_MAX_MS = 250;
+const TRY_DOUBLINGS = 4;
+/** How long one try may take. */
+const PROBE_TIMEOUT_MS = 2_000;
+const EXEC_TIMEOUT_MS = 10_000;
+
+/** Before `Spawn`: the first line may come before we hear that the child runs. */
+export function openWatch(world: World, service: Service): void {
+  const { ready } = service.spec;
+  if (ready.length === 0) return;
+  service.watch = newWatch(service.spec);
+  for (const [index, condition] of ready.entries()) {
+    if (condition.type === "log") matchLog(world, service, index, condition.pattern, null);
+  }
+}
+
+export function newWatch({ ready }: ServiceSpec): Watch {
+  assert(ready.length <= 30, "the conditions fit into one number");
+  return { unmet: 2 ** ready.length - 1, flying: 0, tries: ready.map(() => 0) };
+}
+
+/** When the child runs. */
+export function startWatch(world: World, service: Service): void {
+  forUnmet(service, (condition, index) => {
+    if (condition.type === "delay") armDelay(world, service, index, condition.ms);
+    else if (condition.type !== "log") tryProbe(world, service, index, condition);
+  });
+}
+
+/** In a fresh brain: the log matches, too, are gone. A line may have come meanwhile. */
+export function reopenWatch(world: World, service: Service): void {
+  forUnmet(service, (condition, index) => {
+    if (condition.type === "log") matchLog(world, service, index, condition.pattern, service.pid || null);
+  });
+}
+
+export function dropWatch(world: World, service: Service): void {
+  if (service.watch === null) return;
+  const { flying } = service.watch;
+  forUnmet(service, (condition, index) => {
+    const run = `${service.child} ${index}`;
+    if (condition.type === "log") world.out.push({ type: "unmatchLog", key: `log ${run}` });
+    else if (condition.type === "delay") world.out.push({ type: "cancel", key: `delay ${run}` });
+    else if (flying & (1 << index)) world.out.push({ type: "cancelProbe", key: `probe ${run}` });
+    else world.out.push({ type: "cancel", key: `probe ${run}` });
+  });
+  service.watch = null;
+}
+
+/** A condition holds. True if it was the last one. */
+export function meet(world: World, service: Service, index: number): boolean {
+  const watch = service.watch;
+  if (watch === null || !(watch.unmet & (1 << index))) return false; // Late: nobody asks any more.
+  watch.unmet &= ~(1 << index);
+  watch.flying &= ~(1 << index);
+  touch(world, service);
+  return watch.unmet === 0;
+}
+
+/** A probe said no: it is tried again a little later. */
+export function missProbe(world: World, service: Service, index: number): void {
+  const watch = service.watch;
+  if (watch === null || !(watch.flying & (1 << index))) return;
+  watch.flying &= ~(1 << index);
+  const tries = watch.tries[index] ?? 0;
+  watch.tries[index] = tries + 1;
+  const delay = tries > TRY_DOUBLINGS ? TRY_MAX_MS : TRY_FIRST_MS * 2 ** tries;
+  world.out.push({ type: "arm", key: `probe ${service.child} ${index}`, at: world.now + delay });
+}
+
+export function retryProbe(world: World, service: Service, index: number): void {
+  const condition = service.spec.ready[index];
+  const watch = service.watch;
+  if (watch === null || condition === undefined || !(watch.unmet & (1 << index))) return;
+  if (!(watch.flying & (1 << index))) tryProbe(world, service, index, condition);
+}
+
+function tryProbe(world: World, service: Service, index: number, condition: ReadyCondition): void {
+  assert(service.watch !== null, "only a watched run is probed");
+  service.watch.flying |= 1 << index;
+  world.out.push({
+    type: "probe",
+    key: `probe ${service.child} ${index}`,
+    probe: probeOf(service.spec, condition),
+    timeoutMs: condition.type === "exec" ? EXEC_TIMEOUT_MS : PROBE_TIMEOUT_MS,
+  });
+}
+
+function probeOf(spec: ServiceSpec, condition: ReadyCondition): Probe {
+  switch (condition.type) {
+    case "tcp":
+      return { type: "tcp", host: condition.host, port: condition.port };
+    case "file":
+      return { type: "file", path: condition.path };
+    case "exec":
+      return { type: "exec", spec: spawnSpec(spec, "probe", condition.argv) };
+    default:
+      throw new Error(`assertion failed: ${condition.type} is not a probe`);
+  }
+}
+
+function armDelay(world: World, service: Service, index: number, ms: number): void {
+  world.out.push({ type: "arm", key: `delay ${service.child} ${index}`, at: service.started + ms });
+}
+
+function matchLog(
+  world: World,
+  service: Service,
+  index: number,
+  pattern: string,
+  sincePid: number | null,
+): void {
+  const key = `log ${service.child} ${index}`;
+  world.out.push({ type: "matchLog", key, log: service.spec.name, pattern, sincePid });
+}
+
+function forUnmet(service: Service, visit: (condition: ReadyCondition, index: number) => void): void {
+  const { ready } = service.spec;
+  for (let index = 0; index < ready.length; index++) {
+    const condition = ready[index];
+    const unmet = service.watch !== null && service.watch.unmet & (1 << index);
+    if (unmet && condition !== undefined) visit(condition, index);
+  }
+}

@@ -1,0 +1,311 @@
+/**
+ * The start of a brain: a first one, or the successor of one that was lost.
+ *
+ * A successor has the configuration, the slate and the nucleus's table of process sets. It puts
+ * the records back, compares each with the table, and lets what the former brain never digested
+ * (a start, an exit, a stop that ended) enter by the same door as if it happened now. Timers,
+ * probes and log matches are gone with the former brain; they are armed anew.
+ */
+import type { Boot, ChildRecord } from "../generated/protocol.ts";
+import { withDefaults } from "../model/defaults.ts";
+import type { Config, ServiceSpec } from "../model/spec.ts";
+import { assert } from "./assert.ts";
+import { enter, note, publishSupervisor, say } from "./causes.ts";
+import { fire } from "./lifecycle.ts";
+import { resetCounts } from "./order.ts";
+import { Random } from "./random.ts";
+import { newWatch, reopenWatch } from "./readiness.ts";
+import { armAgain, judgeVanished } from "./restart.ts";
+import { forgetRun, rest, sendStop, watchRun } from "./runs.ts";
+import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
+import { readServiceRecord, readSupervisorRecord } from "./slate.ts";
+import {
+  type Edges,
+  isLive,
+  isTarget,
+  isTask,
+  mustLeave,
+  type Named,
+  NO_EDGES,
+  newChildId,
+  pushFact,
+  pushWork,
+  Service,
+  type State,
+  type World,
+  wantsUp,
+} from "./world.ts";
+
+export type BootInput = Omit<Boot, "config"> & { readonly config: Config };
+
+const FIRST_PROBE_ID = 0x8000_0000;
+
+export function makeWorld(boot: BootInput, now: number, wall: number): World {
+  const services = boot.config.services.map((sparse) => new Service(withDefaults(sparse)));
+  const byName = new Map(services.map((service) => [service.spec.name, service]));
+  assert(byName.size === services.length, "names are unique");
+  linkAll(services, byName);
+  return {
+    config: boot.config,
+    services,
+    byName,
+    sets: new Map(),
+    shutdown: {
+      phase: "running",
+      because: "",
+      code: 0,
+      asked: false,
+      hurried: false,
+      unclean: false,
+      deadline: 0,
+      rest: 0,
+      signals: [],
+    },
+    random: new Random(boot.seed),
+    nextId: boot.nextId,
+    nextSeq: boot.nextSeq,
+    now,
+    wall,
+    out: [],
+    demands: [],
+    facts: { first: null, last: null },
+    work: { first: null, last: null },
+    touched: new Set(),
+    shutdownTouched: false,
+    timeText: "",
+    timeWall: Number.NaN,
+  };
+}
+
+// ---- the graph
+
+/** Each pair once, whatever it is named by; a requirement says more than an order. */
+function linkAll(services: readonly Service[], byName: ReadonlyMap<string, Service>): void {
+  const follows = new Map<string, string[]>(); // The reverse of `before`.
+  for (const { spec } of services) {
+    for (const name of spec.before) follows.set(name, [...(follows.get(name) ?? []), spec.name]);
+  }
+  for (const service of services) {
+    const { name, requires, wants, after, conflicts } = service.spec;
+    const required = new Set(requires.map((requirement) => requirement.name));
+    const ordered = new Set([...wants, ...after, ...(follows.get(name) ?? [])]);
+    for (const other of required) link(service, byName.get(other), "requires", "dependents");
+    for (const other of ordered) {
+      if (!required.has(other)) link(service, byName.get(other), "order", "successors");
+    }
+    for (const other of conflicts) linkConflict(service, byName.get(other));
+  }
+}
+
+function link(from: Service, to: Service | undefined, forth: keyof Edges, back: keyof Edges): void {
+  if (to === undefined || to === from) return;
+  ownEdges(from)[forth].push(to);
+  ownEdges(to)[back].push(from);
+}
+
+/** Both may name each other. */
+function linkConflict(service: Service, other: Service | undefined): void {
+  if (other === undefined || service.edges.conflicts.includes(other)) return;
+  link(service, other, "conflicts", "conflicts");
+}
+
+function ownEdges(service: Service): Edges {
+  if (service.edges === NO_EDGES) {
+    service.edges = { requires: [], order: [], dependents: [], successors: [], conflicts: [] };
+  }
+  return service.edges;
+}
+
+// ---- first start and every later one
+
+/** Fills the world; the caller lets the queues run after each part. */
+export function recover(world: World, boot: BootInput, settle: () => void): void {
+  openLogs(world);
+  readSupervisorRecord(world.shutdown, boot.slate);
+  const known = world.services.filter((service) => readServiceRecord(service, boot.slate));
+  const children = boot.children.filter(({ id }) => id < FIRST_PROBE_ID && id !== world.shutdown.rest);
+  const matched = matchChildren(world, children);
+  announce(world, boot);
+  for (const service of world.services) {
+    resetCounts(service);
+    pushFact(world, service);
+    pushWork(world, service);
+  }
+  rearm(world, matched);
+  settle();
+  for (const child of children) {
+    replay(world, child);
+    settle();
+  }
+  findVanished(world, matched, settle);
+  startAutomatic(world, known);
+  settle();
+  resumeShutdown(world, boot);
+  settle();
+}
+
+function announce(world: World, boot: BootInput): void {
+  if (boot.lost === null) {
+    publishSupervisor(world, "started");
+    return;
+  }
+  const text = `a fresh brain took over, the former was lost: ${boot.lost}`;
+  publishSupervisor(world, text);
+  say(world, text);
+}
+
+/** Making a log that is there already changes nothing. */
+function openLogs(world: World): void {
+  for (const { spec } of world.services) {
+    if (spec.kind === "target" || spec.stdio !== "log") continue;
+    world.out.push({ type: "openLog", log: spec.name, options: logOptions(spec) });
+  }
+}
+
+function logOptions({ log }: ServiceSpec) {
+  const { file, maxSize, keep, format, console, lines } = log;
+  return { lines, console, file: file === null ? null : { path: file, maxBytes: maxSize, keep, format } };
+}
+
+/** What the configuration starts by itself, unless a record knows better. */
+function startAutomatic(world: World, known: readonly Service[]): void {
+  const recorded = new Set(known);
+  const named: Named[] = [];
+  for (const service of world.services) {
+    if (!service.spec.autostart || recorded.has(service) || wantsUp(service)) continue;
+    named.push({ service, because: "starts with the supervisor" });
+  }
+  if (named.length > 0) world.demands.push({ type: "start", named });
+}
+
+// ---- records and table
+
+/** Gives each process set of the table to its service. Those that belong to none are ended. */
+function matchChildren(world: World, children: readonly ChildRecord[]): Map<Service, ChildRecord> {
+  const matched = new Map<Service, ChildRecord>();
+  for (const child of children) {
+    const service = world.byName.get(child.service);
+    if (service !== undefined && service.child === child.id) matched.set(service, child);
+  }
+  for (const child of children) {
+    const service = world.byName.get(child.service);
+    if (service !== undefined && matched.get(service) === child) continue;
+    if (service === undefined || matched.has(service) || isTarget(service)) continue;
+    adopt(world, service, child);
+    matched.set(service, child);
+  }
+  for (const child of children) {
+    const service = world.byName.get(child.service);
+    const owned = service !== undefined && matched.get(service) === child;
+    world.sets.set(child.id, owned ? service : null);
+    if (!owned) endStray(world, child);
+  }
+  return matched;
+}
+
+/** A set without a record that names it: the table decides what its service is doing. */
+function adopt(world: World, service: Service, child: ChildRecord): void {
+  const unwanted = service.chain !== "" && !wantsUp(service);
+  service.state = adoptedState(service, child);
+  service.wish = unwanted ? "leave" : "up";
+  if (service.state === "stopping") service.wish = unwanted || !service.spec.autostart ? "leave" : "again";
+  service.child = child.id;
+  service.pid = child.pid;
+  service.started = child.started;
+  service.startedWall = world.wall - (world.now - child.started);
+  service.watch = service.state === "starting" ? newWatch(service.spec) : null;
+  const limited = service.state === "starting" || service.state === "working";
+  // Nobody knows how long it was tried, so its time starts now.
+  service.deadline = limited && service.spec.startTimeoutMs > 0 ? world.now + service.spec.startTimeoutMs : 0;
+  note(world, service, "found running, without a record of it");
+}
+
+function adoptedState(service: Service, child: ChildRecord): State {
+  if (child.stopping || child.receipt !== null) return "stopping";
+  if (isTask(service)) return "working";
+  return service.spec.ready.length === 0 ? "running" : "starting";
+}
+
+/** Timers, probes and log matches of the state each service is in. */
+function rearm(world: World, matched: ReadonlyMap<Service, ChildRecord>): void {
+  if (world.shutdown.phase !== "running" && !world.shutdown.hurried) armShutdown(world);
+  for (const service of world.services) {
+    if (service.state === "backoff") armAgain(world, service);
+    const child = matched.get(service);
+    if (child === undefined) continue;
+    if (service.state === "spawning") reopenWatch(world, service);
+    if (isStopState(service) && !child.stopping && child.receipt === null) sendStop(world, service);
+    if (service.state !== "starting" && service.state !== "working") continue;
+    if (mustLeave(service)) continue;
+    reopenWatch(world, service);
+    watchRun(world, service);
+  }
+}
+
+function isStopState({ state }: Service): boolean {
+  return state === "stopping" || state === "clearing" || state === "expiring";
+}
+
+/** What the table knows and the record does not, as the events it came from. */
+function replay(world: World, child: ChildRecord): void {
+  const service = world.sets.get(child.id) ?? null;
+  if (service === null) return;
+  const { id, pid, started, exit, exited, leftovers, receipt } = child;
+  if (service.state === "spawning")
+    fire(world, service, "spawned", { type: "spawned", id, pid, at: started });
+  const exitIsNews = service.child === id && service.pid !== 0 && exit !== null;
+  if (exitIsNews) {
+    fire(world, service, "exited", { type: "exited", id, at: exited ?? world.now, exit, leftovers });
+  }
+  if (receipt !== null && service.child === id && isStopState(service)) {
+    fire(world, service, "stopped", { type: "stopped", id, at: world.now, receipt });
+  }
+}
+
+function endStray(world: World, child: ChildRecord): void {
+  const over = child.receipt !== null || (child.exit !== null && child.leftovers === 0);
+  if (over) forgetStray(world, child.id);
+  else if (!child.stopping) stopStray(world, child.id);
+}
+
+export function forgetStray(world: World, id: number): void {
+  world.out.push({ type: "forget", id });
+  world.sets.delete(id);
+}
+
+/** Started by a record, unknown to the table. */
+function findVanished(world: World, matched: ReadonlyMap<Service, ChildRecord>, settle: () => void): void {
+  for (const service of world.services) {
+    if (!isLive(service) || isTarget(service) || service.child === 0 || world.sets.has(service.child))
+      continue;
+    assert(!matched.has(service), "what the table knows has not vanished");
+    vanish(world, service);
+    settle();
+  }
+}
+
+function vanish(world: World, service: Service): void {
+  // A start that failed leaves no entry, and the news of it went down with the former brain.
+  const neverBegan = service.state === "spawning";
+  forgetRun(world, service);
+  if (mustLeave(service)) rest(world, service);
+  else if (neverBegan) {
+    enter(world, service, "waiting", "its start was not seen through, it is tried again");
+    pushWork(world, service);
+  } else judgeVanished(world, service);
+}
+
+/** A shutdown goes on where it was. */
+function resumeShutdown(world: World, boot: BootInput): void {
+  const { shutdown } = world;
+  if (shutdown.phase === "running") return;
+  lowerAll(world);
+  if (shutdown.phase === "exiting") shutdown.phase = "resting";
+  if (shutdown.phase !== "resting") return;
+  const record = boot.children.find(({ id }) => id === shutdown.rest);
+  if (record === undefined) {
+    shutdown.rest = newChildId(world);
+    world.shutdownTouched = true;
+    stopRest(world);
+  } else if (record.receipt !== null) restStopped(world, record.receipt);
+}

@@ -1,0 +1,201 @@
+/** The world as people and programs see it: nothing here changes anything. */
+import type { Exit } from "../generated/protocol.ts";
+import type { Kind } from "../model/spec.ts";
+import { causeOf, chainOf, isoText } from "./causes.ts";
+import { isBroken, isReady, waitsFor } from "./order.ts";
+import { NOT_ENDED } from "./text.ts";
+import { mustLeave, PUBLIC, type PublicState, type Service, type World, wantsUp } from "./world.ts";
+
+export interface Clock {
+  /** CLOCK_MONOTONIC, ms. Everything that is decided by time is decided by this one. */
+  readonly now: number;
+  /** Wall clock, ms since 1970. For display alone. */
+  readonly wall: number;
+}
+
+/** A service as the API shows it (CONTRACT §4). */
+export interface ServiceView {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly state: PublicState;
+  readonly ready: boolean;
+  readonly healthy: boolean | null;
+  readonly pid: number | null;
+  readonly started_at: string | null;
+  readonly uptime_ms: number | null;
+  /** Restarts that the supervisor made by itself. */
+  readonly restarts: number;
+  /** How its last run ended. */
+  readonly exit: (Exit & { readonly at: string }) | null;
+  readonly waiting_for: readonly string[];
+  readonly next_start_at: string | null;
+  /** What it is meant to be. */
+  readonly goal: "up" | "down";
+  readonly cause: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface WhyEntry {
+  readonly time: string;
+  readonly service: string;
+  readonly what: string;
+  readonly because: string;
+}
+
+export interface Why {
+  readonly service: string;
+  readonly state: PublicState;
+  /** From the effect to its causes: newest first, then the same of each service it waits for. */
+  readonly chain: readonly WhyEntry[];
+}
+
+export interface Graph {
+  readonly services: readonly {
+    readonly name: string;
+    readonly requires: readonly string[];
+    readonly wants: readonly string[];
+    readonly after: readonly string[];
+    readonly conflicts: readonly string[];
+  }[];
+}
+
+export interface Health {
+  readonly ok: boolean;
+  readonly reasons: readonly string[];
+}
+
+export type Outcome = "pending" | "done" | { readonly failed: string };
+
+/** How far `why` follows, and how much it tells of each service it comes by. */
+const WHY_SERVICES = 32;
+const WHY_ENTRIES = 3;
+
+export function viewOf(service: Service, clock: Clock): ServiceView {
+  const { spec, pid, past } = service;
+  const runs = pid !== 0;
+  return {
+    name: spec.name,
+    kind: spec.kind,
+    state: PUBLIC[service.state],
+    ready: isReady(service),
+    healthy: null,
+    pid: runs ? pid : null,
+    started_at: runs ? isoText(service.startedWall) : null,
+    uptime_ms: runs ? Math.max(0, Math.round(clock.now - service.started)) : null,
+    restarts: past.restarts,
+    exit: past.exit === null ? null : { ...past.exit, at: isoText(past.exitWall) },
+    waiting_for: waitsFor(service).map((other) => other.spec.name),
+    next_start_at: nextStart(service, clock),
+    goal: wantsUp(service) ? "up" : "down",
+    cause: causeOf(service),
+    labels: spec.labels,
+  };
+}
+
+function nextStart(service: Service, clock: Clock): string | null {
+  if (service.state !== "backoff") return null;
+  return isoText(clock.wall + Math.max(0, service.deadline - clock.now));
+}
+
+/** Breadth first over what it waits for, each service once. */
+export function whyOf(service: Service): Why {
+  const chain: WhyEntry[] = [];
+  const reached = [service];
+  const seen = new Set(reached);
+  for (let index = 0; index < reached.length && index < WHY_SERVICES; index++) {
+    const other = reached[index];
+    if (other === undefined) break;
+    chain.push(...entriesOf(other, index === 0 ? Number.POSITIVE_INFINITY : WHY_ENTRIES));
+    for (const next of waitsFor(other)) {
+      if (seen.has(next)) continue;
+      seen.add(next);
+      reached.push(next);
+    }
+  }
+  return { service: service.spec.name, state: PUBLIC[service.state], chain };
+}
+
+/** Newest first. */
+function entriesOf(service: Service, limit: number): WhyEntry[] {
+  const entries = chainOf(service).reverse().slice(0, limit);
+  return entries.map(({ wall, what, because }) => ({
+    time: isoText(wall),
+    service: service.spec.name,
+    what,
+    because,
+  }));
+}
+
+export function graphOf(world: World): Graph {
+  return {
+    services: world.services.map(({ spec }) => ({
+      name: spec.name,
+      requires: spec.requires.map(({ name }) => name),
+      wants: spec.wants,
+      after: afterOf(world, spec.name),
+      conflicts: spec.conflicts,
+    })),
+  };
+}
+
+/** Its own `after` and the `before` of others. */
+function afterOf(world: World, name: string): string[] {
+  const service = world.byName.get(name);
+  if (service === undefined) return [];
+  const { after, wants } = service.spec;
+  const reverse = service.edges.order
+    .filter((other) => other.spec.before.includes(name))
+    .map((other) => other.spec.name);
+  return [...new Set([...after, ...reverse])].filter(
+    (other) => after.includes(other) || !wants.includes(other),
+  );
+}
+
+/** What should run and has failed, or can never run as things are. */
+export function healthOf(world: World): Health {
+  const reasons: string[] = [];
+  if (world.shutdown.phase !== "running") reasons.push("the supervisor is shutting down");
+  for (const service of world.services) {
+    if (!wantsUp(service) || !isBroken(service)) continue;
+    if (service.state === "exited") continue; // Ended with success, and is not meant to come again.
+    reasons.push(`${service.spec.name} ${service.state === "failed" ? "failed: " : ""}${causeOf(service)}`);
+  }
+  return { ok: reasons.length === 0, reasons };
+}
+
+/** Has an ask come to its end? */
+export function outcomeOf(world: World, service: Service, want: "up" | "down"): Outcome {
+  return want === "up" ? upOutcome(world, service) : downOutcome(service);
+}
+
+function upOutcome(world: World, service: Service): Outcome {
+  const cause = causeOf(service);
+  if (world.shutdown.phase !== "running") return { failed: "the supervisor is shutting down" };
+  if (!wantsUp(service)) return { failed: cause };
+  if (mustLeave(service)) return "pending";
+  if (isReady(service)) return "done";
+  switch (service.state) {
+    case "exited":
+      // It ran and ended with success; that it was ready meanwhile is certain only without conditions.
+      return service.spec.ready.length === 0 ? "done" : { failed: cause };
+    case "failed":
+    case "backoff":
+      return { failed: cause };
+    case "waiting":
+      return isBroken(service) ? { failed: cause } : "pending";
+    default:
+      return isCrashing(service) ? { failed: cause } : "pending";
+  }
+}
+
+/** Without a restart-delay there is no backoff to see: it failed, and is on its next try. */
+function isCrashing(service: Service): boolean {
+  return service.past.streak > 0;
+}
+
+function downOutcome(service: Service): Outcome {
+  const cause = causeOf(service);
+  if (mustLeave(service)) return "pending";
+  if (wantsUp(service)) return { failed: `wanted again: ${cause}` };
+  return service.state === "failed" && cause.startsWith(NOT_ENDED) ? { failed: cause } : "done";
+}

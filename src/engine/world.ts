@@ -1,0 +1,312 @@
+/**
+ * What the engine knows: the world and its services. Data and its small helpers, no rule.
+ *
+ * A service costs memory even when nothing happens to it, so its object has one shape and few
+ * fields: what can be derived is not kept, what most services never have (edges, a past, a watch)
+ * is one shared object until it is needed.
+ */
+import type { Command, Exit } from "../generated/protocol.ts";
+import type { Config, ServiceSpec } from "../model/spec.ts";
+import { assert } from "./assert.ts";
+import type { Random } from "./random.ts";
+
+/** Internal states; `PUBLIC` says which of the eight public ones each of them is. */
+export type State =
+  | "inactive" /** Nothing runs, nothing is planned. */
+  | "waiting" /** To be started as soon as the order allows. */
+  | "spawning" /** `Spawn` sent, no answer yet. */
+  | "starting" /** Its process runs, its readiness conditions do not all hold yet. */
+  | "working" /** A task's process runs. */
+  | "running" /** A service is ready; a target is reached. */
+  | "stopping" /** `Stop` sent because it has to leave; nothing is judged afterwards. */
+  | "clearing" /** It ended by itself and left processes; `Stop` sent, its exit is judged afterwards. */
+  | "expiring" /** Not ready in time; `Stop` sent, counts as a failed run afterwards. */
+  | "backoff" /** Starts again when its timer is due. */
+  | "exited" /** Ended for good, with success. */
+  | "failed"; /** Ended for good, without. */
+
+export type PublicState =
+  | "inactive"
+  | "waiting"
+  | "starting"
+  | "running"
+  | "stopping"
+  | "backoff"
+  | "exited"
+  | "failed";
+
+export const PUBLIC: Readonly<Record<State, PublicState>> = {
+  inactive: "inactive",
+  waiting: "waiting",
+  spawning: "starting",
+  starting: "starting",
+  working: "running",
+  running: "running",
+  stopping: "stopping",
+  clearing: "stopping",
+  expiring: "stopping",
+  backoff: "backoff",
+  exited: "exited",
+  failed: "failed",
+};
+
+/**
+ * The goal, and whether the present run has to end first.
+ * `up`, `down`: the goal. `leave`: has to stop, then stays down. `again`: has to stop, then goes up.
+ */
+export type Wish = "down" | "up" | "leave" | "again";
+
+/** Neighbours, each list without doubles. `order` and `successors` leave out what `requires` has. */
+export interface Edges {
+  /** Must be ready before this one starts. */
+  requires: Service[];
+  /** Must be ready or settled before this one starts: wants, after, reverse before. */
+  order: Service[];
+  /** Reverse of `requires`. */
+  dependents: Service[];
+  /** Reverse of `order`. */
+  successors: Service[];
+  /** Both directions. */
+  conflicts: Service[];
+}
+
+/** What its former runs left behind. */
+export interface Past {
+  /** Restarts in a row, without a run that lasted. */
+  streak: number;
+  /** Restarts the supervisor made by itself, ever. */
+  restarts: number;
+  /** When the restarts within the window were decided, monotonic ms. Kept only under a limit. */
+  times: readonly number[];
+  exit: Exit | null;
+  exitWall: number;
+}
+
+/** Readiness conditions at work. Bit n stands for condition n of the spec. */
+export interface Watch {
+  unmet: number;
+  /** Probes without an answer yet. */
+  flying: number;
+  /** Failed tries of each condition. */
+  tries: number[];
+}
+
+const NONE: Service[] = [];
+Object.freeze(NONE);
+export const NO_EDGES: Edges = Object.freeze({
+  requires: NONE,
+  order: NONE,
+  dependents: NONE,
+  successors: NONE,
+  conflicts: NONE,
+});
+export const NO_PAST: Past = Object.freeze({
+  streak: 0,
+  restarts: 0,
+  times: Object.freeze([]),
+  exit: null,
+  exitWall: 0,
+});
+
+export class Service {
+  readonly spec: ServiceSpec;
+  state: State = "inactive";
+  wish: Wish = "down";
+  /** What its neighbours have been told about it: bits of `order.ts`. */
+  facts = 0;
+  /** Its process set, 0: none. */
+  child = 0;
+  /** The leader, 0: not running (any more). */
+  pid = 0;
+  started = 0;
+  startedWall = 0;
+  /** When its timer is due (start-timeout, or end of the backoff), monotonic ms. 0: none. */
+  deadline = 0;
+  past: Past = NO_PAST;
+  /** Its last causes, one a line (`causes.ts`). */
+  chain = "";
+  edges: Edges = NO_EDGES;
+  /** What keeps it from starting: requirements not ready, order not clear, conflicts alive. */
+  blockers = 0;
+  /** Requirements that will not become ready by themselves. */
+  broken = 0;
+  /** Neighbours that have to leave before this one may. */
+  holds = 0;
+  watch: Watch | null = null;
+  /** Links of the two queues; `null`: not queued. */
+  nextFact: Service | null = null;
+  nextWork: Service | null = null;
+
+  constructor(spec: ServiceSpec) {
+    this.spec = spec;
+  }
+}
+
+/** A queue through a field of its members: no allocation, nobody in it twice. */
+export interface Queue {
+  first: Service | null;
+  last: Service | null;
+}
+
+/** What changes goals. Demands are met first and one by one, before anything else is decided. */
+export type Demand =
+  | { readonly type: "start" | "stop" | "restart"; readonly named: readonly Named[] }
+  /** Left readiness unasked: what is bound to it leaves too. */
+  | { readonly type: "lost"; readonly service: Service; readonly because: string }
+  /** Failed for good under `stop-dependents`. */
+  | { readonly type: "abandon"; readonly service: Service; readonly because: string }
+  | {
+      readonly type: "shutdown";
+      readonly because: string;
+      readonly code: number;
+      /** By a person or a signal, as opposed to a service's end. */
+      readonly asked: boolean;
+    };
+
+export interface Named {
+  readonly service: Service;
+  readonly because: string;
+}
+
+/**
+ * `running`: everything is allowed. `stopping`: services leave in order. `resting`: what belongs
+ * to no service is stopped. `exiting`: `Exit` was sent.
+ */
+export type ShutdownPhase = "running" | "stopping" | "resting" | "exiting";
+
+export interface Shutdown {
+  phase: ShutdownPhase;
+  because: string;
+  code: number;
+  /** Somebody asked; asked again, it is hurried. */
+  asked: boolean;
+  /** No more waiting: KILL at once, in no order. */
+  hurried: boolean;
+  /** Something could not be ended. */
+  unclean: boolean;
+  deadline: number;
+  /** The id of `StopRest`, 0: not sent. */
+  rest: number;
+  /** Single-command mode: signals that came before the command ran. */
+  signals: string[];
+}
+
+export interface World {
+  readonly config: Config;
+  readonly services: readonly Service[];
+  readonly byName: ReadonlyMap<string, Service>;
+  /** Every process set not forgotten; `null`: it belongs to no service and is being stopped. */
+  readonly sets: Map<number, Service | null>;
+  readonly shutdown: Shutdown;
+  readonly random: Random;
+  nextId: number;
+  nextSeq: number;
+
+  // Of the step at work.
+  now: number;
+  wall: number;
+  out: Command[];
+  demands: Demand[];
+  readonly facts: Queue;
+  readonly work: Queue;
+  /** Services whose slate record is out of date. */
+  touched: Set<Service>;
+  shutdownTouched: boolean;
+  /** `wall` as text, made once. */
+  timeText: string;
+  timeWall: number;
+}
+
+export function pushFact(world: World, service: Service): void {
+  if (service.nextFact !== null) return;
+  const queue = world.facts;
+  if (queue.last === null) queue.first = service;
+  else queue.last.nextFact = service;
+  queue.last = service;
+  service.nextFact = service; // The last one links to itself, so that "queued" is "not null".
+}
+
+export function takeFact(world: World): Service | null {
+  const queue = world.facts;
+  const service = queue.first;
+  if (service === null) return null;
+  assert(service.nextFact !== null, "a queued service has a link");
+  queue.first = service.nextFact === service ? null : service.nextFact;
+  if (queue.first === null) queue.last = null;
+  service.nextFact = null;
+  return service;
+}
+
+export function pushWork(world: World, service: Service): void {
+  if (service.nextWork !== null) return;
+  const queue = world.work;
+  if (queue.last === null) queue.first = service;
+  else queue.last.nextWork = service;
+  queue.last = service;
+  service.nextWork = service;
+}
+
+export function takeWork(world: World): Service | null {
+  const queue = world.work;
+  const service = queue.first;
+  if (service === null) return null;
+  assert(service.nextWork !== null, "a queued service has a link");
+  queue.first = service.nextWork === service ? null : service.nextWork;
+  if (queue.first === null) queue.last = null;
+  service.nextWork = null;
+  return service;
+}
+
+/** Its slate record is written at the end of the step. */
+export function touch(world: World, service: Service): void {
+  world.touched.add(service);
+}
+
+/** The past for writing: nobody writes the shared one. */
+export function ownPast(service: Service): Past {
+  if (service.past === NO_PAST) service.past = { ...NO_PAST };
+  return service.past;
+}
+
+export function wantsUp(service: Service): boolean {
+  return service.wish === "up" || service.wish === "again";
+}
+
+/** The present run has to end, whoever wants the service. */
+export function mustLeave(service: Service): boolean {
+  return service.wish === "leave" || service.wish === "again";
+}
+
+/** It has a process set, or stands in for one (a target that is reached). */
+export function isLive(service: Service): boolean {
+  return isLiveState(service.state);
+}
+
+export function isLiveState(state: State): boolean {
+  switch (state) {
+    case "spawning":
+    case "starting":
+    case "working":
+    case "running":
+    case "stopping":
+    case "clearing":
+    case "expiring":
+      return true;
+    default:
+      return false;
+  }
+}
+
+export function isTarget(service: Service): boolean {
+  return service.spec.kind === "target";
+}
+
+export function isTask(service: Service): boolean {
+  return service.spec.kind === "task";
+}
+
+export function newChildId(world: World): number {
+  const id = world.nextId++;
+  assert(id >= 1 && id < 0x8000_0000, "child ids are the brain's half of the range");
+  return id;
+}
