@@ -84,7 +84,11 @@ export type Command = { "type": "spawn", id: number, spec: SpawnSpec, } | { "typ
 /**
  * False: the set is the leader's process group.
  */
-tree: boolean, } | { "type": "stopRest", id: number, signal: string, timeoutMs: number, } | { "type": "forget", id: number, } | { "type": "arm", key: string, at: number, } | { "type": "cancel", key: string, } | { "type": "probe", key: string, probe: Probe, timeoutMs: number, } | { "type": "cancelProbe", key: string, } | { "type": "matchLog", key: string, log: string, pattern: string, } | { "type": "unmatchLog", key: string, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, };
+tree: boolean, } | { "type": "stopRest", id: number, signal: string, timeoutMs: number, } | { "type": "forget", id: number, } | { "type": "arm", key: string, at: number, } | { "type": "cancel", key: string, } | { "type": "probe", key: string, probe: Probe, timeoutMs: number, } | { "type": "cancelProbe", key: string, } | { "type": "matchLog", key: string, log: string, pattern: string, } | { "type": "unmatchLog", key: string, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, 
+/**
+ * Further header fields, such as `Allow`.
+ */
+headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, };
 
 export type Event = { "type": "boot" } & Boot | { "type": "spawned", id: number, pid: number, at: number, } | { "type": "spawnFailed", id: number, at: number, failure: SpawnFailure, } | { "type": "exited", id: number, at: number, exit: Exit, leftovers: number, } | { "type": "stopped", id: number, at: number, receipt: Receipt, } | { "type": "timer", key: string, at: number, } | { "type": "probed", key: string, at: number, ok: boolean, reason: string, } | { "type": "logMatched", key: string, at: number, } | { "type": "request" } & Request | { "type": "gone", request: number, } | { "type": "signal", 
 /**
@@ -164,7 +168,7 @@ grep: string | null, follow: boolean, };
  * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
  * through the brain.
  */
-export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, };
+export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "openApi" };
 
 export type Probe = { "type": "tcp", host: string, port: number, } | { "type": "exec", spec: SpawnSpec, } | { "type": "file", path: string, };
 
