@@ -5,6 +5,7 @@ import type { Context } from "./context.ts";
 import { didYouMean } from "./nearest.ts";
 import { completeArguments, NOTHING_GIVEN, REPEATABLE, readArguments } from "./parameters.ts";
 import { allParameters, isLater, pathParameters, type Route } from "./routes.ts";
+import { isObject } from "./values.ts";
 
 type HttpCall = Extract<Call, { type: "http" }>;
 type Reply = Extract<Command, { type: "reply" }>;
@@ -79,10 +80,6 @@ function readBody(route: Route, body: string, wall: number, into: Given): Proble
   }
   if (!isObject(parsed)) return problem("bad-request", "body: expected a JSON object");
   return readArguments(route.body ?? [], parsed, "body", wall, into);
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function decode(text: string, form = false): string | null {

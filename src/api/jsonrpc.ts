@@ -5,10 +5,10 @@
 import type { Command, Part } from "../generated/protocol.ts";
 import { type Answer, PROBLEMS, type ProblemAnswer, problem, type Waiting } from "./answer.ts";
 import type { Context } from "./context.ts";
-import { isObject } from "./http.ts";
 import { didYouMean } from "./nearest.ts";
 import { completeArguments, NOTHING_GIVEN, readArguments } from "./parameters.ts";
 import { allParameters, isLater, type Route } from "./routes.ts";
+import { isObject } from "./values.ts";
 
 type Reply = Extract<Command, { type: "reply" }>;
 type Id = string | number | null;

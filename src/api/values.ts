@@ -7,6 +7,10 @@
 export type Read<T> = { readonly value: T } | { readonly expected: string };
 export type Reader<T> = (raw: unknown) => Read<T>;
 
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `500ms`, `10s`, `1m30s`, `1.5h` → milliseconds; `null` if it is none. */
