@@ -12,5 +12,5 @@ export interface Context {
 export function because(context: Context): string {
   const { uid, pid } = context.caller;
   // Over TCP there is no peer process to name: a token was checked instead.
-  return uid === 0 && pid === 0 ? "asked for over TCP" : `asked for by process ${pid} of user ${uid}`;
+  return uid === 0 && pid === 0 ? "asked over TCP" : `asked by process ${pid} of user ${uid}`;
 }

@@ -50,23 +50,22 @@ function readPath(route: Route, encoded: string, wall: number, into: Given): Pro
 }
 
 function readQuery(route: Route, query: string, wall: number, into: Given): ProblemAnswer | null {
-  const given: Record<string, string | string[]> = {};
+  const given = new Map<string, string | string[]>();
   for (const piece of query.split("&").filter((text) => text !== "")) {
     const cut = piece.indexOf("=");
     const key = decode(cut < 0 ? piece : piece.slice(0, cut), true);
     const value = decode(cut < 0 ? "" : piece.slice(cut + 1), true);
     if (key === null || value === null) return badEncoding("query");
-    const before = given[key];
-    if (!REPEATABLE.includes(key)) {
-      if (before !== undefined) {
-        return problem("bad-request", `query: "${key}" stands there twice`, { parameter: key });
-      }
-      given[key] = value;
+    const before = given.get(key);
+    if (REPEATABLE.includes(key)) {
+      given.set(key, Array.isArray(before) ? [...before, value] : [value]);
+    } else if (before === undefined) {
+      given.set(key, value);
     } else {
-      given[key] = Array.isArray(before) ? [...before, value] : [value];
+      return problem("bad-request", `query: "${key}" stands there twice`, { parameter: key });
     }
   }
-  return readArguments(route.query ?? [], given, "query", wall, into);
+  return readArguments(route.query ?? [], Object.fromEntries(given), "query", wall, into);
 }
 
 function readBody(route: Route, body: string, wall: number, into: Given): ProblemAnswer | null {

@@ -41,7 +41,10 @@ export interface ServiceView {
   readonly exit: { readonly code?: number; readonly signal?: string; readonly at: string } | null;
   readonly waiting_for: readonly string[];
   readonly next_start_at: string | null;
+  /** What it is meant to be. */
+  readonly goal: "up" | "down";
   readonly cause: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface Why {
