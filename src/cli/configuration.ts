@@ -1,9 +1,7 @@
 /** The config program's answer, read and shown. */
 import { isObject } from "../api/values.ts";
-import { type Fields, number, object, objects, text, textOrNull } from "./documents.ts";
-import { EXIT, Failure } from "./failure.ts";
+import { type Fields, list, number, object, objects, text, textOrNull } from "./documents.ts";
 import type { CliHost } from "./host.ts";
-import { absolute } from "./locate.ts";
 import type { Session } from "./session.ts";
 
 /** One mistake, and where it stands. */
@@ -15,46 +13,43 @@ export interface Mistake {
   readonly hint: string | null;
 }
 
-export interface Loaded {
-  /** Goes to the brain as it is. */
+export interface Reading {
+  /** Goes to the brain as it is; `null` if there are errors. */
   readonly config: unknown;
   readonly names: readonly string[];
-  readonly supervisor: Fields;
+  readonly errors: readonly Mistake[];
+  readonly warnings: readonly Mistake[];
+  /** The real path by which a supervisor of this configuration is known. */
+  readonly root: string | null;
+  readonly listen: { readonly address: string; readonly tokenFile: string } | null;
+  readonly consoleFormat: "text" | "json";
 }
 
-export type Reading = Loaded | { readonly mistakes: readonly Mistake[] };
-
-/** Without a PATH: the folder's own configuration, else the system's. */
-export function pathsOrDefault(host: CliHost, paths: readonly string[]): readonly string[] {
-  if (paths.length > 0) return paths;
-  const found = ["oneup.toml", "/etc/oneup"].find(
-    (path) => !("error" in host.stat(absolute(host.cwd, path))),
-  );
-  if (found !== undefined) return [found];
-  throw new Failure(
-    EXIT.usage,
-    "nothing to supervise: neither ./oneup.toml nor /etc/oneup/ exists",
-    "name a file or a folder: oneup run PATH, or run one command: oneup -- CMD",
-  );
-}
-
+/** Without a PATH the config program looks for `oneup.toml` here, then in `/etc/oneup`. */
 export function load(host: CliHost, paths: readonly string[]): Reading {
-  const input = JSON.stringify({ paths, cwd: host.cwd, environment: host.environment });
-  const answer: unknown = JSON.parse(host.loadConfig(input));
-  const fields = object(answer);
-  if (fields.ok !== true) return { mistakes: objects(fields.errors).map(mistakeOf) };
-  const services = objects(object(fields.config).services);
+  const input = { paths, cwd: host.cwd, environment: host.environment };
+  const answer = object(JSON.parse(host.loadConfig(JSON.stringify(input))));
+  const supervise = object(answer.supervise);
   return {
-    config: fields.config,
-    names: services.map((service) => text(service, "name")),
-    supervisor: isObject(fields.supervisor) ? fields.supervisor : {},
+    config: answer.ok === true ? answer.config : null,
+    names: list(answer, "names"),
+    errors: objects(answer.errors).map(mistakeOf),
+    warnings: objects(answer.warnings).map(mistakeOf),
+    root: textOrNull(answer, "root"),
+    listen: listenOf(supervise.listen),
+    consoleFormat: supervise.consoleFormat === "json" ? "json" : "text",
   };
 }
 
-/** The JSON Schema of the configuration, as text. */
+function listenOf(value: unknown): Reading["listen"] {
+  if (!isObject(value)) return null;
+  return { address: text(value, "address"), tokenFile: text(value, "tokenFile") };
+}
+
+/** The JSON Schema of the configuration, as text: the config program has it, so that no verb carries it. */
 export function schemaText(host: CliHost): string {
-  const answer: unknown = JSON.parse(host.loadConfig(JSON.stringify({ schema: true })));
-  return JSON.stringify(object(answer).schema, null, 2);
+  const answer = object(JSON.parse(host.loadConfig(JSON.stringify({ schema: true }))));
+  return text(answer, "schema");
 }
 
 function mistakeOf(fields: Fields): Mistake {
@@ -68,10 +63,10 @@ function mistakeOf(fields: Fields): Mistake {
 }
 
 /** `file:line:column: message`, and below it what to do. */
-export function complainAbout(session: Session, mistakes: readonly Mistake[]): void {
+export function complainAbout(session: Session, mistakes: readonly Mistake[], kind = ""): void {
   for (const { file, line, column, message, hint } of mistakes) {
     const place = [file, line, column].filter((part) => part !== null).join(":");
-    session.complain(place === "" ? `oneup: ${message}` : `${place}: ${message}`);
+    session.complain(`${place === "" ? "oneup" : place}: ${kind}${message}`);
     if (hint !== null) session.complain(`  ${hint}`);
   }
 }

@@ -32,13 +32,17 @@ export function placesToAsk(host: Machine, option: string | null): Place[] {
   return nearest === null ? [system] : [projectPlace(host, nearest), system];
 }
 
-/** Where the supervisor of these PATHs listens. */
-export function placeToListen(host: Machine, option: string | null, paths: readonly string[]): Place {
-  const configuration = configurationOf(host, paths[0] ?? CONFIGURATION);
+/**
+ * Where the supervisor of a configuration listens. The configuration's real path is the one that
+ * the config program tells: of the first PATH, or of the `oneup.toml` in it if that is a folder.
+ */
+export function placeToListen(host: Machine, option: string | null, configuration: string | null): Place {
   const explicit = explicitPlace(host, option);
   if (explicit !== null) return { ...explicit, configuration };
-  const ofSystem = `${configuration}/`.startsWith(`${SYSTEM_CONFIGURATION}/`);
-  if (host.pid === 1 || ofSystem) return { socket: SYSTEM_SOCKET, by: "system", configuration };
+  const ofSystem = `${configuration ?? ""}/`.startsWith(`${SYSTEM_CONFIGURATION}/`);
+  if (configuration === null || host.pid === 1 || ofSystem) {
+    return { socket: SYSTEM_SOCKET, by: "system", configuration };
+  }
   return projectPlace(host, configuration);
 }
 
@@ -107,14 +111,6 @@ export function nearestConfiguration(host: Machine): string | null {
     if (folder === "/" || folder === "") return null;
     folder = folder.slice(0, Math.max(1, folder.lastIndexOf("/")));
   }
-}
-
-/** What names the supervisor of a PATH: a folder and the `oneup.toml` in it are the same. */
-function configurationOf(host: Machine, path: string): string {
-  const full = absolute(host.cwd, path);
-  const inside = join(full, CONFIGURATION);
-  const status = host.stat(inside);
-  return real(host, !("error" in status) && status.kind === "file" ? inside : full);
 }
 
 function real(host: Machine, path: string): string {

@@ -1,4 +1,4 @@
-import { complainAbout, load, pathsOrDefault, schemaText } from "../configuration.ts";
+import { complainAbout, load, schemaText } from "../configuration.ts";
 import { EXIT } from "../failure.ts";
 import type { Verb } from "../verb.ts";
 import { plural } from "../words.ts";
@@ -21,10 +21,10 @@ export const check: Verb = {
       session.print(schemaText(session.host));
       return EXIT.done;
     }
-    const reading = load(session.host, pathsOrDefault(session.host, input.words));
-    const errors = "mistakes" in reading ? reading.mistakes : [];
-    const services = "names" in reading ? reading.names : [];
-    const ok = "names" in reading;
+    const { config, names, errors, warnings } = load(session.host, input.words);
+    const ok = config !== null;
+    const services = ok ? names : [];
+    complainAbout(session, warnings, "warning: ");
     if (session.json) session.document({ ok, services, errors });
     else if (ok) session.print(`ok: ${plural(services.length, "service")}: ${services.join(", ")}`);
     else complainAbout(session, errors);

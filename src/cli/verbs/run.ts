@@ -1,7 +1,6 @@
 import type { Supervise } from "../../generated/protocol.ts";
 import type { Input } from "../arguments.ts";
-import { complainAbout, load, pathsOrDefault } from "../configuration.ts";
-import { type Fields, textOrNull } from "../documents.ts";
+import { complainAbout, load } from "../configuration.ts";
 import { EXIT, Failure, usage } from "../failure.ts";
 import { type Place, placeToListen, refuseStrangersFolder, socketFits } from "../locate.ts";
 import { type Session, wantsColours } from "../session.ts";
@@ -30,21 +29,18 @@ export const run: Verb = {
 export function runConfiguration(session: Session, input: Input): number {
   if (input.has("stop-timeout"))
     throw usage("--stop-timeout goes with a command: oneup --stop-timeout 10s -- CMD", "run");
-  const { host } = session;
-  const paths = pathsOrDefault(host, input.words);
-  const reading = load(host, paths);
-  if ("mistakes" in reading) {
-    complainAbout(session, reading.mistakes);
-    return EXIT.usage;
-  }
-  const place = placeToListen(host, session.socket, paths);
+  const reading = load(session.host, input.words);
+  complainAbout(session, reading.warnings, "warning: ");
+  complainAbout(session, reading.errors);
+  if (reading.config === null) return EXIT.usage;
+  const place = placeToListen(session.host, session.socket, reading.root);
   refuseSecond(session, place);
-  host.supervise({
+  session.host.supervise({
     ...supervision(session, reading.config),
     socket: usableSocket(session, place),
     socketRequired: isExplicit(place),
-    listen: listenOf(reading.supervisor),
-    consoleFormat: textOrNull(reading.supervisor, "logFormat") === "json" ? "json" : "text",
+    listen: reading.listen,
+    consoleFormat: reading.consoleFormat,
   });
   return EXIT.done;
 }
@@ -90,11 +86,4 @@ function usableSocket(session: Session, place: Place): string | null {
     `oneup: no control socket: its path would be too long: ${place.socket}; choose one with --socket`,
   );
   return null;
-}
-
-function listenOf(supervisor: Fields): Supervise["listen"] {
-  const address = textOrNull(supervisor, "apiListen");
-  const tokenFile = textOrNull(supervisor, "apiTokenFile");
-  // Without a token file the configuration was refused.
-  return address === null || tokenFile === null ? null : { address, tokenFile };
 }
