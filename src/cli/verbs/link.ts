@@ -18,7 +18,10 @@ export const link: Verb = {
   least: 1,
   most: 1,
   run: (session, input) => {
-    const links = makeLinks(session.host, absolute(session.host.cwd, input.words[0] ?? ""));
+    const links = makeLinks(
+      session.host,
+      absolute(session.host.cwd, input.words[0] ?? "").replace(/(?<=.)\/+$/, ""),
+    );
     if (session.json) session.document({ links });
     else session.printAll(links.map(({ path, made }) => `${path}: ${made ? "made" : "was there"}`));
     return EXIT.done;
@@ -44,7 +47,7 @@ function makeLinks(host: CliHost, folder: string): Link[] {
   if ("error" in status) throw new Failure(EXIT.usage, `${folder}: ${status.message}`);
   if (status.kind !== "folder") throw new Failure(EXIT.usage, `${folder} is not a folder`);
   const links = PERSONALITIES.map((name) => {
-    const path = `${folder.replace(/\/+$/, "")}/${name}`;
+    const path = `${folder === "/" ? "" : folder}/${name}`;
     return { name, path, made: !leadsTo(host, path, target) };
   });
   for (const { path } of links.filter((entry) => entry.made)) {
