@@ -1,6 +1,5 @@
 #![allow(dead_code)]
 mod brain;
-mod nucleus;
 pub mod protocol;
 mod script;
 pub struct Programs {
@@ -8,6 +7,4 @@ pub struct Programs {
     pub config: &'static [u8],
     pub brain: &'static [u8],
 }
-pub fn run(_: &Programs) -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
-}
+pub fn run(_: &Programs) -> std::process::ExitCode { std::process::ExitCode::SUCCESS }

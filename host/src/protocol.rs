@@ -322,11 +322,16 @@ pub enum Command {
         key: String,
         value: Option<String>,
     },
-    /// The answer to a `Request`.
+    /// The answer to a `Request`. Over HTTP a HEAD gets the reply of its GET, whose body is not
+    /// sent. Over JSON-RPC only `parts` matter: one line, whose line break the nucleus adds; no
+    /// parts at all: nothing is sent (a notification).
     Reply {
         request: u32,
         status: u16,
         content_type: String,
+        /// Further header fields, such as `Allow`.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
         parts: Vec<Part>,
     },
     /// A line of the supervisor's own, for the person at the console (stderr).
@@ -463,6 +468,9 @@ pub enum Part {
     Processes {
         id: u32,
     },
+    /// `docs/openapi.json`, without line breaks. It is embedded in the executable, so that its
+    /// text costs no memory.
+    OpenApi,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

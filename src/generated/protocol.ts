@@ -90,7 +90,11 @@ tree: boolean, } | { "type": "stopRest", id: number, signal: string, timeoutMs: 
  * Lines of this process that the ring still holds count too: the brain that waited for
  * them may have been lost with the match.
  */
-sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, };
+sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, 
+/**
+ * Further header fields, such as `Allow`.
+ */
+headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, };
 
 export type Event = { "type": "boot" } & Boot | { "type": "spawned", id: number, pid: number, at: number, } | { "type": "spawnFailed", id: number, at: number, failure: SpawnFailure, } | { "type": "exited", id: number, at: number, exit: Exit, leftovers: number, } | { "type": "stopped", id: number, at: number, receipt: Receipt, } | { "type": "timer", key: string, at: number, } | { "type": "probed", key: string, at: number, ok: boolean, reason: string, } | { "type": "logMatched", key: string, at: number, } | { "type": "request" } & Request | { "type": "gone", request: number, } | { "type": "signal", 
 /**
@@ -170,7 +174,7 @@ grep: string | null, follow: boolean, };
  * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
  * through the brain.
  */
-export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, };
+export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "openApi" };
 
 export type Probe = { "type": "tcp", host: string, port: number, } | { "type": "exec", spec: SpawnSpec, } | { "type": "file", path: string, };
 

@@ -1,0 +1,88 @@
+/** What an operation answers, before it is known whether HTTP or JSON-RPC carries it. */
+import type { Part, Receipt } from "../generated/protocol.ts";
+
+/** RFC 9457, with members of our own beside the five. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly [member: string]: unknown;
+}
+
+/** Every kind of problem: its HTTP status, its title, its JSON-RPC error code. */
+export const PROBLEMS = {
+  "bad-request": { status: 400, title: "Bad request", code: -32602 },
+  "no-such-service": { status: 404, title: "No such service", code: -32004 },
+  "no-such-path": { status: 404, title: "No such path", code: -32601 },
+  "method-not-allowed": { status: 405, title: "Method not allowed", code: -32601 },
+  "not-running": { status: 409, title: "Not running", code: -32003 },
+  "shutting-down": { status: 409, title: "Shutting down", code: -32009 },
+  failed: { status: 500, title: "It failed", code: -32010 },
+  "not-supported-yet": { status: 501, title: "Not supported yet", code: -32001 },
+  unhealthy: { status: 503, title: "Unhealthy", code: -32005 },
+  "timed-out": { status: 504, title: "Time ran out", code: -32024 },
+} as const;
+
+export type ProblemKind = keyof typeof PROBLEMS;
+
+const PROBLEM_TYPE = "urn:oneup:problem:";
+
+export function problem(
+  kind: ProblemKind,
+  detail: string,
+  more: Readonly<Record<string, unknown>> = {},
+): ProblemAnswer {
+  const { status, title } = PROBLEMS[kind];
+  return { status, kind, problem: { type: PROBLEM_TYPE + kind, title, status, detail, ...more } };
+}
+
+export interface ProblemAnswer {
+  readonly status: number;
+  readonly kind: ProblemKind;
+  readonly problem: Problem;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A JSON document. */
+export interface JsonAnswer {
+  readonly status: number;
+  readonly json: unknown;
+}
+
+/** A JSON document that is already written. */
+export interface WrittenAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Text that is no JSON. */
+export interface PlainAnswer {
+  readonly status: number;
+  readonly plain: string;
+  readonly contentType: string;
+}
+
+/** Parts that the nucleus writes. Without `contentType` they make one JSON document. */
+export interface PartsAnswer {
+  readonly status: number;
+  readonly parts: readonly Part[];
+  readonly contentType?: string;
+}
+
+export type Answer = ProblemAnswer | JsonAnswer | WrittenAnswer | PlainAnswer | PartsAnswer;
+
+/** An operation that answers later. */
+export interface Waiting {
+  /** Looked at after every event: the answer, once there is one. */
+  readonly poll: () => Answer | null;
+  /** A stop has ended somewhere. */
+  readonly stopped?: (receipt: Receipt) => void;
+  /** The client's own patience; `null`: the services' own timeouts bound it. */
+  readonly timeoutMs: number | null;
+  readonly expired: () => Answer;
+}
+
+export function isWaiting(result: Answer | Waiting): result is Waiting {
+  return "poll" in result;
+}

@@ -1,0 +1,132 @@
+/**
+ * The front desk: takes requests, keeps those that wait, and hands out the replies. Exactly one
+ * reply leaves for each request, unless its client has gone.
+ */
+import type { Command, Receipt, Request } from "../generated/protocol.ts";
+import { type Answer, isWaiting, type Waiting } from "./answer.ts";
+import type { Context } from "./context.ts";
+import { dispatchHttp, httpReply } from "./http.ts";
+import { dispatchLine, lineReply, type Slot } from "./jsonrpc.ts";
+import type { Route } from "./routes.ts";
+import type { Clock, Services } from "./services.ts";
+
+type Result = Slot["result"];
+type Settled = Exclude<Result, Waiting>;
+
+/** A request whose calls have not all been answered. */
+interface Open {
+  readonly request: number;
+  readonly results: Result[];
+  readonly reply: (answers: readonly Settled[]) => Command;
+}
+
+/** The desk's timers; the engine's have other names. */
+const TIMER = /^api:(\d+):(\d+)$/;
+
+function timerKey(request: number, index: number): string {
+  return `api:${request}:${index}`;
+}
+
+export class Desk {
+  readonly #routes: readonly Route[];
+  readonly #open = new Map<number, Open>();
+
+  constructor(routes: readonly Route[]) {
+    this.#routes = routes;
+  }
+
+  /** Does what is asked; the reply may come now or with a later `settle`. */
+  take(request: Request, services: Services): Command[] {
+    const { call, uid, pid } = request;
+    const context: Context = { services, caller: { uid, pid }, transport: call.type };
+    const open =
+      call.type === "http"
+        ? openHttp(request.request, dispatchHttp(this.#routes, call, context))
+        : openLine(request.request, dispatchLine(this.#routes, call.text, context));
+    this.#open.set(request.request, open);
+    return open.results.flatMap((result, index) => arm(request.request, index, result, services.clock));
+  }
+
+  /** The client has gone: nothing is owed any more. */
+  gone(request: number): Command[] {
+    const open = this.#open.get(request);
+    this.#open.delete(request);
+    return open?.results.flatMap((result, index) => disarm(request, index, result)) ?? [];
+  }
+
+  /** True if the timer was the desk's: a client's patience is at its end. */
+  timer(key: string): boolean {
+    const match = TIMER.exec(key);
+    if (match === null) return false;
+    const open = this.#open.get(Number(match[1]));
+    const result = open?.results[Number(match[2])];
+    if (open !== undefined && result !== undefined && waits(result)) {
+      open.results[Number(match[2])] = result.expired();
+    }
+    return true;
+  }
+
+  stopped(receipt: Receipt): void {
+    for (const { results } of this.#open.values()) {
+      for (const result of results) if (waits(result)) result.stopped?.(receipt);
+    }
+  }
+
+  /** Looks at everything that waits; the replies that are due. */
+  settle(): Command[] {
+    const commands: Command[] = [];
+    for (const open of this.#open.values()) {
+      for (const [index, result] of open.results.entries()) {
+        const answer = waits(result) ? result.poll() : null;
+        if (answer === null) continue;
+        commands.push(...disarm(open.request, index, result));
+        open.results[index] = answer;
+      }
+      const settled = open.results.filter((result): result is Settled => !waits(result));
+      if (settled.length < open.results.length) continue;
+      commands.push(open.reply(settled));
+      this.#open.delete(open.request);
+    }
+    return commands;
+  }
+}
+
+function waits(result: Result): result is Waiting {
+  return !("code" in result) && isWaiting(result);
+}
+
+function openHttp(request: number, result: Answer | Waiting): Open {
+  return {
+    request,
+    results: [result],
+    reply: ([answer]) => {
+      if (answer === undefined || "code" in answer) throw new Error("an HTTP request has one answer");
+      return httpReply(request, answer);
+    },
+  };
+}
+
+function openLine(request: number, line: ReturnType<typeof dispatchLine>): Open {
+  // What nobody wants answered is not waited for.
+  const slots = line.slots.filter((slot) => slot.id !== undefined);
+  return {
+    request,
+    results: slots.map((slot) => slot.result),
+    reply: (answers) =>
+      lineReply(
+        request,
+        line.batch,
+        answers.map((answer, index) => ({ id: slots[index]?.id, answer })),
+      ),
+  };
+}
+
+function arm(request: number, index: number, result: Result, clock: Clock): Command[] {
+  if (!waits(result) || result.timeoutMs === null) return [];
+  return [{ type: "arm", key: timerKey(request, index), at: clock.now + result.timeoutMs }];
+}
+
+function disarm(request: number, index: number, result: Result): Command[] {
+  if (!waits(result) || result.timeoutMs === null) return [];
+  return [{ type: "cancel", key: timerKey(request, index) }];
+}

@@ -1,0 +1,96 @@
+/** `GET /metrics`: OpenMetrics 1.0 text. */
+import type { ServiceView, State } from "./services.ts";
+
+const STATES: readonly State[] = [
+  "inactive",
+  "waiting",
+  "starting",
+  "running",
+  "stopping",
+  "backoff",
+  "exited",
+  "failed",
+];
+
+export function metricsText(views: readonly ServiceView[], wallStarted: number, wall: number): string {
+  return [
+    ...family("oneup_service_state", "stateset", "The state a service is in.", views.flatMap(stateLines)),
+    ...family(
+      "oneup_service_ready",
+      "gauge",
+      "1 if the service is ready.",
+      views.map((view) => line("oneup_service_ready", view, Number(view.ready))),
+    ),
+    ...family(
+      "oneup_service_restarts",
+      "counter",
+      "Restarts since the supervisor started.",
+      views.map((view) => line("oneup_service_restarts_total", view, view.restarts)),
+    ),
+    ...family(
+      "oneup_service_uptime_seconds",
+      "gauge",
+      "How long the service's process has been running.",
+      views.flatMap((view) =>
+        view.uptime_ms === null ? [] : [line("oneup_service_uptime_seconds", view, view.uptime_ms / 1000)],
+      ),
+      "seconds",
+    ),
+    ...family(
+      "oneup_service_start_time_seconds",
+      "gauge",
+      "When the service's process was started, as seconds since 1970.",
+      views.flatMap((view) =>
+        view.started_at === null
+          ? []
+          : [line("oneup_service_start_time_seconds", view, Date.parse(view.started_at) / 1000)],
+      ),
+      "seconds",
+    ),
+    ...family(
+      "oneup_start_time_seconds",
+      "gauge",
+      "When the supervisor was started, as seconds since 1970.",
+      [`oneup_start_time_seconds ${wallStarted / 1000}`],
+      "seconds",
+    ),
+    ...family(
+      "oneup_uptime_seconds",
+      "gauge",
+      "How long the supervisor has been running.",
+      [`oneup_uptime_seconds ${Math.max(0, wall - wallStarted) / 1000}`],
+      "seconds",
+    ),
+    "# EOF\n",
+  ].join("\n");
+}
+
+function family(
+  name: string,
+  type: string,
+  help: string,
+  samples: readonly string[],
+  unit?: string,
+): string[] {
+  const head = [`# TYPE ${name} ${type}`];
+  if (unit !== undefined) head.push(`# UNIT ${name} ${unit}`);
+  head.push(`# HELP ${name} ${help}`);
+  return [...head, ...samples];
+}
+
+/** A state set has one sample per state, named by a label of the family's own name. */
+function stateLines(view: ServiceView): string[] {
+  const service = label(view.name);
+  return STATES.map(
+    (state) =>
+      `oneup_service_state{service="${service}",oneup_service_state="${state}"} ${Number(view.state === state)}`,
+  );
+}
+
+function line(name: string, view: ServiceView, value: number): string {
+  return `${name}{service="${label(view.name)}"} ${value}`;
+}
+
+function label(text: string): string {
+  return text.replace(/[\\"]/g, "\\$&").replace(/\n/g, "\\n");
+}

@@ -1,0 +1,192 @@
+/**
+ * JSON Schemas (2020-12) of everything that the socket and `--json` write. For documents and tests
+ * only: nothing that runs in the supervisor imports this.
+ */
+
+export type Schema = { readonly [keyword: string]: unknown };
+
+const text: Schema = { type: "string" };
+const name = { type: "string", description: "A service's name." };
+const flag: Schema = { type: "boolean" };
+const count: Schema = { type: "integer", minimum: 0 };
+const milliseconds = { type: "number", minimum: 0, description: "Milliseconds." };
+const time = {
+  type: "string",
+  pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$",
+  description: "RFC 3339 in UTC, with milliseconds.",
+};
+const state: Schema = {
+  enum: ["inactive", "waiting", "starting", "running", "stopping", "backoff", "exited", "failed"],
+};
+const names: Schema = { type: "array", items: name };
+
+/** A closed object all of whose members are always there; what is absent is `null`. */
+function object(description: string, properties: Readonly<Record<string, Schema>>): Schema {
+  return {
+    type: "object",
+    description,
+    properties,
+    required: Object.keys(properties),
+    additionalProperties: false,
+  };
+}
+
+function array(of: string, description: string): Schema {
+  return { type: "array", description, items: ref(of) };
+}
+
+function orNull(schema: Schema, description?: string): Schema {
+  const either = { anyOf: [schema, { type: "null" }] };
+  return description === undefined ? either : { ...either, description };
+}
+
+export function ref(schema: string): Schema {
+  return { $ref: `#/components/schemas/${schema}` };
+}
+
+/** `{"code":…}` or `{"signal":…}`, with more beside it. */
+function exit(more: Readonly<Record<string, Schema>>): Schema {
+  return {
+    anyOf: [
+      object("It left with a code.", { code: { type: "integer" }, ...more }),
+      object("A signal ended it.", { signal: { type: "string", description: "Without SIG." }, ...more }),
+    ],
+  };
+}
+
+export const SCHEMAS: Readonly<Record<string, Schema>> = {
+  Service: object("A service, task or target as it is now.", {
+    name,
+    kind: { enum: ["service", "task", "target"] },
+    state,
+    ready: { type: "boolean", description: "Others that require it may start." },
+    healthy: orNull(flag, "`null` without a health probe."),
+    pid: orNull({ type: "integer", minimum: 1 }, "The main process."),
+    started_at: orNull(time, "When the main process was started."),
+    uptime_ms: orNull(milliseconds),
+    restarts: { ...count, description: "Restarts that the supervisor made by itself." },
+    exit: orNull(exit({ at: time }), "How the last run ended."),
+    waiting_for: { ...names, description: "What it waits for before it can start." },
+    next_start_at: orNull(time, "In `backoff`: when it is started again."),
+    goal: { enum: ["up", "down"], description: "What it is meant to be." },
+    cause: { type: "string", description: "Why it is in this state." },
+    labels: { type: "object", additionalProperties: text },
+  }),
+  Services: array("Service", "Services, in the order of the configuration or of the request."),
+  Receipt: object("Proof of one stop: every process of the set, and how it left.", {
+    service: orNull(name, "`null` for processes that belonged to no service."),
+    empty: {
+      type: "boolean",
+      description: "The set was seen to be empty. False: something could not be ended.",
+    },
+    duration_ms: milliseconds,
+    processes: { type: "array", items: ref("ReceiptProcess") },
+  }),
+  ReceiptProcess: object("One process of a stopped set.", {
+    pid: { type: "integer", minimum: 1 },
+    command: text,
+    found: {
+      enum: ["child", "group", "session", "cgroup", "adopted"],
+      description: "How it was found to belong to the set.",
+    },
+    signals: { type: "array", items: text, description: "Which signals it got, in order, without SIG." },
+    left_ms: orNull(milliseconds, "When it left, counted from the start of the stop."),
+    exit: orNull(exit({}), "`null` where nobody can know."),
+    killed: { type: "boolean", description: "It needed KILL." },
+  }),
+  Receipts: array("Receipt", "A receipt per process set that was stopped, in the order in which they ended."),
+  Why: object("The causal chain of a service's state, nearest cause first.", {
+    service: name,
+    state,
+    chain: {
+      type: "array",
+      items: object("What happened, and because of what.", {
+        time,
+        service: name,
+        what: text,
+        because: text,
+      }),
+    },
+  }),
+  Tree: object("The dependency graph.", {
+    services: {
+      type: "array",
+      items: object("One service's edges.", {
+        name,
+        requires: names,
+        wants: names,
+        after: names,
+        conflicts: names,
+      }),
+    },
+  }),
+  Process: object("A process that belongs to a service now.", {
+    pid: { type: "integer", minimum: 1 },
+    parent: { type: "integer", minimum: 0 },
+    command: text,
+    found: { enum: ["child", "group", "session", "cgroup", "adopted"] },
+    started_at: orNull(time),
+  }),
+  Processes: array("Process", "The processes of a service's set."),
+  LogRecord: {
+    description: "A line, or a gap of lines that were lost.",
+    anyOf: [
+      {
+        ...object("A line.", {
+          time,
+          service: name,
+          stream: { enum: ["out", "err"] },
+          pid: orNull(count),
+          line: text,
+          partial: { const: true, description: "The line is longer; the next record goes on with it." },
+        }),
+        required: ["time", "service", "stream", "pid", "line"],
+      },
+      object("A gap.", { time, service: name, lost_lines: count, lost_bytes: count }),
+    ],
+  },
+  LogRecords: array("LogRecord", "Log records, oldest first."),
+  Event: {
+    ...object("Something that happened.", {
+      seq: { ...count, description: "Grows by one with each event." },
+      time,
+      service: orNull(name, "`null` for the supervisor itself."),
+      event: { type: "string", description: "`state`, `ready`, `receipt` or `supervisor`." },
+      from: orNull(text, "The state before."),
+      to: orNull(text, "The state after."),
+      cause: orNull(text),
+      receipt: { ...ref("Receipt"), description: "With `receipt` events." },
+    }),
+    required: ["seq", "time", "service", "event", "from", "to", "cause"],
+  },
+  Events: array("Event", "Events, oldest first. The supervisor keeps the last 1,000."),
+  Health: object("200 with `ok` true, or 503 with a problem that has the same two members.", {
+    ok: flag,
+    reasons: { type: "array", items: text },
+  }),
+  Status: {
+    type: "array",
+    description: "Services and tasks: whether each has a running process.",
+    items: object("A service.", { name, running: flag }),
+  },
+  Supervisor: object("The supervisor itself.", {
+    pid: { type: "integer", minimum: 1 },
+    state: { enum: ["running", "stopping"] },
+    started_at: time,
+    uptime_ms: milliseconds,
+  }),
+  Metrics: { type: "string", description: "OpenMetrics 1.0 text." },
+  OpenApi: { type: "object", description: "This document.", additionalProperties: true },
+  Problem: {
+    type: "object",
+    description: "RFC 9457. `type` ends in the kind of problem; some kinds have further members.",
+    properties: {
+      type: text,
+      title: text,
+      status: { type: "integer" },
+      detail: { type: "string", description: "What went wrong, and what to do." },
+    },
+    required: ["type", "title", "detail"],
+    additionalProperties: true,
+  },
+};

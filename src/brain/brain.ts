@@ -1,0 +1,142 @@
+/** The brain without its engine: which event goes where, in what order the commands leave. */
+import { Desk } from "../api/desk.ts";
+import { ROUTES } from "../api/routes.ts";
+import type { Ask, Clock, Graph, Health, Outcome, Services, ServiceView, Why } from "../api/services.ts";
+import type { Batch, Boot, Command, Event } from "../generated/protocol.ts";
+import type { Config } from "../model/spec.ts";
+import { FAULT_ROUTES } from "./faults.ts";
+
+/** What the brain needs of `src/engine/`; a module's functions, so that tests can put another in. */
+export interface Engine<World> {
+  boot(boot: Boot & { config: Config }, clock: Clock): { world: World; commands: Command[] };
+  step(world: World, event: EngineEvent, clock: Clock): Command[];
+  serviceNames(world: World): readonly string[];
+  serviceView(world: World, name: string, clock: Clock): ServiceView | null;
+  why(world: World, name: string, clock: Clock): Why | null;
+  graph(world: World): Graph;
+  health(world: World): Health;
+  outcome(world: World, name: string, want: "up" | "down"): Outcome;
+  childIdOf(world: World, name: string): number | null;
+  phase(world: World): "running" | "stopping" | "exiting";
+}
+
+export type EngineEvent = Exclude<Event, { type: "boot" | "request" | "gone" }> | Ask;
+
+/** A `Batch` as JSON in, an array of `Command`s as JSON out. What throws loses this brain. */
+export function createBrain<World>(engine: Engine<World>): (text: string) => string {
+  let life: Life<World> | null = null;
+  return (text) => {
+    // The nucleus of the same executable wrote it, from the types that these were made from.
+    const batch: Batch = JSON.parse(text);
+    for (const event of batch.events) {
+      if (event.type === "boot") life = new Life(engine, event, batch);
+      else if (life === null) throw new Error(`the first event is "${event.type}", not "boot"`);
+      else life.digest(event, batch);
+    }
+    return JSON.stringify(exitLast(life?.takeCommands() ?? []));
+  };
+}
+
+/** One world from its boot on, as the API sees it. */
+class Life<World> implements Services {
+  readonly supervisor: Services["supervisor"];
+  clock: Clock;
+  readonly #engine: Engine<World>;
+  readonly #world: World;
+  readonly #desk = new Desk([...ROUTES, ...FAULT_ROUTES]);
+  #commands: Command[];
+  #text: string | null = null;
+
+  constructor(engine: Engine<World>, boot: Boot, clock: Clock) {
+    this.supervisor = { pid: boot.pid, wallStarted: boot.wallStarted };
+    this.clock = { now: clock.now, wall: clock.wall };
+    this.#engine = engine;
+    // The config program of the same executable made and checked it.
+    const config = boot.config as Config;
+    const { world, commands } = engine.boot({ ...boot, config }, this.clock);
+    this.#world = world;
+    this.#commands = commands;
+  }
+
+  digest(event: Exclude<Event, { type: "boot" }>, clock: Clock): void {
+    this.clock = { now: clock.now, wall: clock.wall };
+    switch (event.type) {
+      case "request":
+        this.#add(this.#desk.take(event, this));
+        break;
+      case "gone":
+        this.#add(this.#desk.gone(event.request));
+        break;
+      case "timer":
+        if (!this.#desk.timer(event.key)) this.#step(event);
+        break;
+      default:
+        if (event.type === "stopped") this.#desk.stopped(event.receipt);
+        this.#step(event);
+    }
+    this.#add(this.#desk.settle());
+  }
+
+  takeCommands(): Command[] {
+    const commands = this.#commands;
+    this.#commands = [];
+    return commands;
+  }
+
+  names(): readonly string[] {
+    return this.#engine.serviceNames(this.#world);
+  }
+
+  view(name: string): ServiceView | null {
+    return this.#engine.serviceView(this.#world, name, this.clock);
+  }
+
+  why(name: string): Why | null {
+    return this.#engine.why(this.#world, name, this.clock);
+  }
+
+  graph(): Graph {
+    return this.#engine.graph(this.#world);
+  }
+
+  health(): Health {
+    return this.#engine.health(this.#world);
+  }
+
+  outcome(name: string, want: "up" | "down"): Outcome {
+    return this.#engine.outcome(this.#world, name, want);
+  }
+
+  childId(name: string): number | null {
+    return this.#engine.childIdOf(this.#world, name);
+  }
+
+  phase(): "running" | "stopping" | "exiting" {
+    return this.#engine.phase(this.#world);
+  }
+
+  ask(ask: Ask): void {
+    this.#step(ask);
+  }
+
+  untilNextStep(make: () => string): string {
+    this.#text ??= make();
+    return this.#text;
+  }
+
+  #step(event: EngineEvent): void {
+    this.#text = null;
+    this.#add(this.#engine.step(this.#world, event, this.clock));
+  }
+
+  #add(commands: readonly Command[]): void {
+    for (const command of commands) this.#commands.push(command);
+  }
+}
+
+/** Replies that became due in the step that ends the process must leave before it does. */
+function exitLast(commands: Command[]): Command[] {
+  if (!commands.some((command) => command.type === "exit")) return commands;
+  const others = commands.filter((command) => command.type !== "exit");
+  return [...others, ...commands.filter((command) => command.type === "exit")];
+}

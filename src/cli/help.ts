@@ -1,0 +1,50 @@
+/** Help, made from the table of verbs. */
+import { EVERYWHERE, OPTIONS, type OptionName } from "./options.ts";
+import { table } from "./table.ts";
+import type { Verb } from "./verb.ts";
+
+export function generalHelp(verbs: readonly Verb[]): string {
+  const shown = verbs.filter((verb) => verb.hidden !== true);
+  const groups = [...new Set(shown.map((verb) => verb.group))];
+  const sections = groups.map((group) => {
+    const rows = shown.filter((verb) => verb.group === group).map(row);
+    return `${group}:\n${table(rows, null)
+      .map((line) => `  ${line}`)
+      .join("\n")}`;
+  });
+  return [
+    "oneup: a process supervisor and PID 1",
+    "usage: oneup VERB …  |  oneup -- CMD ARG…",
+    ...sections,
+    `Everywhere:\n${optionLines(EVERYWHERE)}`,
+    "Example:\n  oneup run            supervise what ./oneup.toml describes\n  oneup VERB --help    more about one verb",
+  ].join("\n\n");
+}
+
+export function verbHelp(verb: Verb): string {
+  const usages = verb.usage.map((usage, index) => `${index === 0 ? "usage:" : "      "} oneup ${usage}`);
+  const examples = verb.examples.map((example) => `  ${example}`);
+  return [
+    usages.join("\n"),
+    `${verb.summary[0]?.toUpperCase()}${verb.summary.slice(1)}.`,
+    ...verb.detail,
+    `Options:\n${optionLines([...verb.options, ...EVERYWHERE])}`,
+    `Example:\n${examples.join("\n")}`,
+  ].join("\n\n");
+}
+
+function row(verb: Verb): string[] {
+  return [
+    verb.usage[0]?.replace(/ \[--.*$/, "") ?? verb.name,
+    verb.summary + (verb.later === true ? " (not yet)" : ""),
+  ];
+}
+
+function optionLines(names: readonly OptionName[]): string {
+  const rows = names.map((name) => {
+    const { short, value, help } = OPTIONS[name];
+    const letter = short === undefined ? "    " : `-${short}, `;
+    return [`  ${letter}--${name}${value === undefined ? "" : ` ${value}`}`, help];
+  });
+  return table(rows, null).join("\n");
+}

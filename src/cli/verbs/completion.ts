@@ -1,0 +1,162 @@
+import { objects, text } from "../documents.ts";
+import { EXIT, Failure } from "../failure.ts";
+import { EVERYWHERE, OPTIONS, type OptionName } from "../options.ts";
+import type { Takes, Verb } from "../verb.ts";
+
+const SHELLS = ["bash", "zsh", "fish"] as const;
+
+/** The verb that the scripts call for names: the smallest request there is, and silent. */
+const NAMES_VERB = "_names";
+
+/** Completion is made from the table of verbs, so it needs that table. */
+export function completionVerbs(verbs: () => readonly Verb[]): readonly Verb[] {
+  return [completion(verbs), names];
+}
+
+const names: Verb = {
+  name: NAMES_VERB,
+  group: "Tools",
+  summary: "names of services, one a line",
+  usage: [NAMES_VERB],
+  detail: [],
+  examples: [],
+  options: [],
+  takes: "nothing",
+  least: 0,
+  most: 0,
+  hidden: true,
+  run: (session) => {
+    try {
+      session.printAll(objects(session.client().get("/status")).map((service) => text(service, "name")));
+    } catch (error) {
+      // Somebody is typing: a message would land in the middle of the line.
+      if (error instanceof Failure) return error.exit;
+      throw error;
+    }
+    return EXIT.done;
+  },
+};
+
+function completion(verbs: () => readonly Verb[]): Verb {
+  return {
+    name: "completion",
+    group: "Tools",
+    summary: "a script that teaches a shell to complete oneup's command line",
+    usage: ["completion bash|zsh|fish"],
+    detail: ["Names of services are completed too, from the supervisor that the folder belongs to."],
+    examples: [
+      'eval "$(oneup completion bash)"',
+      "oneup completion fish > ~/.config/fish/completions/oneup.fish",
+    ],
+    options: [],
+    takes: SHELLS,
+    least: 1,
+    most: 1,
+    run: (session, input) => {
+      const shell = SHELLS.find((known) => known === input.words[0]);
+      if (shell === undefined) {
+        throw new Failure(EXIT.usage, `"${input.words[0]}" is none of ${SHELLS.join(", ")}`);
+      }
+      const shown = verbs().filter((verb) => verb.hidden !== true);
+      session.print({ bash: bashScript, zsh: zshScript, fish: fishScript }[shell](shown));
+      return EXIT.done;
+    },
+  };
+}
+
+function optionsOf(verb: Verb): OptionName[] {
+  return [...verb.options, ...EVERYWHERE];
+}
+
+function bashScript(verbs: readonly Verb[]): string {
+  const cases = verbs.map((verb) => {
+    const options = optionsOf(verb).map((option) => `--${option}`);
+    return `    ${verb.name}) options="${options.join(" ")}"; ${bashWords(verb.takes)} ;;`;
+  });
+  return `_oneup() {
+  local word="\${COMP_WORDS[COMP_CWORD]}" verb="" index options="" words=""
+  for ((index = 1; index < COMP_CWORD; index++)); do
+    case "\${COMP_WORDS[index]}" in -*) ;; *) verb="\${COMP_WORDS[index]}"; break ;; esac
+  done
+  case "$verb" in
+    "") words="${verbs.map((verb) => verb.name).join(" ")}"; options="${EVERYWHERE.map((option) => `--${option}`).join(" ")}" ;;
+${cases.join("\n")}
+  esac
+  case "$word" in
+    -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
+    *) [ "$words" = "//" ] && COMPREPLY=($(compgen -f -- "$word")) || COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
+  esac
+}
+complete -F _oneup oneup`;
+}
+
+function bashWords(takes: Takes): string {
+  if (takes === "services") return `words="$(oneup ${NAMES_VERB} 2>/dev/null)"`;
+  if (takes === "paths" || takes === "folders") return 'words="//"';
+  return `words="${takes === "nothing" ? "" : takes.join(" ")}"`;
+}
+
+function zshScript(verbs: readonly Verb[]): string {
+  const described = verbs.map((verb) => `'${quoted(`${verb.name}:${verb.summary}`)}'`);
+  const cases = verbs.map((verb) => {
+    const options = optionsOf(verb).map((option) => `--${option}`);
+    return `    ${verb.name}) options=(${options.join(" ")}); ${zshWords(verb.takes)} ;;`;
+  });
+  return `#compdef oneup
+_oneup() {
+  local verb="" word
+  local -a options verbs
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+    [[ "$word" == -* ]] || { verb="$word"; break }
+  done
+  if [[ -z "$verb" ]]; then
+    verbs=(${described.join(" ")})
+    _describe verb verbs
+    return
+  fi
+  case "$verb" in
+${cases.join("\n")}
+  esac
+  [[ "\${words[CURRENT]}" == -* ]] && compadd -- $options
+}
+compdef _oneup oneup`;
+}
+
+function zshWords(takes: Takes): string {
+  if (takes === "services") return `compadd -- \${(f)"$(oneup ${NAMES_VERB} 2>/dev/null)"}`;
+  if (takes === "paths") return "_files";
+  if (takes === "folders") return "_files -/";
+  return takes === "nothing" ? ":" : `compadd -- ${takes.join(" ")}`;
+}
+
+function fishScript(verbs: readonly Verb[]): string {
+  const lines = verbs.flatMap((verb) => {
+    const after = `-n '__fish_seen_subcommand_from ${verb.name}'`;
+    const own = verb.options.map((name) => `complete -c oneup ${after} ${fishOption(name)}`);
+    return [
+      `complete -c oneup -f -n __fish_use_subcommand -a ${verb.name} -d '${quoted(verb.summary)}'`,
+      ...fishWords(verb.takes).map((words) => `complete -c oneup ${after} ${words}`),
+      ...own,
+    ];
+  });
+  return [...lines, ...EVERYWHERE.map((name) => `complete -c oneup ${fishOption(name)}`)].join("\n");
+}
+
+function fishOption(name: OptionName): string {
+  const { short, value, choices, help } = OPTIONS[name];
+  const letter = short === undefined ? "" : ` -s ${short}`;
+  const argument = value === undefined ? "" : choices === undefined ? " -r" : ` -x -a '${choices.join(" ")}'`;
+  return `-l ${name}${letter}${argument} -d '${quoted(help)}'`;
+}
+
+function fishWords(takes: Takes): string[] {
+  if (takes === "services") return [`-f -a '(oneup ${NAMES_VERB} 2>/dev/null)'`];
+  if (takes === "paths") return ["-F"];
+  if (takes === "folders") return ["-x -a '(__fish_complete_directories)'"];
+  return takes === "nothing" ? ["-f"] : [`-f -a '${takes.join(" ")}'`];
+}
+
+/** Inside single quotes of any of the three shells none may stand. */
+function quoted(text: string): string {
+  return text.replaceAll("'", "’");
+}

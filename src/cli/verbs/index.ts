@@ -1,0 +1,41 @@
+/** The table of verbs, in the order in which help shows them. */
+import type { Verb } from "../verb.ts";
+import { as } from "./as.ts";
+import { check } from "./check.ts";
+import { completionVerbs } from "./completion.ts";
+import { events } from "./events.ts";
+import { kill } from "./kill.ts";
+import { LATER } from "./later.ts";
+import { link } from "./link.ts";
+import { logs } from "./logs.ts";
+import { restart } from "./restart.ts";
+import { run } from "./run.ts";
+import { shutdown } from "./shutdown.ts";
+import { start } from "./start.ts";
+import { status } from "./status.ts";
+import { stop } from "./stop.ts";
+import { tree } from "./tree.ts";
+import { version } from "./version.ts";
+import { wait } from "./wait.ts";
+import { why } from "./why.ts";
+
+export const VERBS: readonly Verb[] = [
+  run,
+  check,
+  status,
+  tree,
+  why,
+  logs,
+  events,
+  start,
+  stop,
+  restart,
+  kill,
+  wait,
+  shutdown,
+  ...LATER,
+  link,
+  as,
+  ...completionVerbs(() => VERBS),
+  version,
+];

@@ -1,0 +1,89 @@
+import type { Supervise } from "../../generated/protocol.ts";
+import type { Input } from "../arguments.ts";
+import { complainAbout, load } from "../configuration.ts";
+import { EXIT, Failure, usage } from "../failure.ts";
+import { type Place, placeToListen, refuseStrangersFolder, socketFits } from "../locate.ts";
+import { type Session, wantsColours } from "../session.ts";
+import type { Verb } from "../verb.ts";
+import { runCommand } from "./init.ts";
+
+export const run: Verb = {
+  name: "run",
+  group: "Run",
+  summary: "supervise in the foreground",
+  usage: ["run [PATH…]", "[run] [--stop-timeout DURATION] -- CMD ARG…"],
+  detail: [
+    "PATH is a file or a folder of files. Default: ./oneup.toml, then /etc/oneup/. TERM or Ctrl-C stops everything in order; a second one waits for nothing any more.",
+    "With -- it runs one command as init does: reaps, forwards every signal, stops the command's whole tree, leaves with its exit code.",
+    'Leaves with 0 after a shutdown that was asked for, with the main service\'s own code (128+n for a signal), 1 if a service with on-failure = "shutdown" failed or something could not be ended, 2 for a wrong configuration.',
+  ],
+  examples: ["oneup run", "oneup run services/ --socket /tmp/me.sock", "oneup -- node server.js"],
+  options: ["stop-timeout"],
+  takes: "paths",
+  least: 0,
+  most: Number.POSITIVE_INFINITY,
+  run: (session, input) =>
+    input.rest === null ? runConfiguration(session, input) : runCommand(session, input),
+};
+
+export function runConfiguration(session: Session, input: Input): number {
+  if (input.has("stop-timeout"))
+    throw usage("--stop-timeout goes with a command: oneup --stop-timeout 10s -- CMD", "run");
+  const reading = load(session.host, input.words);
+  complainAbout(session, reading.warnings, "warning: ");
+  complainAbout(session, reading.errors);
+  if (reading.config === null) return EXIT.usage;
+  const place = placeToListen(session.host, session.socket, reading.root);
+  refuseSecond(session, place);
+  session.host.supervise({
+    ...supervision(session, reading.config),
+    socket: usableSocket(session, place),
+    socketRequired: isExplicit(place),
+    listen: reading.listen,
+    consoleFormat: reading.consoleFormat,
+  });
+  return EXIT.done;
+}
+
+/** What a configuration and a single command have in common. */
+export function supervision(session: Session, config: unknown): Supervise {
+  return {
+    config,
+    socket: null,
+    socketRequired: false,
+    listen: null,
+    consoleFormat: "text",
+    colour: wantsColours(session.host),
+    single: false,
+  };
+}
+
+/** A live socket is never stolen: whoever answers there, whatever it says, holds it. */
+export function refuseSecond(session: Session, place: Place): void {
+  if (!socketFits(place.socket)) return;
+  refuseStrangersFolder(session.host, place);
+  const { socket } = place;
+  const answer = session.host.request({ socket, method: "GET", target: "/status", timeoutMs: 2000 });
+  if ("error" in answer && ["EACCES", "EPERM"].includes(answer.error)) {
+    throw new Failure(EXIT.usage, `${socket} is somebody else's: ${answer.message}`, HINT);
+  }
+  // Who accepts and then says nothing is there all the same.
+  if ("error" in answer && answer.error !== "ETIMEDOUT") return;
+  const what = isExplicit(place) || place.configuration === null ? "" : ` of ${place.configuration}`;
+  throw new Failure(EXIT.usage, `a supervisor${what} is already there: it answers at ${socket}`, HINT);
+}
+
+const HINT = "stop it with oneup shutdown, or give this one a socket of its own with --socket";
+
+export function isExplicit(place: Place): boolean {
+  return place.by === "--socket" || place.by === "ONEUP_SOCKET";
+}
+
+/** A default path that is too long costs the control verbs, and a message. */
+function usableSocket(session: Session, place: Place): string | null {
+  if (socketFits(place.socket)) return place.socket;
+  session.complain(
+    `oneup: no control socket: its path would be too long: ${place.socket}; choose one with --socket`,
+  );
+  return null;
+}

@@ -1,0 +1,62 @@
+import { servicePath } from "../client.ts";
+import { type Fields, object, objects, text } from "../documents.ts";
+import { EXIT } from "../failure.ts";
+import { paintState } from "../services.ts";
+import type { Session } from "../session.ts";
+import { table } from "../table.ts";
+import type { Verb } from "../verb.ts";
+import { whenFrom } from "../words.ts";
+
+export const why: Verb = {
+  name: "why",
+  group: "Look",
+  summary: "why a service is in its state: the causal chain",
+  usage: ["why NAME…"],
+  detail: [
+    "Each line says into which state the service came, and because of what, newest first. What it waits for follows, further in.",
+  ],
+  examples: ["oneup why web"],
+  options: [],
+  takes: "services",
+  least: 1,
+  most: Number.POSITIVE_INFINITY,
+  run: (session, input) => {
+    const documents = input.words.map((name) => session.client().get(servicePath(name, "/why")));
+    if (session.json) session.document(documents.length === 1 ? documents[0] : documents);
+    else for (const document of documents) session.printAll(whyLines(session, object(document)));
+    return EXIT.done;
+  },
+};
+
+/** Newest first; what belongs to a service further down the chain stands further in. */
+export function whyLines(session: Session, document: Fields): string[] {
+  const state = text(document, "state");
+  const lines = [`${text(document, "service")} is ${paintState(session, state, state)}`];
+  for (const [depth, group] of groups(objects(document.chain)).entries()) {
+    const indent = "   ".repeat(Math.max(0, depth - 1));
+    if (depth > 0) lines.push(`${indent}└─ ${group.service}`);
+    const rows = table(
+      group.links.map((link) => row(session, link)),
+      null,
+    );
+    lines.push(...rows.map((line) => `${"   ".repeat(depth)}  ${line}`));
+  }
+  return lines;
+}
+
+function row(session: Session, link: Fields): string[] {
+  const when = session.paint("dim", whenFrom(text(link, "time"), session.host.now()));
+  return [text(link, "what"), text(link, "because"), when];
+}
+
+/** Neighbours of the same service belong together. */
+function groups(chain: readonly Fields[]): { service: string; links: Fields[] }[] {
+  const found: { service: string; links: Fields[] }[] = [];
+  for (const link of chain) {
+    const service = text(link, "service");
+    const last = found.at(-1);
+    if (last?.service === service) last.links.push(link);
+    else found.push({ service, links: [link] });
+  }
+  return found;
+}
