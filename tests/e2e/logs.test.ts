@@ -2,6 +2,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { describe } from "vitest";
 import { type Box, expect, rootTest, test } from "./harness/box.ts";
+import type { Raw } from "./harness/http.ts";
 import type { LogRecord } from "./harness/shapes.ts";
 import { event, logLine, logRecord } from "./harness/shapes.ts";
 import type { Supervisor } from "./harness/supervisor.ts";
@@ -295,7 +296,7 @@ describe("file", () => {
 
   test("rotation by size: whole lines, none lost, `keep` files", async ({ box }) => {
     const up = await box.supervise(
-      `[task.a]\ncommand = "imp spew 1000000"\nlog = { file = "logs/a.log", max-size = "150kB", keep = 9, console = false }`,
+      `[task.a]\ncommand = "imp spew 1000000"\nlog = { file = "logs/a.log", max-size = "150KiB", keep = 9, console = false }`,
     );
     await up.reaches("a", "exited");
     await up.until(
@@ -309,12 +310,12 @@ describe("file", () => {
     const lines = ordered.flatMap((name) => box.read(`logs/${name}`).split("\n").slice(0, -1));
     expect(lines).toHaveLength(10_000);
     expect(lines.every((line, at) => line.startsWith(`${at} x`) && line.length === 99)).toBe(true);
-    for (const name of names) expect(statSync(box.path("logs", name)).size).toBeLessThanOrEqual(150_000);
+    for (const name of names) expect(statSync(box.path("logs", name)).size).toBeLessThanOrEqual(150 * 1024);
   });
 
   test("no more than `keep` rotated files", async ({ box }) => {
     const up = await box.supervise(
-      `[task.a]\ncommand = "imp spew 1000000 say end"\nlog = { file = "logs/a.log", max-size = "100kB", keep = 2, console = false }`,
+      `[task.a]\ncommand = "imp spew 1000000 say end"\nlog = { file = "logs/a.log", max-size = "100KiB", keep = 2, console = false }`,
     );
     await up.reaches("a", "exited");
     await up.until("the end", () => box.has("logs/a.log") && box.read("logs/a.log").endsWith("end\n"));
@@ -385,7 +386,7 @@ describe("file", () => {
   rootTest("the folder of its file becomes read-only, then comes back", async ({ box }) => {
     box.write("ro/keep", "");
     const up = await box.supervise(
-      `[service.a]\ncommand = "imp count 2"\nlog = { file = "ro/a.log", max-size = "1kB", console = false }`,
+      `[service.a]\ncommand = "imp count 2"\nlog = { file = "ro/a.log", max-size = "1KiB", console = false }`,
       {
         prelude: `mount -t tmpfs none ${box.path("ro")} && mount -o remount,ro ${box.path("ro")}`,
       },
@@ -477,7 +478,7 @@ describe("followers", () => {
     const pid = await up.pid();
     await up.reaches("a", "running");
     const before = descriptorsOf(pid).size;
-    const raws = [];
+    const raws: Raw[] = [];
     for (let n = 0; n < 20; n++) {
       const raw = await up.raw();
       raw.send("GET /v1/services/a/logs?follow=true HTTP/1.1\r\nhost: x\r\n\r\n");
