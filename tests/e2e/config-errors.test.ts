@@ -148,7 +148,7 @@ const cases: Case[] = [
   },
   {
     title: "unset variable",
-    toml: '[service.a]\ncommand = "imp ${NO_SUCH_VARIABLE}"',
+    toml: `[service.a]\ncommand = "imp \${NO_SUCH_VARIABLE}"`,
     line: 2,
     message: /NO_SUCH_VARIABLE/,
   },
