@@ -13,6 +13,7 @@ needCommands([
   command("pg_ctlcluster", "postgresql"),
 ]);
 const only = process.argv.slice(2);
-if (only.length === 0) run("cargo", ["test", "--locked", "--quiet"], { cwd: new URL("../host", import.meta.url) });
+if (only.length === 0)
+  run("cargo", ["test", "--locked", "--quiet"], { cwd: new URL("../host", import.meta.url) });
 run(process.execPath, ["scripts/build.mjs", "--faults"]);
 run("npx", ["vitest", "run", ...only]);

@@ -55,7 +55,10 @@ export function needCommands(wants) {
     process.exit(1);
   }
   console.log(`Installing ${names} …`);
-  const quiet = { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
+  const quiet = {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  };
   run("apt-get", ["update", "-q"], quiet);
   run("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...packages], quiet);
   const still = missing.filter((want) => !want.present());
