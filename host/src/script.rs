@@ -1,7 +1,9 @@
 //! A QuickJS engine with limits, running one of the embedded programs. The programs speak to the
 //! host through one global function that takes and returns text, so that only data crosses.
 
-use rquickjs::{CatchResultExt, CaughtError, Context, Ctx, Function, Module, Runtime, Value};
+use rquickjs::{
+    CatchResultExt, CaughtError, Context, Ctx, FromJs, Function, Module, Runtime, Value,
+};
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 /// An embedded program: its name (for stacks) and its bytecode.
@@ -59,7 +61,10 @@ impl Engine {
     }
 
     /// Calls the program's global function `name`.
-    pub fn call(&self, name: &str, argument: &str) -> Result<String, String> {
+    pub fn call<T>(&self, name: &str, argument: &str) -> Result<T, String>
+    where
+        T: for<'js> FromJs<'js>,
+    {
         self.within_budget(|ctx| {
             let function: Function = ctx.globals().get(name)?;
             function.call((argument,))

@@ -66,8 +66,9 @@ export const SUPERVISOR_DEFAULTS = freeze({
  * memory; `JSON.stringify`, `Object.keys` and spreading see only what differs from them.
  */
 export function withDefaults(sparse: SparseSpec): ServiceSpec {
-  const spec: ServiceSpec = Object.assign(Object.create(DEFAULTS), sparse);
-  return spec;
+  // Not by assignment, which a frozen prototype refuses; not by changing the prototype of an
+  // object that exists, which gives each its own hidden shape and so costs memory.
+  return Object.create(DEFAULTS, Object.getOwnPropertyDescriptors(sparse));
 }
 
 function freeze<T extends object>(value: T): T {

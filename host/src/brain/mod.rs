@@ -73,7 +73,7 @@ fn think(
     };
     // Ends when the nucleus drops its end.
     while let Ok(batch) = inbox.recv() {
-        let outcome = engine.call("batch", &batch).and_then(|text| {
+        let outcome = engine.call("batch", &batch).and_then(|text: String| {
             serde_json::from_str(&text)
                 .map_err(|error| format!("its answer is no command: {error}"))
         });

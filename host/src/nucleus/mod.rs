@@ -1,13 +1,542 @@
+//! The nucleus: one loop on one thread that reaps, stops, drains pipes, answers sockets and keeps
+//! time, and hands what happened to the brain. It decides nothing about services.
+
+mod bell;
 mod cgroup;
 mod children;
+mod events;
+mod http;
+mod listen;
+mod log;
+mod mind;
+mod probe;
 mod procfs;
 mod reap;
+mod requests;
+mod resolve;
+mod rpc;
 mod signals;
 mod spawn;
 mod startup;
 mod stop;
 mod terminal;
+mod timers;
 pub mod users;
 
 #[cfg(test)]
 mod tests;
+
+use crate::{
+    brain::Answer,
+    protocol::{Boot, Command, Event, SpawnFailure, SpawnSpec, Supervise},
+    script::Program,
+};
+use children::{Children, Stdio};
+use events::Events;
+use log::{Console, Logs};
+use mind::{Heard, Mind};
+use nix::errno::Errno;
+use probe::Probes;
+use requests::Requests;
+use signals::{Arrived, Signals};
+use startup::Inherited;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    future, io,
+    os::fd::OwnedFd,
+    process::ExitCode,
+    rc::Rc,
+    time::Duration,
+};
+use timers::Timers;
+use tokio::{
+    io::unix::AsyncFd,
+    sync::mpsc::{self, UnboundedReceiver},
+    task::LocalSet,
+    time::Instant,
+};
+
+/// Events of one batch at most: a bound on what a lost batch can take along, and on its time.
+const BATCH_EVENTS_MAX: usize = 256;
+
+/// How long the process waits at its end for readers of its output and of its last answers.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Milliseconds of CLOCK_MONOTONIC.
+pub fn monotonic_ms() -> f64 {
+    clock_ms(nix::time::ClockId::CLOCK_MONOTONIC)
+}
+
+/// Milliseconds since 1970.
+pub fn wall_ms() -> f64 {
+    clock_ms(nix::time::ClockId::CLOCK_REALTIME)
+}
+
+fn clock_ms(clock: nix::time::ClockId) -> f64 {
+    // Both clocks exist on every kernel; the call has no other way to fail.
+    nix::time::clock_gettime(clock).map_or(0.0, |time| {
+        time.tv_sec() as f64 * 1000.0 + time.tv_nsec() as f64 / 1e6
+    })
+}
+
+struct Nucleus {
+    children: Children,
+    logs: Rc<RefCell<Logs>>,
+    journal: Rc<RefCell<Events>>,
+    probes: Probes,
+    requests: Requests,
+    timers: Timers,
+    mind: Mind,
+    boot: BootFacts,
+    slate: BTreeMap<String, String>,
+    /// Which log a child writes to, so that its last lines come before the news of its end.
+    child_logs: HashMap<u32, String>,
+    emergency: bool,
+    exit: Option<i32>,
+}
+
+/// What a fresh brain gets besides the tables.
+struct BootFacts {
+    config: Box<serde_json::value::RawValue>,
+    seed: u32,
+    next_id: u32,
+    next_seq: u32,
+    wall_started: f64,
+}
+
+/// Everything the loop waits for, besides deadlines.
+struct Inboxes {
+    signals: AsyncFd<Signals>,
+    /// Readable when `Logs` has something to read.
+    output: AsyncFd<OwnedFd>,
+    answers: UnboundedReceiver<Answer>,
+    probes: UnboundedReceiver<probe::Finished>,
+    calls: mpsc::Receiver<http::Incoming>,
+}
+
+/// Becomes a supervisor, until the brain says `Exit`.
+pub fn run(program: Program, options: Supervise) -> ExitCode {
+    let inherited = startup::prepare();
+    // SAFETY: no pointers. What the command-line and config programs had goes back to the kernel.
+    unsafe { libc::malloc_trim(0) };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build();
+    let result = runtime.and_then(|runtime| {
+        LocalSet::new().block_on(&runtime, supervise(program, options, inherited))
+    });
+    match result {
+        Ok(code) => std::process::exit(code),
+        Err(error) => {
+            eprintln!("oneup: cannot supervise: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn supervise(program: Program, options: Supervise, inherited: Inherited) -> io::Result<i32> {
+    let mut console = Console::standard(options.console_format, options.colour)?;
+    console.start()?;
+    let mut logs = Logs::new(console)?;
+    inherited.notes.iter().for_each(|note| logs.say(note));
+    // SAFETY: both hand out the one descriptor they own and keep open as long as they live.
+    let output = unsafe { AsyncFd::register(logs.fd().try_clone_to_owned()?) }?;
+    // SAFETY: as above.
+    let signals = unsafe { AsyncFd::register(Signals::open()?) }?;
+    let (answers_in, answers) = mpsc::unbounded_channel();
+    let (probes_in, probes) = mpsc::unbounded_channel();
+    let (calls_in, calls) = mpsc::channel(http::CALLS_MAX);
+    let logs = Rc::new(RefCell::new(logs));
+    let journal = Rc::new(RefCell::new(Events::new()));
+    let mut nucleus = Nucleus {
+        children: Children::new(inherited, options.single),
+        probes: Probes::new(probes_in),
+        requests: Requests::default(),
+        timers: Timers::default(),
+        mind: Mind::new(program, answers_in),
+        boot: BootFacts {
+            config: options.config,
+            seed: std::process::id() ^ (wall_ms() * 1000.0) as u64 as u32,
+            next_id: 1,
+            next_seq: 1,
+            wall_started: wall_ms(),
+        },
+        slate: BTreeMap::new(),
+        child_logs: HashMap::new(),
+        emergency: false,
+        exit: None,
+        logs,
+        journal,
+    };
+    let mut inboxes = Inboxes {
+        signals,
+        output,
+        answers,
+        probes,
+        calls,
+    };
+    let code = nucleus.run(&mut inboxes).await;
+    nucleus.logs.borrow_mut().finish(LEAVE_WITHIN);
+    Ok(code)
+}
+
+impl Nucleus {
+    /// Until the brain says `Exit`.
+    async fn run(&mut self, inboxes: &mut Inboxes) -> i32 {
+        loop {
+            self.deliver();
+            if let Some(code) = self.exit {
+                return code;
+            }
+            let deadline = self.next_deadline();
+            tokio::select! {
+                // Ends before output before requests: what is first in the list is looked at
+                // first, and each turn is bounded, so that nobody starves the others.
+                biased;
+                Ok(mut ready) = inboxes.signals.readable() => {
+                    self.on_signals(inboxes.signals.get_ref().read());
+                    ready.clear_ready();
+                }
+                Some(answer) = inboxes.answers.recv() => self.on_answer(answer),
+                Some(finished) = inboxes.probes.recv() => self.on_probe(finished),
+                () = sleep_until(deadline) => {}
+                Ok(mut ready) = inboxes.output.readable() => {
+                    if !self.on_output() {
+                        ready.clear_ready();
+                    }
+                }
+                Some(incoming) = inboxes.calls.recv() => self.on_call(incoming),
+            }
+            self.on_deadlines();
+        }
+    }
+
+    fn deliver(&mut self) {
+        let (boot, children, slate) = (&self.boot, &self.children, &self.slate);
+        let result = self.mind.deliver(|lost| boot.fresh(lost, children, slate));
+        match result {
+            Ok(requests) => requests
+                .into_iter()
+                .for_each(|request| self.requests.delivered(request)),
+            Err(reason) => self.lose_brain(reason),
+        }
+    }
+
+    fn on_answer(&mut self, answer: Answer) {
+        match self.mind.hear(answer) {
+            Heard::Commands(commands) => {
+                commands.into_iter().for_each(|command| self.apply(command))
+            }
+            Heard::Lost(reason) => self.lose_brain(reason),
+            Heard::Stale => {}
+        }
+    }
+
+    fn lose_brain(&mut self, reason: String) {
+        let now = monotonic_ms();
+        self.say(format!(
+            "the brain was lost ({reason}); services go on, a fresh one starts"
+        ));
+        self.timers.clear();
+        self.logs.borrow_mut().unmatch_all();
+        let events = self.probes.cancel_all(&mut self.children, now);
+        self.take(events, now);
+        self.requests.fail_delivered();
+        self.mind.lose(reason);
+    }
+
+    /// Events of children: the nucleus's own are taken out; output comes before the news of an end.
+    fn take(&mut self, events: Vec<Event>, now: f64) {
+        for event in self.probes.intercept(&mut self.children, events, now) {
+            if let Event::Exited { id, .. } = &event {
+                self.drain_log(*id);
+            }
+            self.mind.push(event);
+        }
+        if self.emergency && self.children.records().is_empty() {
+            self.exit = Some(1);
+        }
+    }
+
+    fn drain_log(&mut self, id: u32) {
+        if let Some(log) = self.child_logs.get(&id) {
+            let matched = self.logs.borrow_mut().drain(log, wall_ms());
+            self.push_matches(matched);
+        }
+    }
+
+    fn push_matches(&mut self, keys: Vec<String>) {
+        let at = monotonic_ms();
+        for key in keys {
+            self.mind.push(Event::LogMatched { key, at });
+        }
+    }
+
+    fn on_signals(&mut self, arrived: Vec<Arrived>) {
+        let now = monotonic_ms();
+        for signal in arrived {
+            if signal.is_child() {
+                let events = self.children.on_sigchld(now);
+                self.take(events, now);
+                continue;
+            }
+            if signal.is_continue() {
+                self.children.on_continued();
+            }
+            let name = signal.name();
+            if name == "TERM" && self.mind.losses >= mind::HOPELESS_LOSSES {
+                self.stop_without_brain(now);
+            }
+            self.mind.push(Event::Signal {
+                signal: name,
+                sender: signal.sender,
+                at: now,
+            });
+        }
+    }
+
+    /// No brain stays alive, and somebody wants us to end: everything gets TERM, 10 s, KILL.
+    fn stop_without_brain(&mut self, now: f64) {
+        self.say("no brain stays alive: stopping everything without one".into());
+        self.emergency = true;
+        let ids: Vec<u32> = self
+            .children
+            .records()
+            .iter()
+            .map(|child| child.id)
+            .collect();
+        for id in ids {
+            let events = self.children.stop(id, "TERM", 10_000.0, true, now);
+            self.take(events, now);
+        }
+    }
+
+    /// True: there is more to read at once.
+    fn on_output(&mut self) -> bool {
+        let turn = self.logs.borrow_mut().on_readable(wall_ms());
+        self.push_matches(turn.matched);
+        turn.more
+    }
+
+    fn on_probe(&mut self, finished: probe::Finished) {
+        if let Some(event) = self.probes.on_finished(finished, monotonic_ms()) {
+            self.mind.push(event);
+        }
+    }
+
+    fn on_call(&mut self, incoming: http::Incoming) {
+        if self.mind.is_away(monotonic_ms()) {
+            let _ = incoming.reply.send(requests::unavailable());
+            return;
+        }
+        let event = self.requests.accept(incoming);
+        self.mind.push(event);
+    }
+
+    fn on_deadlines(&mut self) {
+        let now = monotonic_ms();
+        let events = self.children.on_deadline(now);
+        self.take(events, now);
+        let events = self.probes.on_deadline(&mut self.children, now);
+        self.take(events, now);
+        while let Some(key) = self.timers.pop_due(now) {
+            self.mind.push(Event::Timer { key, at: now });
+        }
+        for event in self.requests.gone() {
+            self.mind.push(event);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<f64> {
+        [
+            self.children.next_deadline(),
+            self.probes.next_deadline(),
+            self.timers.next(),
+            self.mind.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by(f64::total_cmp)
+    }
+
+    fn say(&self, text: String) {
+        self.logs.borrow_mut().say(&text);
+    }
+
+    fn apply(&mut self, command: Command) {
+        let now = monotonic_ms();
+        match command {
+            Command::Spawn { id, spec } => self.spawn(id, &spec, now),
+            Command::Signal { id, signal, scope } => self.children.signal(id, &signal, scope),
+            Command::Stop {
+                id,
+                signal,
+                timeout_ms,
+                tree,
+            } => {
+                let events = self.children.stop(id, &signal, timeout_ms, tree, now);
+                self.take(events, now);
+            }
+            Command::StopRest {
+                id,
+                signal,
+                timeout_ms,
+            } => {
+                self.boot.next_id = self.boot.next_id.max(id + 1);
+                let events = self.children.stop_rest(id, &signal, timeout_ms, now);
+                self.take(events, now);
+            }
+            Command::Forget { id } => {
+                self.children.forget(id);
+                self.child_logs.remove(&id);
+            }
+            Command::Arm { key, at } => self.timers.arm(key, at),
+            Command::Cancel { key } => self.timers.cancel(&key),
+            Command::Probe {
+                key,
+                probe,
+                timeout_ms,
+            } => {
+                let events = self
+                    .probes
+                    .start(&mut self.children, key, probe, timeout_ms, now);
+                self.take(events, now);
+            }
+            Command::CancelProbe { key } => {
+                let events = self.probes.cancel(&mut self.children, &key, now);
+                self.take(events, now);
+            }
+            Command::MatchLog {
+                key,
+                log,
+                pattern,
+                since_pid,
+            } => self.match_log(&key, &log, &pattern, since_pid),
+            Command::UnmatchLog { key } => self.logs.borrow_mut().unmatch(&key),
+            Command::OpenLog { log, options } => self.logs.borrow_mut().open(&log, &options),
+            Command::CloseLog { log } => {
+                let matched = self.logs.borrow_mut().close(&log, wall_ms());
+                self.push_matches(matched);
+            }
+            Command::Publish { seq, text } => {
+                self.boot.next_seq = self.boot.next_seq.max(seq + 1);
+                self.journal.borrow_mut().publish(seq, text);
+            }
+            Command::Slate { key, value } => match value {
+                Some(value) => drop(self.slate.insert(key, value)),
+                None => drop(self.slate.remove(&key)),
+            },
+            Command::Reply {
+                request,
+                status,
+                content_type,
+                headers,
+                parts,
+            } => self.requests.reply(
+                request,
+                http::ReplyData {
+                    status,
+                    content_type,
+                    headers,
+                    parts,
+                },
+            ),
+            Command::Say { text } => self.say(text),
+            Command::Exit { code } => self.exit = Some(code),
+        }
+    }
+
+    fn match_log(&mut self, key: &str, log: &str, pattern: &str, since_pid: Option<u32>) {
+        let mut logs = self.logs.borrow_mut();
+        let seen = since_pid.map_or(Ok(false), |pid| logs.has_matched(log, pid, pattern));
+        let result = match seen {
+            Ok(false) => logs.match_line(key, log, pattern).map(|()| false),
+            other => other,
+        };
+        drop(logs);
+        match result {
+            Ok(true) => self.push_matches(vec![key.to_owned()]),
+            Ok(false) => {}
+            // The config program has tried the pattern on this very engine.
+            Err(error) => self.say(format!("{log}: the pattern of its readiness: {error}")),
+        }
+    }
+
+    fn spawn(&mut self, id: u32, spec: &SpawnSpec, now: f64) {
+        self.boot.next_id = self.boot.next_id.max(id + 1);
+        let result = match &spec.log {
+            Some(log) => self.spawn_logged(id, spec, log, now),
+            None => self.children.spawn(id, spec, Stdio::Inherit, now),
+        };
+        self.mind.push(match result {
+            Ok(pid) => Event::Spawned { id, pid, at: now },
+            Err(failure) => Event::SpawnFailed {
+                id,
+                at: now,
+                failure,
+            },
+        });
+    }
+
+    fn spawn_logged(
+        &mut self,
+        id: u32,
+        spec: &SpawnSpec,
+        log: &str,
+        now: f64,
+    ) -> Result<u32, SpawnFailure> {
+        let mut logs = self.logs.borrow_mut();
+        let (out, err) = logs.write_ends(log).map_err(|error| failed_pipe(&error))?;
+        let pid = self
+            .children
+            .spawn(id, spec, Stdio::Log { out, err }, now)?;
+        logs.note_pid(log, pid);
+        self.child_logs.insert(id, log.to_owned());
+        Ok(pid)
+    }
+}
+
+async fn sleep_until(deadline: Option<f64>) {
+    match deadline {
+        Some(at) => {
+            let ms = (at - monotonic_ms()).max(0.0);
+            tokio::time::sleep_until(Instant::now() + Duration::from_secs_f64(ms / 1000.0)).await;
+        }
+        None => future::pending().await,
+    }
+}
+
+fn failed_pipe(error: &io::Error) -> SpawnFailure {
+    let errno = error
+        .raw_os_error()
+        .map_or(Errno::UnknownErrno, Errno::from_raw);
+    spawn::failure("pipe", errno, format!("no pipe for its output: {error}"))
+}
+
+impl BootFacts {
+    /// What a brain starts from now.
+    fn fresh(
+        &self,
+        lost: Option<String>,
+        children: &Children,
+        slate: &BTreeMap<String, String>,
+    ) -> Boot {
+        let mut records = children.records();
+        records.retain(|child| child.id < probe::FIRST_ID);
+        let pid = std::process::id();
+        Boot {
+            lost,
+            config: self.config.clone(),
+            seed: self.seed,
+            next_id: self.next_id,
+            next_seq: self.next_seq,
+            children: records,
+            slate: slate.clone(),
+            pid,
+            pid_one: pid == 1,
+            wall_started: self.wall_started,
+        }
+    }
+}

@@ -110,7 +110,12 @@ pub fn own_children() -> Option<Vec<i32>> {
     }
     children.or_else(|| {
         let scan = scan()?;
-        Some(scan.iter().filter(|process| process.parent == first).map(|process| process.pid).collect())
+        Some(
+            scan.iter()
+                .filter(|process| process.parent == first)
+                .map(|process| process.pid)
+                .collect(),
+        )
     })
 }
 
@@ -118,7 +123,11 @@ pub fn own_children() -> Option<Vec<i32>> {
 fn thread_children(pid: i32, thread: i32) -> Option<Vec<i32>> {
     let text = fs::read(format!("/proc/{pid}/task/{thread}/children")).ok()?;
     let text = String::from_utf8(text).ok()?;
-    Some(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+    Some(
+        text.split_ascii_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect(),
+    )
 }
 
 /// The trees below some processes, the roots included, parents before children.
@@ -131,7 +140,9 @@ pub fn trees(roots: &[i32]) -> Vec<Process> {
         for process in scan().unwrap_or_default() {
             below.entry(process.parent).or_default().push(process.pid);
         }
-        grow(roots, |process| below.remove(&process.pid).unwrap_or_default())
+        grow(roots, |process| {
+            below.remove(&process.pid).unwrap_or_default()
+        })
     }
 }
 
@@ -171,14 +182,21 @@ fn scan() -> Option<Vec<Process>> {
 fn numbers(folder: &str) -> Option<Vec<i32>> {
     let entries = fs::read_dir(folder).ok()?;
     let names = entries.flatten().map(|entry| entry.file_name());
-    Some(names.filter_map(|name| name.to_str()?.parse().ok()).collect())
+    Some(
+        names
+            .filter_map(|name| name.to_str()?.parse().ok())
+            .collect(),
+    )
 }
 
 /// The command line as words separated by spaces, or the process's short name.
 pub fn command(pid: i32) -> Option<String> {
     let mut buffer = [0; COMMAND_MAX + 1];
     let line = read_into(&format!("/proc/{pid}/cmdline"), &mut buffer)?;
-    let mut text: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
+    let mut text: Vec<u8> = line
+        .iter()
+        .map(|byte| if *byte == 0 { b' ' } else { *byte })
+        .collect();
     if text.is_empty() {
         text = fs::read(format!("/proc/{pid}/comm")).ok()?;
     }
@@ -198,7 +216,9 @@ pub fn shorten(text: &str) -> String {
 pub fn environment_value(pid: i32, name: &str) -> Option<String> {
     let mut environment = Vec::new();
     let file = File::open(format!("/proc/{pid}/environ")).ok()?;
-    file.take(ENVIRONMENT_MAX).read_to_end(&mut environment).ok()?;
+    file.take(ENVIRONMENT_MAX)
+        .read_to_end(&mut environment)
+        .ok()?;
     let value = environment
         .split(|byte| *byte == 0)
         .find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
@@ -208,7 +228,9 @@ pub fn environment_value(pid: i32, name: &str) -> Option<String> {
 /// The cgroup (version 2) a process is in, as a path from the root of its namespace.
 pub fn cgroup(pid: &str) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+    text.lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .map(str::to_owned)
 }
 
 /// Wall clock of a process's start, ms since 1970.
@@ -241,7 +263,10 @@ mod tests {
         let line = b"7 (a) R (b) ) S 3 4 5 0 -1 0 0 0 0 0 0 0 0 0 20 0 9 0 123 0 0";
         let process = parse_stat(7, line).expect("a stat line");
         assert_eq!((process.parent, process.group, process.session), (3, 4, 5));
-        assert_eq!((process.threads, process.started, process.zombie), (9, 123, false));
+        assert_eq!(
+            (process.threads, process.started, process.zombie),
+            (9, 123, false)
+        );
         for cut in 0..line.len() - 8 {
             parse_stat(7, &line[..cut]);
         }
@@ -257,7 +282,10 @@ mod tests {
             .expect("a clock after 1970")
             .as_secs_f64();
         let started = wall_started(&own).expect("it is visible") / 1000.0;
-        assert!(started <= now + 1.0 && started > now - 3600.0, "{started} {now}");
+        assert!(
+            started <= now + 1.0 && started > now - 3600.0,
+            "{started} {now}"
+        );
     }
 
     #[test]

@@ -1,0 +1,199 @@
+//! The global `host` of the command-line and config programs (`src/cli/host.ts` describes it).
+
+use super::{client, files, load_config};
+use crate::{nucleus::users, protocol::Supervise, script::Program};
+use rquickjs::{prelude::Func, Ctx, Exception, Function, Object, Result, Value};
+use std::{
+    cell::RefCell,
+    env,
+    io::{self, IsTerminal, Write},
+    rc::Rc,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// What both programs have.
+pub fn install_files(ctx: &Ctx<'_>) -> Result<()> {
+    files_object(ctx).map(drop)
+}
+
+fn files_object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
+    let host = Object::new(ctx.clone())?;
+    host.set("readFile", text_function(files::read_file))?;
+    host.set("readFolder", text_function(files::read_folder))?;
+    host.set("stat", text_function(files::status))?;
+    host.set("realPath", text_function(files::real_path))?;
+    host.set("regexError", text_function(files::regex_error))?;
+    host.set(
+        "userExists",
+        text_function(|name| users::user_exists(name).into()),
+    )?;
+    host.set(
+        "groupExists",
+        text_function(|name| users::group_exists(name).into()),
+    )?;
+    ctx.globals().set("host", host.clone())?;
+    Ok(host)
+}
+
+/// A function of one text that answers with data.
+fn text_function<'js, F>(
+    work: F,
+) -> Func<impl Fn(Ctx<'js>, String) -> Result<Value<'js>> + 'js, (Ctx<'js>, String)>
+where
+    F: Fn(&str) -> serde_json::Value + 'js,
+{
+    Func::from(move |ctx: Ctx<'js>, text: String| to_script(&ctx, &work(&text)))
+}
+
+fn to_script<'js>(ctx: &Ctx<'js>, value: &serde_json::Value) -> Result<Value<'js>> {
+    ctx.json_parse(value.to_string())
+}
+
+fn from_script<'js, T: serde::de::DeserializeOwned>(
+    ctx: &Ctx<'js>,
+    value: Value<'js>,
+) -> Result<T> {
+    let text = match ctx.json_stringify(value)? {
+        Some(text) => text.to_string()?,
+        None => "null".to_owned(),
+    };
+    serde_json::from_str(&text)
+        .map_err(|error| Exception::throw_type(ctx, &format!("host call: {error}")))
+}
+
+/// What only the command-line program has.
+pub fn install_cli<'js>(
+    ctx: &Ctx<'js>,
+    config: Program,
+    supervise: Rc<RefCell<Option<Box<Supervise>>>>,
+) -> Result<()> {
+    let host = files_object(ctx)?;
+    install_facts(&host)?;
+    install_terminal(&host)?;
+    install_calls(&host)?;
+    host.set(
+        "makeLink",
+        Func::from(|ctx: Ctx<'js>, target: String, path: String| {
+            to_script(&ctx, &files::make_link(&target, &path))
+        }),
+    )?;
+    host.set(
+        "loadConfig",
+        Func::from(move |ctx: Ctx<'_>, input: String| {
+            load_config(config, &input).map_err(|error| Exception::throw_message(&ctx, &error))
+        }),
+    )?;
+    host.set(
+        "supervise",
+        Func::from(move |ctx: Ctx<'js>, options: Value<'js>| -> Result<()> {
+            let options: Supervise = from_script(&ctx, options)?;
+            supervise.replace(Some(Box::new(options)));
+            Ok(())
+        }),
+    )
+}
+
+fn install_facts(host: &Object<'_>) -> Result<()> {
+    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let arguments: Vec<String> = env::args_os().map(lossy).collect();
+    let environment = Object::new(host.ctx().clone())?;
+    for (name, value) in env::vars_os() {
+        environment.set(lossy(name), lossy(value))?;
+    }
+    let folder = env::current_dir().unwrap_or_else(|_| "/".into());
+    host.set("argv", arguments)?;
+    host.set("environment", environment)?;
+    host.set("cwd", folder.to_string_lossy().into_owned())?;
+    host.set("pid", std::process::id())?;
+    host.set("uid", nix::unistd::geteuid().as_raw())?;
+    host.set("version", env!("CARGO_PKG_VERSION"))?;
+    host.set(
+        "executable",
+        Func::from(|| {
+            let path = std::fs::read_link("/proc/self/exe").ok()?;
+            Some(path.to_string_lossy().into_owned())
+        }),
+    )?;
+    host.set(
+        "now",
+        Func::from(|| match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(time) => (time.as_secs_f64() * 1000.0).floor(),
+            Err(_) => 0.0,
+        }),
+    )?;
+    host.set(
+        "sleep",
+        Func::from(|ms: f64| thread::sleep(Duration::from_secs_f64(ms.max(0.0) / 1000.0))),
+    )
+}
+
+fn install_terminal(host: &Object<'_>) -> Result<()> {
+    host.set(
+        "isTerminal",
+        Func::from(|fd: i32| match fd {
+            0 => io::stdin().is_terminal(),
+            1 => io::stdout().is_terminal(),
+            _ => io::stderr().is_terminal(),
+        }),
+    )?;
+    host.set("columns", Func::from(terminal_columns))?;
+    host.set(
+        "write",
+        Func::from(|fd: i32, text: String| {
+            let bytes = text.as_bytes();
+            let result = match fd {
+                1 => io::stdout()
+                    .write_all(bytes)
+                    .and_then(|()| io::stdout().flush()),
+                _ => io::stderr().write_all(bytes),
+            };
+            // A reader that went away has ended us by SIGPIPE already. What is left (a full
+            // disk, a closed descriptor) cannot be told to anybody but by the exit code.
+            if result.is_err() && fd == 1 {
+                std::process::exit(1);
+            }
+        }),
+    )
+}
+
+nix::ioctl_read_bad!(window_size, libc::TIOCGWINSZ, libc::winsize);
+
+fn terminal_columns() -> Option<u16> {
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: TIOCGWINSZ writes one winsize to the address given, which is ours and alive.
+    unsafe { window_size(libc::STDOUT_FILENO, &mut size) }.ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
+}
+
+fn install_calls<'js>(host: &Object<'js>) -> Result<()> {
+    host.set(
+        "request",
+        Func::from(|ctx: Ctx<'js>, call: Value<'js>| {
+            let call = from_script::<client::HttpCall>(&ctx, call)?;
+            to_script(&ctx, &client::request(&call))
+        }),
+    )?;
+    host.set("stream", Func::from(stream))
+}
+
+fn stream<'js>(ctx: Ctx<'js>, call: Value<'js>, on_text: Function<'js>) -> Result<Value<'js>> {
+    let call = from_script::<client::HttpCall>(&ctx, call)?;
+    let mut thrown = None;
+    let answer = client::stream(&call, &mut |text: &str| match on_text.call((text,)) {
+        Ok(go_on) => go_on,
+        Err(error) => {
+            thrown = Some(error);
+            false
+        }
+    });
+    match thrown {
+        Some(error) => Err(error),
+        None => to_script(&ctx, &answer),
+    }
+}

@@ -1,0 +1,414 @@
+//! A log's file: appended to, rotated by size, lines kept whole. A disk that refuses costs lines,
+//! which are counted, and nothing else.
+
+use super::record::{write_loss, Loss, Stream};
+use super::{describe, lines};
+use crate::protocol::{LogFile, LogFormat};
+use memchr::{memchr, memrchr};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(5);
+
+pub struct LogWriter {
+    options: LogFile,
+    open: Option<Open>,
+    trouble: Option<Box<Trouble>>,
+}
+
+struct Open {
+    file: File,
+    size: u64,
+    /// Where the next rotation is due; `u64::MAX`: never.
+    rotate_at: u64,
+    line: Line,
+}
+
+/// What the file ends with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Line {
+    Finished,
+    /// A line of this stream that goes on, and where it began.
+    Open(Stream, u64),
+    /// A line that will not go on.
+    Broken,
+}
+
+/// From the first failed write until one succeeds.
+struct Trouble {
+    error: Errno,
+    loss: Loss,
+    next_try: Instant,
+    wait: Duration,
+}
+
+/// A failed write: how much of the data is not in the file.
+struct Failed {
+    left: usize,
+    error: Errno,
+}
+
+impl LogWriter {
+    pub fn new(options: LogFile) -> LogWriter {
+        LogWriter {
+            options,
+            open: None,
+            trouble: None,
+        }
+    }
+
+    pub fn options(&self) -> &LogFile {
+        &self.options
+    }
+
+    pub fn is_json(&self) -> bool {
+        self.options.format == LogFormat::Json
+    }
+
+    /// Writes whole lines, or pieces of one long line of `stream`. What the person at the console
+    /// should know is pushed to `notes`.
+    pub fn write(&mut self, data: &[u8], stream: Stream, about: About, notes: &mut Vec<String>) {
+        if data.is_empty() {
+            return;
+        }
+        if let Some(trouble) = &mut self.trouble {
+            if Instant::now() < trouble.next_try {
+                trouble.loss.add(loss_of(data));
+                return;
+            }
+        }
+        let written = self
+            .make_ready(stream, about, notes)
+            .map_err(|error| Failed {
+                left: data.len(),
+                error,
+            })
+            .and_then(|()| self.put(data, stream, notes));
+        match written {
+            Ok(()) => self.works_again(about, notes),
+            Err(failed) => self.fails(
+                &data[data.len() - failed.left..],
+                failed.error,
+                about,
+                notes,
+            ),
+        }
+    }
+
+    /// The unfinished line at the end of the file does not go on.
+    pub fn break_line(&mut self, stream: Stream) {
+        if let Some(open) = &mut self.open {
+            if matches!(open.line, Line::Open(of, _) if of == stream) {
+                open.line = Line::Broken;
+            }
+        }
+    }
+
+    /// Opens the file if it is not, ends a line that somebody else left, notes an earlier loss.
+    fn make_ready(
+        &mut self,
+        stream: Stream,
+        about: About,
+        notes: &mut Vec<String>,
+    ) -> Result<(), Errno> {
+        if self.open.is_none() {
+            self.open = Some(open(&self.options)?);
+        }
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        let lost = self.trouble.as_ref().is_some_and(|t| !t.loss.is_none());
+        let goes_on = matches!(open.line, Line::Open(of, _) if of == stream && !lost);
+        if open.line != Line::Finished && !goes_on {
+            open.append(b"\n").map_err(|failed| failed.error)?;
+            open.line = Line::Finished;
+        }
+        if !lost {
+            return Ok(());
+        }
+        let mark = self.loss_line(about);
+        self.put(&mark, stream, notes)
+            .map_err(|failed| failed.error)
+    }
+
+    fn loss_line(&self, about: About) -> Vec<u8> {
+        let mut mark = Vec::new();
+        if let Some(trouble) = &self.trouble {
+            if self.is_json() {
+                write_loss(&mut mark, about.service, about.time, trouble.loss);
+            } else {
+                let why = describe(trouble.error);
+                mark = format!("oneup: {} lost here: {why}", trouble.loss).into_bytes();
+            }
+            mark.push(b'\n');
+        }
+        mark
+    }
+
+    fn works_again(&mut self, about: About, notes: &mut Vec<String>) {
+        if let Some(trouble) = self.trouble.take() {
+            notes.push(format!(
+                "log of {}: {} can be written again; {} were lost",
+                about.service, self.options.path, trouble.loss
+            ));
+        }
+    }
+
+    fn fails(&mut self, lost: &[u8], error: Errno, about: About, notes: &mut Vec<String>) {
+        if self.trouble.is_none() {
+            notes.push(format!(
+                "log of {}: cannot write {}: {}; its lines are missing there until that works again",
+                about.service,
+                self.options.path,
+                describe(error)
+            ));
+        }
+        // Whatever it was, it may be better with the file opened afresh; only a FIFO that is full
+        // has a reader who would take that for the end.
+        if error != Errno::EAGAIN {
+            self.open = None;
+        } else if let Some(open) = self.open.as_mut().filter(|o| o.line != Line::Finished) {
+            open.line = Line::Broken;
+        }
+        let trouble = self.trouble.get_or_insert_with(|| {
+            Box::new(Trouble {
+                error,
+                loss: Loss::default(),
+                next_try: Instant::now(),
+                wait: FIRST_RETRY / 2,
+            })
+        });
+        trouble.error = error;
+        trouble.loss.add(loss_of(lost));
+        trouble.wait = (trouble.wait * 2).min(LAST_RETRY);
+        trouble.next_try = Instant::now() + trouble.wait;
+    }
+
+    /// Writes, rotating on the way. A line is cut by a rotation only if it alone is longer than
+    /// a file may be.
+    fn put(&mut self, data: &[u8], stream: Stream, notes: &mut Vec<String>) -> Result<(), Failed> {
+        let mut rest = data;
+        while !rest.is_empty() {
+            let Some(open) = &mut self.open else { break };
+            let take = open.fitting(rest, self.options.max_bytes);
+            if take == 0 {
+                let failed = |error| Failed {
+                    left: rest.len(),
+                    error,
+                };
+                self.rotate(notes).map_err(failed)?;
+                continue;
+            }
+            let (now, later) = rest.split_at(take);
+            open.append(now).map_err(|failed| Failed {
+                left: failed.left + later.len(),
+                error: failed.error,
+            })?;
+            open.note_line(now, stream);
+            rest = later;
+        }
+        Ok(())
+    }
+
+    fn rotate(&mut self, notes: &mut Vec<String>) -> Result<(), Errno> {
+        let Some(current) = &mut self.open else {
+            return Ok(());
+        };
+        let own = current.file.metadata().map_err(errno)?;
+        let there = fs::metadata(&self.options.path).ok();
+        let is_ours =
+            there.is_some_and(|there| (there.dev(), there.ino()) == (own.dev(), own.ino()));
+        if is_ours && own.len() < current.size {
+            // Somebody has truncated it.
+            current.size = own.len();
+            current.line = Line::Finished;
+            return Ok(());
+        }
+        if is_ours {
+            if let Err(error) = shift(&self.options) {
+                notes.push(format!(
+                    "log file {}: cannot be rotated: {}; it goes on growing",
+                    self.options.path,
+                    describe(error)
+                ));
+                current.rotate_at = current.size.saturating_add(self.options.max_bytes);
+                return Ok(());
+            }
+        }
+        let line = match current.line {
+            Line::Open(stream, _) => Line::Open(stream, 0),
+            _ => Line::Finished,
+        };
+        self.open = None;
+        let mut fresh = open(&self.options)?;
+        if fresh.size == 0 {
+            fresh.line = line;
+        }
+        self.open = Some(fresh);
+        Ok(())
+    }
+}
+
+/// Whose lines these are, and when, for the marks in the file.
+#[derive(Clone, Copy)]
+pub struct About<'a> {
+    pub service: &'a str,
+    pub time: u64,
+}
+
+impl Open {
+    /// How much of `data` may go into this file; 0: rotate first.
+    fn fitting(&self, data: &[u8], max: u64) -> usize {
+        let room = self.rotate_at.saturating_sub(self.size);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        if data.len() <= room {
+            return data.len();
+        }
+        if let Some(end) = memrchr(b'\n', &data[..room]) {
+            return end + 1;
+        }
+        match self.line {
+            // A line too long for any file.
+            _ if self.size == 0 => room.min(data.len()),
+            // It began behind others: it may go on, but not for ever.
+            Line::Open(_, start) if start > 0 && self.size - start < max => {
+                let left = usize::try_from(max - (self.size - start)).unwrap_or(usize::MAX);
+                let window = &data[..left.min(data.len())];
+                memchr(b'\n', window).map_or(window.len(), |end| end + 1)
+            }
+            Line::Open(_, 0) => room,
+            _ => 0,
+        }
+    }
+
+    fn append(&mut self, data: &[u8]) -> Result<(), Failed> {
+        let mut rest = data;
+        while !rest.is_empty() {
+            match self.file.write(rest) {
+                Ok(0) => return Err(self.torn(rest, Errno::ENOSPC, data)),
+                Ok(n) => {
+                    self.size += n as u64;
+                    rest = &rest[n..];
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.torn(rest, errno(error), data)),
+            }
+        }
+        Ok(())
+    }
+
+    fn torn(&mut self, rest: &[u8], error: Errno, data: &[u8]) -> Failed {
+        let written = &data[..data.len() - rest.len()];
+        match written.last() {
+            Some(b'\n') => self.line = Line::Finished,
+            Some(_) => self.line = Line::Broken,
+            None => {}
+        }
+        Failed {
+            left: rest.len(),
+            error,
+        }
+    }
+
+    fn note_line(&mut self, written: &[u8], stream: Stream) {
+        if written.ends_with(b"\n") {
+            self.line = Line::Finished;
+        } else if let Some(end) = memrchr(b'\n', written) {
+            let tail = (written.len() - end - 1) as u64;
+            self.line = Line::Open(stream, self.size - tail);
+        } else if !matches!(self.line, Line::Open(..)) {
+            self.line = Line::Open(stream, self.size - written.len() as u64);
+        }
+    }
+}
+
+fn open(options: &LogFile) -> Result<Open, Errno> {
+    let attempt = || {
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o644)
+            // Not to wait for the reader of a FIFO, nor to get a terminal.
+            .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
+            .open(&options.path)
+    };
+    let file = attempt().or_else(|error| {
+        let parent = std::path::Path::new(&options.path).parent();
+        match parent {
+            Some(parent) if error.kind() == std::io::ErrorKind::NotFound => {
+                fs::create_dir_all(parent)?;
+                attempt()
+            }
+            _ => Err(error),
+        }
+    });
+    let file = file.map_err(errno)?;
+    let about = file.metadata().map_err(errno)?;
+    let rotates = options.max_bytes > 0 && about.is_file();
+    Ok(Open {
+        size: if about.is_file() { about.len() } else { 0 },
+        rotate_at: if rotates { options.max_bytes } else { u64::MAX },
+        line: if ends_inside_a_line(options, &about) {
+            Line::Broken
+        } else {
+            Line::Finished
+        },
+        file,
+    })
+}
+
+/// `path` becomes `path.1`, that `path.2`, and so on; what is beyond `keep` goes.
+fn shift(options: &LogFile) -> Result<(), Errno> {
+    let keep = options.keep;
+    let name = |n: u32| PathBuf::from(format!("{}.{n}", options.path));
+    if keep == 0 {
+        return fs::remove_file(&options.path).map_err(errno);
+    }
+    let taken = (1..=keep)
+        .take_while(|n| name(*n).symlink_metadata().is_ok())
+        .count() as u32;
+    if taken == keep {
+        // `keep` may have been larger before.
+        for n in keep.. {
+            if fs::remove_file(name(n)).is_err() {
+                break;
+            }
+        }
+    }
+    for n in (1..=taken.min(keep - 1)).rev() {
+        fs::rename(name(n), name(n + 1)).map_err(errno)?;
+    }
+    fs::rename(&options.path, name(1)).map_err(errno)
+}
+
+/// A former supervisor may have left half a line.
+fn ends_inside_a_line(options: &LogFile, about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileExt as _;
+    if !about.is_file() || about.len() == 0 {
+        return false;
+    }
+    let mut last = [b'\n'];
+    if let Ok(file) = File::open(&options.path) {
+        // Not knowing is no reason to fail.
+        let _ = file.read_at(&mut last, about.len() - 1);
+    }
+    last != [b'\n']
+}
+
+fn errno(error: std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+fn loss_of(data: &[u8]) -> Loss {
+    let breaks = lines::count(data);
+    Loss {
+        lines: breaks,
+        bytes: data.len() as u64 - breaks,
+    }
+}

@@ -1,0 +1,177 @@
+//! The pipes that services write to, and the one epoll instance that watches them all.
+//!
+//! A pipe is made when its service is first started and stays: the supervisor holds both ends, so
+//! that no end of file ever comes, whoever closes their stdout, and what a process writes in its
+//! last moment is still there when its successor runs.
+
+use super::record::Stream;
+use nix::errno::Errno;
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::stat::{fchmod, Mode};
+use nix::unistd::pipe2;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// What a pipe holds as the kernel makes it, and after it has proved to be busy.
+pub const NORMAL: usize = 64 << 10;
+pub const LARGE: usize = 256 << 10;
+
+pub struct Pipe {
+    pub read: OwnedFd,
+    pub write: OwnedFd,
+    /// The beginning of a line whose end has not come.
+    pub pending: Vec<u8>,
+    pub large: bool,
+    pub paused: bool,
+}
+
+impl Pipe {
+    pub fn new() -> nix::Result<Pipe> {
+        let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+        // Only our end: the two ends are different open files, and services expect to block.
+        fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        // Lets a service of another user open its /dev/stdout. Nobody else gets at it: the way
+        // through /proc is guarded by itself. Where it does not work that is all that is lost.
+        let _ = fchmod(&write, Mode::from_bits_truncate(0o622));
+        Ok(Pipe {
+            read,
+            write,
+            pending: Vec::new(),
+            large: false,
+            paused: false,
+        })
+    }
+
+    /// A busy writer gets a larger pipe, if the user's share allows it.
+    pub fn enlarge(&mut self) -> bool {
+        self.large = fcntl(&self.read, FcntlArg::F_SETPIPE_SZ(LARGE as i32)).is_ok();
+        self.large
+    }
+
+    /// Bytes that are in the pipe now.
+    pub fn filled(&self) -> usize {
+        let mut count: nix::libc::c_int = 0;
+        // SAFETY: FIONREAD writes one int to the address given.
+        let result =
+            unsafe { nix::libc::ioctl(self.read.as_raw_fd(), nix::libc::FIONREAD, &mut count) };
+        if result == 0 {
+            usize::try_from(count).unwrap_or(0)
+        } else {
+            0
+        }
+    }
+}
+
+/// Which pipe an event is about. The log's id is never used twice, so an event that comes late
+/// cannot be taken for another log's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Token {
+    Pipe { slot: u32, id: u32, stream: Stream },
+    ConsoleSpace,
+    ConsoleTimer,
+}
+
+impl Token {
+    fn pack(self) -> u64 {
+        match self {
+            Token::ConsoleSpace => u64::MAX,
+            Token::ConsoleTimer => u64::MAX - 1,
+            Token::Pipe { slot, id, stream } => {
+                u64::from(id) << 32 | u64::from(slot) << 1 | stream as u64
+            }
+        }
+    }
+
+    fn unpack(data: u64) -> Token {
+        match data {
+            u64::MAX => Token::ConsoleSpace,
+            d if d == u64::MAX - 1 => Token::ConsoleTimer,
+            _ => Token::Pipe {
+                slot: (data as u32) >> 1,
+                id: (data >> 32) as u32,
+                stream: if data & 1 == 0 {
+                    Stream::Out
+                } else {
+                    Stream::Err
+                },
+            },
+        }
+    }
+}
+
+pub struct Poller(Epoll);
+
+/// Few at a time: the kernel puts those it has told to the end of its queue, so that all get
+/// their turn.
+pub const AT_ONCE: usize = 4;
+
+impl Poller {
+    pub fn new() -> nix::Result<Poller> {
+        Ok(Poller(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))
+    }
+
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.0 .0.as_fd()
+    }
+
+    pub fn watch(&self, fd: BorrowedFd<'_>, token: Token) -> nix::Result<()> {
+        self.0
+            .add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token.pack()))
+    }
+
+    pub fn forget(&self, fd: BorrowedFd<'_>) {
+        // ENOENT: it was not watched.
+        let _ = self.0.delete(fd);
+    }
+
+    /// Those that are ready now.
+    pub fn ready(&self) -> Ready {
+        let mut events = [EpollEvent::empty(); AT_ONCE];
+        let count = loop {
+            match self.0.wait(&mut events, 0u8) {
+                Err(Errno::EINTR) => {}
+                other => break other.unwrap_or(0),
+            }
+        };
+        Ready {
+            tokens: events.map(|event| Token::unpack(event.data())),
+            count,
+        }
+    }
+}
+
+pub struct Ready {
+    tokens: [Token; AT_ONCE],
+    count: usize,
+}
+
+impl Ready {
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens[..self.count]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_the_kernel() {
+        for token in [
+            Token::ConsoleSpace,
+            Token::ConsoleTimer,
+            Token::Pipe {
+                slot: 0,
+                id: 0,
+                stream: Stream::Out,
+            },
+            Token::Pipe {
+                slot: 70_000,
+                id: u32::MAX - 1,
+                stream: Stream::Err,
+            },
+        ] {
+            assert_eq!(Token::unpack(token.pack()), token);
+        }
+    }
+}
