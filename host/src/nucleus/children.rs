@@ -59,6 +59,8 @@ pub struct Children {
     listed: Option<Instant>,
     /// Then nobody could tell who they are.
     pub(super) blind: bool,
+    /// Then one of them could not be told from the others yet; the next look will do better.
+    pub(super) unsure: bool,
 }
 
 /// One entry of the table.
@@ -75,8 +77,8 @@ pub(super) struct Set {
     pub stop: Option<Box<Stop>>,
     pub receipt: Option<Box<Receipt>>,
     pub leaf: Option<Leaf>,
-    /// The leader's command line, where /proc does not show it.
-    pub command: Option<Box<str>>,
+    /// The leader's command line, for when /proc does not show it (yet).
+    command: Box<str>,
     pub foreground: bool,
 }
 
@@ -106,7 +108,7 @@ impl Set {
             stop: None,
             receipt: None,
             leaf: None,
-            command: None,
+            command: "".into(),
             foreground: false,
         }
     }
@@ -138,6 +140,7 @@ impl Children {
             members: HashMap::new(),
             listed: None,
             blind: false,
+            unsure: false,
         }
     }
 
@@ -186,7 +189,6 @@ impl Children {
     }
 
     fn register(&mut self, id: u32, pid: i32, spec: &SpawnSpec, leaf: Option<Leaf>, now: f64) {
-        let hidden = || procfs::shorten(&spec.argv.join(" ")).into_boxed_str();
         let set = Set {
             service: spec.service.as_str().into(),
             role: spec.role.as_str().into(),
@@ -198,7 +200,7 @@ impl Children {
             stop: None,
             receipt: None,
             leaf,
-            command: (!procfs::shows(pid)).then(hidden),
+            command: procfs::shorten(&spec.argv.join(" ")).into(),
             foreground: spec.foreground,
         };
         self.sets.insert(id, set);
@@ -324,9 +326,10 @@ impl Children {
     pub(super) fn command_of(&self, id: u32, pid: i32) -> String {
         let known = || {
             let set = self.sets.get(&id).filter(|set| set.leader == pid)?;
-            set.command.as_deref().map(str::to_owned)
+            Some(set.command.to_string())
         };
-        procfs::command(pid).or_else(known).unwrap_or_default()
+        let command = procfs::command(pid).or_else(known);
+        command.or_else(|| procfs::short_name(pid)).unwrap_or_default()
     }
 
     /// Brings the table of roots up to date and tells the new ones with the sets (or the
@@ -335,15 +338,24 @@ impl Children {
         let children = procfs::own_children();
         self.blind = children.is_none();
         self.listed = Some(Instant::now());
-        let mut adopted: Vec<_> = children.unwrap_or_default().into_iter().map(|pid| (pid, None)).collect();
-        adopted.retain(|(pid, _)| !self.roots.contains_key(pid));
-        for (pid, owner) in &mut adopted {
-            let set = self.attribute(*pid);
-            self.roots.insert(*pid, set);
-            *owner = set.or_else(|| self.rest());
+        self.unsure = false;
+        let mut adopted = Vec::new();
+        let unknown = children.unwrap_or_default().into_iter();
+        for pid in unknown.filter(|pid| !self.roots.contains_key(pid)).collect::<Vec<_>>() {
+            let set = match self.attribute(pid) {
+                Owner::Set(id) => Some(id),
+                Owner::Nobody => None,
+                Owner::Unsure => {
+                    self.unsure = true;
+                    continue;
+                }
+            };
+            self.roots.insert(pid, set);
+            let owner = set.or_else(|| self.rest());
             if let Some(set) = owner.and_then(|id| self.sets.get_mut(&id)) {
-                set.roots.push(*pid);
+                set.roots.push(pid);
             }
+            adopted.push((pid, owner));
         }
         adopted
     }
@@ -361,13 +373,23 @@ impl Children {
     }
 
     /// Whose process was this orphan? The surest sign first.
-    fn attribute(&self, pid: i32) -> Option<u32> {
+    fn attribute(&self, pid: i32) -> Owner {
         let process = procfs::process_or_ids(pid);
-        self.remembered(&process)
+        let environment = procfs::environment(pid).unwrap_or_default();
+        let set = self
+            .remembered(&process)
             .or_else(|| self.cgroups.as_ref()?.set_of(pid))
-            .or_else(|| self.marked(pid))
+            .or_else(|| self.marked(&environment))
             .filter(|id| self.sets.contains_key(id))
-            .or_else(|| self.of_session(&process))
+            .or_else(|| self.of_session(&process));
+        match set {
+            Some(id) => Owner::Set(id),
+            // In the middle of an execve there is nothing to go by.
+            None if process.is_visible() && !process.zombie && environment.is_empty() && procfs::command(pid).is_none() => {
+                Owner::Unsure
+            }
+            None => Owner::Nobody,
+        }
     }
 
     /// Found by a stop while it still had its parent.
@@ -377,8 +399,8 @@ impl Children {
         stop.knows(process).then_some(*id)
     }
 
-    fn marked(&self, pid: i32) -> Option<u32> {
-        let marker = procfs::environment_value(pid, "ONEUP_ID")?;
+    fn marked(&self, environment: &[u8]) -> Option<u32> {
+        let marker = procfs::variable(environment, "ONEUP_ID")?;
         marker.strip_prefix(&self.marker)?.strip_prefix('.')?.parse().ok()
     }
 
@@ -461,6 +483,14 @@ impl Children {
             terminal.on_continued(leader);
         }
     }
+}
+
+/// Whose an orphan is.
+enum Owner {
+    Set(u32),
+    Nobody,
+    /// Nobody can tell at this moment.
+    Unsure,
 }
 
 fn how_found(leader: i32, process: &Process, root: i32) -> Found {

@@ -45,8 +45,8 @@ impl Children {
         let has_roots = self.sets.get(&id).is_some_and(|set| !set.roots.is_empty());
         let mut leftovers = if has_roots { self.survey(id).len() as u32 } else { 0 };
         let set = self.sets.get_mut(&id)?;
-        if self.blind && signals::send_group(set.leader, 0) {
-            // Somebody is there; nobody can tell how many.
+        if self.unsure || (self.blind && signals::send_group(set.leader, 0)) {
+            // Somebody is there, or may be; nobody can tell how many.
             leftovers = leftovers.max(1);
         }
         set.leftovers = leftovers;

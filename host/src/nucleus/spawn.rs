@@ -712,13 +712,13 @@ fn explain(step: i32, errno: Errno, order: &Order<'_>, program: &Program) -> Spa
         GID => format!("cannot change to the group{user}: {desc}{only_root}"),
         GROUPS => format!("cannot set supplementary groups{user}: {desc}{only_root}"),
         LIMITS if errno == Errno::EPERM => {
-            "cannot set the limits: only root may raise a hard limit, and nobody nofile above fs.nr_open".to_owned()
+            "cannot set the limits: raising a hard limit needs the capability SYS_RESOURCE, and nofile has its end at fs.nr_open".to_owned()
         }
         LIMITS if errno == Errno::EINVAL => "cannot set the limits: a soft limit is above its hard limit".to_owned(),
         NICE if matches!(errno, Errno::EPERM | Errno::EACCES) => {
-            format!("cannot set nice {}: only root may lower it", spec.nice.unwrap_or(0))
+            format!("cannot set nice {}: lowering it needs the capability SYS_NICE", spec.nice.unwrap_or(0))
         }
-        OOM_SCORE if errno == Errno::EACCES => "cannot set oom-score-adjust: only root may lower it".to_owned(),
+        OOM_SCORE if errno == Errno::EACCES => "cannot set oom-score-adjust: lowering it needs the capability SYS_RESOURCE".to_owned(),
         OOM_SCORE if errno == Errno::ENOENT => "cannot set oom-score-adjust: it needs /proc".to_owned(),
         OOM_SCORE if errno == Errno::EINVAL => "oom-score-adjust is outside -1000 to 1000".to_owned(),
         _ => format!("{name}: {desc}"),

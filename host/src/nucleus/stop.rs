@@ -13,9 +13,10 @@
 //!   the whole tree is walked again. A fork during KILL cannot outlive its parent's end unseen,
 //!   as the kernel lets nobody fork who has a KILL pending.
 //!
-//! Three cases have no root to wait for and are looked at again after a short while: `tree: false`
+//! A few cases have no root to wait for and are looked at again after a short while: `tree: false`
 //! where a member of the group has a parent that left it, a cgroup that others were put into, and
-//! a machine without /proc, where a group may be all that is known.
+//! a machine without /proc, where a group may be all that is known, and an orphan met in the middle
+//! of an execve, when it cannot be told whose it is.
 
 use super::{
     children::{Children, Seen, Set},
@@ -377,7 +378,7 @@ impl Children {
         };
         if watched {
             Verdict::Watched
-        } else if unwatched() || (self.blind && signals::send_group(set.leader, 0)) {
+        } else if self.unsure || unwatched() || (self.blind && signals::send_group(set.leader, 0)) {
             Verdict::Unwatched
         } else {
             Verdict::Empty

@@ -19,7 +19,7 @@ use nix::{
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::{Read, Write},
+    io::Read,
     os::{
         fd::{AsFd, OwnedFd},
         unix::fs::PermissionsExt,
@@ -229,6 +229,14 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        let now = self.now();
+        let ids: Vec<u32> = self.children.records().iter().map(|record| record.id).collect();
+        ids.into_iter().for_each(|id| drop(self.children.stop(id, "KILL", 0.0, true, now)));
+        self.children.stop_rest(u32::MAX, "KILL", 0.0, now);
+        let start = Instant::now();
+        while self.children.next_deadline().is_some() && start.elapsed() < PATIENCE {
+            self.turn();
+        }
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

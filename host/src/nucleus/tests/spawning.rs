@@ -171,7 +171,8 @@ fn a_child_is_born_clean() {
     isolated(|| {
         // What a careless parent leaves behind.
         let stray = fs::File::open("/etc/passwd").expect("a file");
-        nix::unistd::dup2_raw(&stray, 251).map(std::mem::forget).expect("a descriptor");
+        // SAFETY: nobody owns the number yet, and nobody closes it.
+        unsafe { nix::unistd::dup2_raw(&stray, 251) }.map(std::mem::forget).expect("a descriptor");
         // SAFETY: SIG_IGN runs no code.
         unsafe {
             for signal in [libc::SIGHUP, libc::SIGCHLD, libc::SIGTSTP, libc::SIGRTMIN() + 5] {
@@ -233,9 +234,10 @@ fn what_is_configured_is_set() {
         spec.groups = Some(vec!["audio".to_owned(), "4321".to_owned()]);
         spec.umask = Some(0o077);
         spec.nice = Some(5);
-        spec.oom_score_adjust = Some(-17);
+        // Raising is allowed everywhere.
+        spec.oom_score_adjust = Some(170);
         spec.limits = BTreeMap::from([
-            ("nofile".to_owned(), limit(Some(3), Some(4000))),
+            ("nofile".to_owned(), limit(Some(30), Some(4000))),
             ("core".to_owned(), limit(Some(0), None)),
         ]);
         spec.no_new_privileges = true;
@@ -252,7 +254,7 @@ fn what_is_configured_is_set() {
         assert_eq!(status["Groups"], "29 4321");
         assert_eq!((status["Umask"].as_str(), status["NoNewPrivs"].as_str()), ("0077", "1"));
         let oom = fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).expect("a running child");
-        assert_eq!(oom.trim(), "-17");
+        assert_eq!(oom.trim(), "170");
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running child");
         assert_eq!(stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(16)), Some("5"));
         assert_eq!(fs::read_link(format!("/proc/{pid}/cwd")).expect("ours"), Path::new("/usr"));
@@ -261,7 +263,7 @@ fn what_is_configured_is_set() {
             let line = limits.lines().find(|line| line.starts_with(name)).expect("a limit");
             line[26..].split_whitespace().take(2).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(field("Max open files"), "3 4000");
+        assert_eq!(field("Max open files"), "30 4000");
         assert_eq!(field("Max core file size"), "0 unlimited");
         // Changing the user of a child that shared our memory has not closed it to debuggers.
         // SAFETY: no pointers.
@@ -312,7 +314,7 @@ fn a_plain_user_stays_himself() {
         fails(&mut world, &spec, "groups", "EPERM", "only root may");
         spec.user = None;
         spec.nice = Some(-5);
-        fails(&mut world, &spec, "nice", "EACCES", "only root may");
+        fails(&mut world, &spec, "nice", "EACCES", "SYS_NICE");
     });
 }
 
@@ -337,11 +339,12 @@ fn a_shortage_is_transient() {
         }
         let mut world = World::new();
         let mut spec = spec(&["/bin/sleep", "100"]);
-        spec.user = Some("54321".to_owned());
-        spec.group = Some("54321".to_owned());
-        spec.limits.insert("nproc".to_owned(), Limit { soft: Some(1), hard: Some(1) });
+        spec.user = Some("54399".to_owned());
+        spec.group = Some("54399".to_owned());
+        spec.limits.insert("nproc".to_owned(), Limit { soft: Some(0), hard: Some(0) });
+        // The first one is not counted yet when the kernel looks, the second is one too many.
         world.spawn(&spec);
-        let failure = world.try_spawn(&spec, Stdio::Null).expect_err("one is the limit");
+        let failure = world.try_spawn(&spec, Stdio::Null).expect_err("there is one already");
         assert_eq!((failure.step.as_str(), failure.error.as_str(), failure.transient), ("exec", "EAGAIN", true));
     });
 }
