@@ -33,10 +33,7 @@ const LIST_AGE_MAX: Duration = Duration::from_millis(2);
 
 /// Where a child's output goes. Its input is empty unless all is inherited.
 pub enum Stdio<'a> {
-    Log {
-        out: BorrowedFd<'a>,
-        err: BorrowedFd<'a>,
-    },
+    Log { out: BorrowedFd<'a>, err: BorrowedFd<'a> },
     Null,
     /// The supervisor's own 0, 1 and 2.
     Inherit,
@@ -62,6 +59,8 @@ pub struct Children {
     listed: Option<Instant>,
     /// Then nobody could tell who they are.
     pub(super) blind: bool,
+    /// Then one of them could not be told from the others yet; the next look will do better.
+    pub(super) unsure: bool,
 }
 
 /// One entry of the table.
@@ -78,8 +77,8 @@ pub(super) struct Set {
     pub stop: Option<Box<Stop>>,
     pub receipt: Option<Box<Receipt>>,
     pub leaf: Option<Leaf>,
-    /// The leader's command line, where /proc does not show it.
-    pub command: Option<Box<str>>,
+    /// The leader's command line, for when /proc does not show it (yet).
+    command: Box<str>,
     pub foreground: bool,
 }
 
@@ -109,7 +108,7 @@ impl Set {
             stop: None,
             receipt: None,
             leaf: None,
-            command: None,
+            command: "".into(),
             foreground: false,
         }
     }
@@ -127,9 +126,7 @@ pub(super) struct Seen {
 impl Children {
     /// Once, after `startup::prepare`. `single`: the terminal is passed on to a child.
     pub fn new(inherited: Inherited, single: bool) -> Children {
-        let own = procfs::is_ours()
-            .then(|| procfs::process(getpid().as_raw()))
-            .flatten();
+        let own = procfs::is_ours().then(|| procfs::process(getpid().as_raw())).flatten();
         Children {
             origin: Origin::new(inherited),
             marker: format!("{}-{}", getpid(), own.map_or(0, |own| own.started)),
@@ -143,17 +140,12 @@ impl Children {
             members: HashMap::new(),
             listed: None,
             blind: false,
+            unsure: false,
         }
     }
 
     /// Starts a process as leader of a new set. It has passed its execve when this returns.
-    pub fn spawn(
-        &mut self,
-        id: u32,
-        spec: &SpawnSpec,
-        stdio: Stdio<'_>,
-        now: f64,
-    ) -> Result<u32, SpawnFailure> {
+    pub fn spawn(&mut self, id: u32, spec: &SpawnSpec, stdio: Stdio<'_>, now: f64) -> Result<u32, SpawnFailure> {
         if self.sets.contains_key(&id) {
             let message = format!("there is a process set {id} already");
             return Err(failure("table", Errno::EEXIST, message));
@@ -166,10 +158,7 @@ impl Children {
             spec,
             identity,
             stdio,
-            terminal: spec
-                .foreground
-                .then(|| self.terminal.as_ref()?.for_start())
-                .flatten(),
+            terminal: spec.foreground.then(|| self.terminal.as_ref()?.for_start()).flatten(),
             cgroup: leaf.as_ref().map(Leaf::handle),
             cgroup_entrance: &|| leaf.as_ref()?.entrance(),
             marker: (!inherit && !spec.foreground).then(|| format!("{}.{id}", self.marker)),
@@ -195,17 +184,11 @@ impl Children {
     }
 
     /// `spawn` without output, for probes.
-    pub fn spawn_quiet(
-        &mut self,
-        id: u32,
-        spec: &SpawnSpec,
-        now: f64,
-    ) -> Result<u32, SpawnFailure> {
+    pub fn spawn_quiet(&mut self, id: u32, spec: &SpawnSpec, now: f64) -> Result<u32, SpawnFailure> {
         self.spawn(id, spec, Stdio::Null, now)
     }
 
     fn register(&mut self, id: u32, pid: i32, spec: &SpawnSpec, leaf: Option<Leaf>, now: f64) {
-        let hidden = || procfs::shorten(&spec.argv.join(" ")).into_boxed_str();
         let set = Set {
             service: spec.service.as_str().into(),
             role: spec.role.as_str().into(),
@@ -217,7 +200,7 @@ impl Children {
             stop: None,
             receipt: None,
             leaf,
-            command: (!procfs::shows(pid)).then(hidden),
+            command: procfs::shorten(&spec.argv.join(" ")).into(),
             foreground: spec.foreground,
         };
         self.sets.insert(id, set);
@@ -227,11 +210,7 @@ impl Children {
     fn descriptors(&mut self, stdio: &Stdio<'_>) -> Result<Option<[RawFd; 3]>, SpawnFailure> {
         let unavailable = |error: std::io::Error| {
             let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-            failure(
-                "stdio",
-                errno,
-                format!("no empty input for the child: {}", errno.desc()),
-            )
+            failure("stdio", errno, format!("no empty input for the child: {}", errno.desc()))
         };
         match stdio {
             Stdio::Inherit => Ok(None),
@@ -297,8 +276,7 @@ impl Children {
         if set.stop.is_some() {
             self.members.retain(|_, other| *other != id);
         }
-        self.roots
-            .extend(set.roots.iter().map(|root| (*root, None)));
+        self.roots.extend(set.roots.iter().map(|root| (*root, None)));
         if let Some(rest) = self.rest().and_then(|id| self.sets.get_mut(&id)) {
             rest.roots.extend(set.roots);
         }
@@ -348,9 +326,10 @@ impl Children {
     pub(super) fn command_of(&self, id: u32, pid: i32) -> String {
         let known = || {
             let set = self.sets.get(&id).filter(|set| set.leader == pid)?;
-            set.command.as_deref().map(str::to_owned)
+            Some(set.command.to_string())
         };
-        procfs::command(pid).or_else(known).unwrap_or_default()
+        let command = procfs::command(pid).or_else(known);
+        command.or_else(|| procfs::short_name(pid)).unwrap_or_default()
     }
 
     /// Brings the table of roots up to date and tells the new ones with the sets (or the
@@ -359,19 +338,24 @@ impl Children {
         let children = procfs::own_children();
         self.blind = children.is_none();
         self.listed = Some(Instant::now());
-        let mut adopted: Vec<_> = children
-            .unwrap_or_default()
-            .into_iter()
-            .map(|pid| (pid, None))
-            .collect();
-        adopted.retain(|(pid, _)| !self.roots.contains_key(pid));
-        for (pid, owner) in &mut adopted {
-            let set = self.attribute(*pid);
-            self.roots.insert(*pid, set);
-            *owner = set.or_else(|| self.rest());
+        self.unsure = false;
+        let mut adopted = Vec::new();
+        let unknown = children.unwrap_or_default().into_iter();
+        for pid in unknown.filter(|pid| !self.roots.contains_key(pid)).collect::<Vec<_>>() {
+            let set = match self.attribute(pid) {
+                Owner::Set(id) => Some(id),
+                Owner::Nobody => None,
+                Owner::Unsure => {
+                    self.unsure = true;
+                    continue;
+                }
+            };
+            self.roots.insert(pid, set);
+            let owner = set.or_else(|| self.rest());
             if let Some(set) = owner.and_then(|id| self.sets.get_mut(&id)) {
-                set.roots.push(*pid);
+                set.roots.push(pid);
             }
+            adopted.push((pid, owner));
         }
         adopted
     }
@@ -389,13 +373,23 @@ impl Children {
     }
 
     /// Whose process was this orphan? The surest sign first.
-    fn attribute(&self, pid: i32) -> Option<u32> {
+    fn attribute(&self, pid: i32) -> Owner {
         let process = procfs::process_or_ids(pid);
-        self.remembered(&process)
+        let environment = procfs::environment(pid).unwrap_or_default();
+        let set = self
+            .remembered(&process)
             .or_else(|| self.cgroups.as_ref()?.set_of(pid))
-            .or_else(|| self.marked(pid))
+            .or_else(|| self.marked(&environment))
             .filter(|id| self.sets.contains_key(id))
-            .or_else(|| self.of_session(&process))
+            .or_else(|| self.of_session(&process));
+        match set {
+            Some(id) => Owner::Set(id),
+            // In the middle of an execve there is nothing to go by.
+            None if process.is_visible() && !process.zombie && environment.is_empty() && procfs::command(pid).is_none() => {
+                Owner::Unsure
+            }
+            None => Owner::Nobody,
+        }
     }
 
     /// Found by a stop while it still had its parent.
@@ -405,21 +399,15 @@ impl Children {
         stop.knows(process).then_some(*id)
     }
 
-    fn marked(&self, pid: i32) -> Option<u32> {
-        let marker = procfs::environment_value(pid, "ONEUP_ID")?;
-        marker
-            .strip_prefix(&self.marker)?
-            .strip_prefix('.')?
-            .parse()
-            .ok()
+    fn marked(&self, environment: &[u8]) -> Option<u32> {
+        let marker = procfs::variable(environment, "ONEUP_ID")?;
+        marker.strip_prefix(&self.marker)?.strip_prefix('.')?.parse().ok()
     }
 
     /// Sessions and groups are called after their leader, whose number is not given to another
     /// process as long as they have a member. The latest set of that number is meant.
     fn of_session(&self, process: &Process) -> Option<u32> {
-        let is_theirs = |set: &Set| {
-            !set.is_rest() && (set.leader == process.session || set.leader == process.group)
-        };
+        let is_theirs = |set: &Set| !set.is_rest() && (set.leader == process.session || set.leader == process.group);
         let mut sets = self.sets.iter().rev();
         sets.find(|(_, set)| is_theirs(set)).map(|(id, _)| *id)
     }
@@ -432,14 +420,9 @@ impl Children {
         let mut seen = self.survey_below(set, &set.roots);
         if let Some(leaf) = &set.leaf {
             let known: HashSet<i32> = seen.iter().map(|seen| seen.process.pid).collect();
-            let others = leaf
-                .processes()
-                .into_iter()
-                .filter(|pid| !known.contains(pid));
+            let others = leaf.processes().into_iter().filter(|pid| !known.contains(pid));
             // Our own children in it are roots already, or were born this moment.
-            let others = others
-                .filter_map(procfs::process)
-                .filter(|process| !process.zombie);
+            let others = others.filter_map(procfs::process).filter(|process| !process.zombie);
             seen.extend(others.map(|process| Seen {
                 process,
                 found: Found::Cgroup,
@@ -455,19 +438,12 @@ impl Children {
         let mut seen = Vec::new();
         for process in procfs::trees(roots) {
             // Parents come before children.
-            let above = root_of
-                .get(&process.pid)
-                .or_else(|| root_of.get(&process.parent))
-                .copied();
+            let above = root_of.get(&process.pid).or_else(|| root_of.get(&process.parent)).copied();
             let root = above.unwrap_or(0);
             root_of.insert(process.pid, root);
             if !process.zombie {
                 let found = how_found(set.leader, &process, root);
-                seen.push(Seen {
-                    process,
-                    found,
-                    root,
-                });
+                seen.push(Seen { process, found, root });
             }
         }
         seen
@@ -477,8 +453,7 @@ impl Children {
     /// child of ours is in it, reaped by nobody, it does.
     pub(super) fn group_of(&self, id: u32) -> Option<i32> {
         let set = self.sets.get(&id).filter(|set| !set.is_rest())?;
-        let in_group =
-            |pid: &i32| *pid == set.leader || procfs::process_or_ids(*pid).group == set.leader;
+        let in_group = |pid: &i32| *pid == set.leader || procfs::process_or_ids(*pid).group == set.leader;
         set.roots.iter().any(in_group).then_some(set.leader)
     }
 
@@ -488,16 +463,13 @@ impl Children {
             // Our own child: its number is not given away before we reap it.
             return signals::send(process.pid, number);
         }
-        signals::send_checked(process.pid, number, || {
-            procfs::process(process.pid).is_some_and(|now| now.started == process.started)
-        })
+        signals::send_checked(process.pid, number, || procfs::process(process.pid).is_some_and(|now| now.started == process.started))
     }
 
     /// The running leader that has, or may have, the terminal.
     pub(super) fn foreground(&self) -> Option<i32> {
         let mut sets = self.sets.values();
-        sets.find(|set| set.foreground && set.is_running())
-            .map(|set| set.leader)
+        sets.find(|set| set.foreground && set.is_running()).map(|set| set.leader)
     }
 
     #[cfg(test)]
@@ -511,6 +483,14 @@ impl Children {
             terminal.on_continued(leader);
         }
     }
+}
+
+/// Whose an orphan is.
+enum Owner {
+    Set(u32),
+    Nobody,
+    /// Nobody can tell at this moment.
+    Unsure,
 }
 
 fn how_found(leader: i32, process: &Process, root: i32) -> Found {
@@ -529,10 +509,7 @@ fn rfc3339(wall: f64) -> String {
     let (days, ms) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-        ms % 1000
-    )
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000)
 }
 
 /// Days since 1970 as year, month, day; counted in years that begin in March, so that the odd day
@@ -541,16 +518,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let since = days + 719_468;
     let era = since.div_euclid(146_097);
     let day_of_era = since.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }

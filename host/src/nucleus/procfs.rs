@@ -11,6 +11,7 @@ use std::{
     fs::{self, File},
     io::Read,
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 /// Of a command line for a receipt.
@@ -18,9 +19,20 @@ const COMMAND_MAX: usize = 200;
 /// Of an environment in search of our marker, which is put first.
 const ENVIRONMENT_MAX: u64 = 1 << 20;
 
-/// Whether /proc is there and speaks of this process's own pid namespace.
+/// The last answer of [`is_ours`]; it changes only where somebody mounts or unmounts /proc.
+static OURS: AtomicBool = AtomicBool::new(false);
+
+/// Whether /proc is there and speaks of this process's own pid namespace. The other functions go
+/// by the last answer, as numbers of another namespace would be worse than none.
 pub fn is_ours() -> bool {
-    fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&getpid().to_string()))
+    let ours = fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&getpid().to_string()));
+    OURS.store(ours, Ordering::Relaxed);
+    ours
+}
+
+/// A file or folder of /proc, where it is to be believed.
+fn path(rest: std::fmt::Arguments<'_>) -> Option<String> {
+    OURS.load(Ordering::Relaxed).then(|| format!("/proc/{rest}"))
 }
 
 /// One process, as far as it matters here.
@@ -48,7 +60,7 @@ impl Process {
 /// From /proc/PID/stat.
 pub fn process(pid: i32) -> Option<Process> {
     let mut buffer = [0; 1024];
-    let text = read_into(&format!("/proc/{pid}/stat"), &mut buffer)?;
+    let text = read_into(&path(format_args!("{pid}/stat"))?, &mut buffer)?;
     parse_stat(pid, text)
 }
 
@@ -110,39 +122,29 @@ pub fn own_children() -> Option<Vec<i32>> {
     }
     children.or_else(|| {
         let scan = scan()?;
-        Some(
-            scan.iter()
-                .filter(|process| process.parent == first)
-                .map(|process| process.pid)
-                .collect(),
-        )
+        Some(scan.iter().filter(|process| process.parent == first).map(|process| process.pid).collect())
     })
 }
 
 /// `None` also for kernels that were built without these files.
 fn thread_children(pid: i32, thread: i32) -> Option<Vec<i32>> {
-    let text = fs::read(format!("/proc/{pid}/task/{thread}/children")).ok()?;
+    let text = fs::read(path(format_args!("{pid}/task/{thread}/children"))?).ok()?;
     let text = String::from_utf8(text).ok()?;
-    Some(
-        text.split_ascii_whitespace()
-            .filter_map(|pid| pid.parse().ok())
-            .collect(),
-    )
+    Some(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
 }
 
 /// The trees below some processes, the roots included, parents before children.
 pub fn trees(roots: &[i32]) -> Vec<Process> {
     let own = getpid();
-    if Path::new(&format!("/proc/{own}/task/{own}/children")).exists() {
+    let listed = path(format_args!("{own}/task/{own}/children"));
+    if listed.is_some_and(|path| Path::new(&path).exists()) {
         grow(roots, |process| children(process))
     } else {
         let mut below: HashMap<i32, Vec<i32>> = HashMap::new();
         for process in scan().unwrap_or_default() {
             below.entry(process.parent).or_default().push(process.pid);
         }
-        grow(roots, |process| {
-            below.remove(&process.pid).unwrap_or_default()
-        })
+        grow(roots, |process| below.remove(&process.pid).unwrap_or_default())
     }
 }
 
@@ -166,7 +168,8 @@ fn children(process: &Process) -> Vec<i32> {
     if process.threads <= 1 {
         return thread_children(process.pid, process.pid).unwrap_or_default();
     }
-    numbers(&format!("/proc/{}/task", process.pid))
+    path(format_args!("{}/task", process.pid))
+        .and_then(|folder| numbers(&folder))
         .unwrap_or_default()
         .into_iter()
         .filter_map(|thread| thread_children(process.pid, thread))
@@ -176,31 +179,28 @@ fn children(process: &Process) -> Vec<i32> {
 
 /// Every process there is; for kernels without the `children` files.
 fn scan() -> Option<Vec<Process>> {
-    Some(numbers("/proc")?.into_iter().filter_map(process).collect())
+    Some(numbers(&path(format_args!(""))?)?.into_iter().filter_map(process).collect())
 }
 
 fn numbers(folder: &str) -> Option<Vec<i32>> {
     let entries = fs::read_dir(folder).ok()?;
     let names = entries.flatten().map(|entry| entry.file_name());
-    Some(
-        names
-            .filter_map(|name| name.to_str()?.parse().ok())
-            .collect(),
-    )
+    Some(names.filter_map(|name| name.to_str()?.parse().ok()).collect())
 }
 
-/// The command line as words separated by spaces, or the process's short name.
+/// The command line as words separated by spaces. `None` also for a moment during an execve, when
+/// the process has neither arguments nor environment.
 pub fn command(pid: i32) -> Option<String> {
     let mut buffer = [0; COMMAND_MAX + 1];
-    let line = read_into(&format!("/proc/{pid}/cmdline"), &mut buffer)?;
-    let mut text: Vec<u8> = line
-        .iter()
-        .map(|byte| if *byte == 0 { b' ' } else { *byte })
-        .collect();
-    if text.is_empty() {
-        text = fs::read(format!("/proc/{pid}/comm")).ok()?;
-    }
-    Some(shorten(String::from_utf8_lossy(&text).trim_end()))
+    let line = read_into(&path(format_args!("{pid}/cmdline"))?, &mut buffer)?;
+    let text: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
+    Some(shorten(String::from_utf8_lossy(&text).trim_end())).filter(|text| !text.is_empty())
+}
+
+/// The short name, which every process has.
+pub fn short_name(pid: i32) -> Option<String> {
+    let name = fs::read(path(format_args!("{pid}/comm"))?).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
 }
 
 /// At most so many bytes, cut between characters.
@@ -212,25 +212,26 @@ pub fn shorten(text: &str) -> String {
     text[..end].to_owned()
 }
 
-/// The value of a variable in the environment a process was started with.
-pub fn environment_value(pid: i32, name: &str) -> Option<String> {
+/// The environment a process was started with, as far as it can be read.
+pub fn environment(pid: i32) -> Option<Vec<u8>> {
     let mut environment = Vec::new();
-    let file = File::open(format!("/proc/{pid}/environ")).ok()?;
-    file.take(ENVIRONMENT_MAX)
-        .read_to_end(&mut environment)
-        .ok()?;
+    let file = File::open(path(format_args!("{pid}/environ"))?).ok()?;
+    file.take(ENVIRONMENT_MAX).read_to_end(&mut environment).ok()?;
+    Some(environment)
+}
+
+/// The value of a variable in such an environment.
+pub fn variable<'a>(environment: &'a [u8], name: &str) -> Option<&'a str> {
     let value = environment
         .split(|byte| *byte == 0)
         .find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
-    String::from_utf8(value.to_vec()).ok()
+    std::str::from_utf8(value).ok()
 }
 
 /// The cgroup (version 2) a process is in, as a path from the root of its namespace.
 pub fn cgroup(pid: &str) -> Option<String> {
-    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("0::"))
-        .map(str::to_owned)
+    let text = fs::read_to_string(path(format_args!("{pid}/cgroup"))?).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
 }
 
 /// Wall clock of a process's start, ms since 1970.
@@ -263,10 +264,7 @@ mod tests {
         let line = b"7 (a) R (b) ) S 3 4 5 0 -1 0 0 0 0 0 0 0 0 0 20 0 9 0 123 0 0";
         let process = parse_stat(7, line).expect("a stat line");
         assert_eq!((process.parent, process.group, process.session), (3, 4, 5));
-        assert_eq!(
-            (process.threads, process.started, process.zombie),
-            (9, 123, false)
-        );
+        assert_eq!((process.threads, process.started, process.zombie), (9, 123, false));
         for cut in 0..line.len() - 8 {
             parse_stat(7, &line[..cut]);
         }
@@ -274,18 +272,17 @@ mod tests {
 
     #[test]
     fn we_see_ourselves() {
+        assert!(is_ours());
         let own = process(getpid().as_raw()).expect("/proc of this machine");
         assert_eq!(own.group, nix::unistd::getpgrp().as_raw());
-        assert!(command(own.pid).is_some_and(|text| !text.is_empty() && text.len() <= COMMAND_MAX));
+        assert!(command(own.pid).is_some_and(|text| text.len() <= COMMAND_MAX));
+        assert!(short_name(own.pid).is_some());
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .expect("a clock after 1970")
             .as_secs_f64();
         let started = wall_started(&own).expect("it is visible") / 1000.0;
-        assert!(
-            started <= now + 1.0 && started > now - 3600.0,
-            "{started} {now}"
-        );
+        assert!(started <= now + 1.0 && started > now - 3600.0, "{started} {now}");
     }
 
     #[test]

@@ -36,35 +36,22 @@ impl Children {
                 touched.entry(id).or_default().insert(dead.pid);
             }
         }
-        events.extend(
-            touched
-                .into_iter()
-                .filter_map(|(id, dead)| self.roots_ended(id, &dead, now)),
-        );
+        events.extend(touched.into_iter().filter_map(|(id, dead)| self.roots_ended(id, &dead, now)));
         events
     }
 
     /// The leader of this set was reaped.
     fn exited(&mut self, id: u32) -> Option<Event> {
         let has_roots = self.sets.get(&id).is_some_and(|set| !set.roots.is_empty());
-        let mut leftovers = if has_roots {
-            self.survey(id).len() as u32
-        } else {
-            0
-        };
+        let mut leftovers = if has_roots { self.survey(id).len() as u32 } else { 0 };
         let set = self.sets.get_mut(&id)?;
-        if self.blind && signals::send_group(set.leader, 0) {
-            // Somebody is there; nobody can tell how many.
+        if self.unsure || (self.blind && signals::send_group(set.leader, 0)) {
+            // Somebody is there, or may be; nobody can tell how many.
             leftovers = leftovers.max(1);
         }
         set.leftovers = leftovers;
         let (exit, at) = set.exit.clone()?;
-        Some(Event::Exited {
-            id,
-            at,
-            exit,
-            leftovers,
-        })
+        Some(Event::Exited { id, at, exit, leftovers })
     }
 
     /// Until nobody who has ended is left. Each is looked at before it is reaped: until then its
@@ -129,10 +116,7 @@ impl Children {
         let (Some(leader), true) = (self.foreground(), self.terminal.is_some()) else {
             return;
         };
-        if let (Some(stopped), Some(terminal)) = (
-            wait(libc::P_PID, leader, libc::WSTOPPED),
-            &mut self.terminal,
-        ) {
+        if let (Some(stopped), Some(terminal)) = (wait(libc::P_PID, leader, libc::WSTOPPED), &mut self.terminal) {
             terminal.on_command_stopped(leader, stopped.status);
         }
     }
