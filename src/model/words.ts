@@ -59,7 +59,9 @@ function takeQuoted(state: State, quote: Quote): Problem | undefined {
       state.at += 1;
       return undefined;
     }
-    if (character === "\\" && quote === '"') takeBackslash(state, quote);
+    // A backslash at the very end is a character of a quote that is never closed.
+    const escapes = character === "\\" && quote === '"' && state.at + 1 < state.text.length;
+    if (escapes) takeBackslash(state, quote);
     else {
       add(state, character);
       state.at += 1;
