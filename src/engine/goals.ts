@@ -91,18 +91,21 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
 function raise(world: World, named: readonly Named[]): void {
   const reached = [...named];
   const seen = new Set(reached.map(({ service }) => service));
+  const beaten: Named[] = [];
   for (let index = 0; index < reached.length; index++) {
     const entry = reached[index];
     if (entry === undefined) break;
     const { service, because } = entry;
     raiseOne(world, service, because, index < named.length);
-    stopConflicting(world, service);
+    stopConflicting(world, service, beaten);
     for (const other of neededBy(world, service)) {
       if (seen.has(other)) continue;
       seen.add(other);
       reached.push({ service: other, because: `needed by ${service.spec.name}` });
     }
   }
+  // What was reached after its requirement had been beaten does not stay up without it.
+  for (const entry of beaten) if (!wantsUp(entry.service)) lower(world, [entry], "down");
 }
 
 function raiseOne(world: World, service: Service, because: string, named: boolean): void {
@@ -123,10 +126,12 @@ function startAfresh(world: World, service: Service): void {
 }
 
 /** Starting one stops the other. */
-function stopConflicting(world: World, service: Service): void {
+function stopConflicting(world: World, service: Service, beaten: Named[]): void {
   for (const other of service.edges.conflicts) {
     if (!wantsUp(other)) continue;
-    lower(world, [{ service: other, because: `conflicts with ${service.spec.name}` }], "down");
+    const entry = { service: other, because: `conflicts with ${service.spec.name}` };
+    lower(world, [entry], "down");
+    beaten.push(entry);
   }
 }
 
