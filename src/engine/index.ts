@@ -14,14 +14,7 @@ import { spread } from "./order.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
 import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
 import { reportReceipt } from "./runs.ts";
-import {
-  advanceShutdown,
-  meetShutdown,
-  restStopped,
-  shutdownDue,
-  stopStray,
-  takeSignal,
-} from "./shutdown.ts";
+import { advanceShutdown, meetShutdown, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
 import { writeSlate } from "./slate.ts";
 import {
   type Clock,

@@ -33,7 +33,7 @@ describe("any schedule keeps the rules", () => {
   test("with all of it", () => check(plans({ losses: true, conflicts: true, endings: true }), whole));
   test("and the restart limit, where nobody interferes", () =>
     check(plans({ asks: false }), (plan) => {
-      const scene = play(plan);
+      const scene = play({ ...plan, alone: true });
       settle(scene);
       scene.judge.judgeLimits();
     }));

@@ -244,7 +244,9 @@ export class Judge {
   hurried = false;
   exits = 0;
   #heard: EngineEvent[] = [];
-  #upBefore = new Set<string>();
+  #upDuring = new Set<string>();
+  /** Exits that a successor learns from the table. */
+  readonly #news = new Set<number>();
 
   constructor(kernel: Kernel, services: readonly SparseSpec[], withGoals: boolean) {
     this.#kernel = kernel;
@@ -319,8 +321,8 @@ export class Judge {
     if (this.shuttingDown) throw new Error(`${service} is started in a shutdown`);
     const live = this.#kernel.liveSets(service);
     if (live.length > 0) throw new Error(`${service} is started beside its set ${live[0]}`);
-    // An ask of the same batch may have come after the decision.
-    const wanted = this.goals === null || this.goals.up.has(service) || this.#upBefore.has(service);
+    // A later ask of the same batch may have taken it back.
+    const wanted = this.goals === null || this.#upDuring.has(service);
     if (!wanted) throw new Error(`${service} is started, wanted down`);
     for (const { name } of spec.requires) {
       if (!this.#isReady(name)) throw new Error(`${service} is started, ${name} is not ready`);
@@ -358,25 +360,29 @@ export class Judge {
   }
 
   #heardNow(id: number): boolean {
-    return this.#heard.some((event) => event.type === "exited" && event.id === id);
+    return this.#news.has(id) || this.#heard.some((event) => event.type === "exited" && event.id === id);
   }
 
   /** A batch that is being applied. */
   begin(events: readonly EngineEvent[]): void {
     this.#heard = [...events];
-    this.#upBefore = new Set(this.goals?.up);
+    if (events.length > 0) this.#news.clear();
+    this.#upDuring = new Set(this.goals?.up);
     for (const event of events) {
       if (event.type === "start" || event.type === "stop" || event.type === "restart") this.#ask(event);
+      for (const name of this.goals?.up ?? []) this.#upDuring.add(name);
       this.#take(event);
     }
   }
 
   /** A brain is lost: its successor knows what the table knows. */
   sync(): void {
+    this.#news.clear();
     for (const [id, run] of this.#byId) {
       const set = this.#kernel.sets.get(id);
       if (set === undefined) continue;
       run.spawned = true;
+      if (run.ended === null && set.record.exit !== null) this.#news.add(id);
       run.ended = set.record.exit;
     }
   }

@@ -17,6 +17,13 @@ export interface Plan {
   readonly conflicts: boolean;
   readonly asks: boolean;
   readonly endings: boolean;
+  /** No service is taken along by another: what it does, it does by itself. */
+  readonly alone?: boolean;
+}
+
+function aloneSpec(spec: SparseSpec): SparseSpec {
+  const requires = (spec.requires ?? []).map(({ name }) => ({ name, bind: false }));
+  return { ...spec, requires, onFailure: "ignore" };
 }
 
 export interface Scene {
@@ -28,7 +35,7 @@ export interface Scene {
 
 export function makeScene(plan: Plan): Scene {
   const dice = new Dice(mix(plan.seed, "graph"));
-  const services = randomServices(dice, plan);
+  const services = plan.alone ? randomServices(dice, plan).map(aloneSpec) : randomServices(dice, plan);
   const scene: { calm: boolean } = { calm: false };
   const script = endTasks(
     services,
