@@ -91,18 +91,28 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
 function raise(world: World, named: readonly Named[]): void {
   const reached = [...named];
   const seen = new Set(reached.map(({ service }) => service));
+  let beaten = false;
   for (let index = 0; index < reached.length; index++) {
     const entry = reached[index];
     if (entry === undefined) break;
     const { service, because } = entry;
     raiseOne(world, service, because, index < named.length);
-    stopConflicting(world, service);
+    if (stopConflicting(world, service)) beaten = true;
     for (const other of neededBy(world, service)) {
       if (seen.has(other)) continue;
       seen.add(other);
       reached.push({ service: other, because: `needed by ${service.spec.name}` });
     }
   }
+  if (beaten) for (const { service } of reached) dropUnmet(world, service);
+}
+
+/** What was reached after its requirement had been beaten by a conflict does not stay up without it. */
+function dropUnmet(world: World, service: Service): void {
+  const unmet = service.edges.requires.find((other) => !wantsUp(other));
+  if (!wantsUp(service) || unmet === undefined) return;
+  const because = `requires ${unmet.spec.name}, which something conflicts with`;
+  lower(world, [{ service, because }], "down");
 }
 
 function raiseOne(world: World, service: Service, because: string, named: boolean): void {
@@ -122,12 +132,15 @@ function startAfresh(world: World, service: Service): void {
   touch(world, service);
 }
 
-/** Starting one stops the other. */
-function stopConflicting(world: World, service: Service): void {
+/** Starting one stops the other. True if there was one. */
+function stopConflicting(world: World, service: Service): boolean {
+  let found = false;
   for (const other of service.edges.conflicts) {
     if (!wantsUp(other)) continue;
     lower(world, [{ service: other, because: `conflicts with ${service.spec.name}` }], "down");
+    found = true;
   }
+  return found;
 }
 
 /**

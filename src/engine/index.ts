@@ -14,14 +14,7 @@ import { spread } from "./order.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
 import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
 import { reportReceipt } from "./runs.ts";
-import {
-  advanceShutdown,
-  meetShutdown,
-  restStopped,
-  shutdownDue,
-  stopStray,
-  takeSignal,
-} from "./shutdown.ts";
+import { advanceShutdown, meetShutdown, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
 import { writeSlate } from "./slate.ts";
 import {
   type Clock,
@@ -139,7 +132,7 @@ function take(world: World, event: EngineEvent): void {
       takeAnswer(world, event.key, true);
       break;
     case "spawned":
-      takeSpawned(world, event);
+      ofSet(world, event.id, (service) => fire(world, service, "spawned", event));
       break;
     case "spawnFailed":
       ofSet(world, event.id, (service) => fire(world, service, "refused", event));
@@ -157,15 +150,6 @@ function take(world: World, event: EngineEvent): void {
 function ofSet(world: World, id: number, visit: (service: Service) => void): void {
   const service = world.sets.get(id) ?? null;
   if (service !== null) visit(service);
-}
-
-function takeSpawned(world: World, event: Extract<Event, { type: "spawned" }>): void {
-  const service = world.sets.get(event.id);
-  if (service) fire(world, service, "spawned", event);
-  else if (service === undefined) {
-    world.sets.set(event.id, null); // Nobody wants it: it was given up while it was on its way.
-    stopStray(world, event.id);
-  }
 }
 
 function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): void {

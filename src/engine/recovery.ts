@@ -83,7 +83,11 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
 function linkAll(services: readonly Service[], byName: ReadonlyMap<string, Service>): void {
   const follows = new Map<string, string[]>(); // The reverse of `before`.
   for (const { spec } of services) {
-    for (const name of spec.before) follows.set(name, [...(follows.get(name) ?? []), spec.name]);
+    for (const name of spec.before) {
+      const followers = follows.get(name);
+      if (followers === undefined) follows.set(name, [spec.name]);
+      else followers.push(spec.name);
+    }
   }
   for (const service of services) {
     const { name, requires, wants, after, conflicts } = service.spec;

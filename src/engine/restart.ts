@@ -142,7 +142,7 @@ function backoffMs(world: World, service: Service): number {
 /** The backoff is over. */
 export function restartCause(service: Service): string {
   const { exit, restarts } = service.past;
-  return `restart ${restarts}, after it ${exit === null ? "could not be started" : exitText(exit)}`;
+  return `restart ${restarts}: ${exit === null ? "it could not be started" : exitText(exit)}`;
 }
 
 /** Failed for good: its state, and what its on-failure demands. */

@@ -5,7 +5,7 @@
 import type { Event, Exit, Receipt } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteWaiting, publishReceipt, say, waitingCause } from "./causes.ts";
-import { mayStart, mayStop } from "./order.ts";
+import { mayStart, mayStop, spread } from "./order.ts";
 import { dropWatch, openWatch, startWatch } from "./readiness.ts";
 import { spawnSpec } from "./spawn.ts";
 import { conditionText, processesText, receiptLine, survivorsText } from "./text.ts";
@@ -162,6 +162,7 @@ export function takeExit(service: Service, world: World, exit: Exit, at: number)
   if (at - service.started >= service.spec.restartResetMs) past.streak = 0;
   service.pid = 0;
   touch(world, service);
+  spread(world, service);
 }
 
 /** The leader ended by itself and left processes: they go before anything is decided. */
@@ -241,6 +242,8 @@ export function tryStart(world: World, service: Service): void {
 }
 
 function wokenBy(service: Service): string {
-  const cause = causeOf(service);
-  return cause.startsWith("waits ") ? "what it waited for is there" : cause;
+  const waited = /^waits (?:for|until) ([^:]*?)(?:, which.*| has stopped)?$/.exec(
+    causeOf(service).split(":")[0] ?? "",
+  );
+  return waited === null ? causeOf(service) : `its wait for ${waited[1]} is over`;
 }

@@ -1,0 +1,112 @@
+/**
+ * Property tests: random graphs, random services, random schedules, and brains lost at random.
+ * `ONEUP_SIM_RUNS` says how many runs of each property; a failure prints the seed that repeats it.
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { serviceView } from "../../src/engine/index.ts";
+import { Kernel } from "./kernel.ts";
+import { Dice, endTasks, mix, randomServices } from "./machine.ts";
+import { type Plan, play, settle, whole } from "./scene.ts";
+
+const RUNS = Number(process.env["ONEUP_SIM_RUNS"] ?? 1500);
+function plans(fixed: Partial<Plan>): fc.Arbitrary<Plan> {
+  return fc.record({
+    seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+    losses: fc.constant(fixed.losses ?? false),
+    conflicts: fc.constant(fixed.conflicts ?? false),
+    asks: fc.constant(fixed.asks ?? true),
+    endings: fc.constant(fixed.endings ?? false),
+  });
+}
+
+function check(arbitrary: fc.Arbitrary<Plan>, property: (plan: Plan) => unknown, runs = RUNS): void {
+  const holds = fc.property(arbitrary, (plan) => void property(plan));
+  fc.assert(holds, { numRuns: runs, endOnFailure: true });
+}
+
+describe("any schedule keeps the rules", () => {
+  test("of crashes, exits, timeouts and asks", () => check(plans({}), whole));
+  test("with conflicts", () => check(plans({ conflicts: true }), whole));
+  test("with main services and on-failure = shutdown", () => check(plans({ endings: true }), whole));
+  test("with brains lost at random", () => check(plans({ losses: true }), whole));
+  test("with all of it", () => check(plans({ losses: true, conflicts: true, endings: true }), whole));
+  test("and the restart limit, where nobody interferes", () =>
+    check(plans({ asks: false }), (plan) => {
+      const scene = play({ ...plan, alone: true });
+      settle(scene);
+      scene.judge.judgeLimits();
+    }));
+});
+
+test("the same seed gives the same commands", () => {
+  check(
+    plans({ losses: true, conflicts: true, endings: true }),
+    (plan) => expect(whole(plan).kernel.log).toEqual(whole(plan).kernel.log),
+    Math.ceil(RUNS / 10),
+  );
+});
+
+describe("a brain lost at any point", () => {
+  /** A machine whose end does not depend on time: each service fails so and so often, then stays. */
+  function ordered(seed: number, lost: (batch: number) => boolean): Kernel {
+    const dice = new Dice(mix(seed, "graph"));
+    const services = randomServices(dice, { conflicts: false, endings: false }).map((spec) => ({
+      ...spec,
+      restartLimit: 0,
+      restartDelayMs: 20,
+      startTimeoutMs: 0,
+    }));
+    const script = endTasks(services, (service, run) => {
+      const own = new Dice(mix(seed, service, run));
+      const refused = new Dice(mix(seed, service)).chance(0.1);
+      const failure = {
+        step: "exec",
+        errno: 2,
+        error: "ENOENT",
+        message: "no such program",
+        transient: false,
+      };
+      if (refused) return { failure };
+      const fails = run <= mix(seed, service) % 3;
+      return {
+        spawnMs: 1,
+        leaves: own.upTo(30),
+        readyAfterMs: [0, 1, 2, 3, 4].map(() => own.upTo(50)),
+        leftovers: own.upTo(2),
+        ...(fails ? { ends: { afterMs: own.upTo(100), exit: { code: 1 } } } : {}),
+      };
+    });
+    const kernel = new Kernel({ services, script, seed, loses: lost }).start();
+    const ask = new Dice(mix(seed, "asks"));
+    const names = [ask.pick(services).name];
+    const type = ask.pick(["stop", "restart", "start"] as const);
+    kernel.at(kernel.now + 20_000, () => kernel.ask({ type, names, because: "asked by uid 0" }));
+    kernel.run(kernel.now + 40_000);
+    return kernel;
+  }
+
+  function finalStates(kernel: Kernel): Record<string, string> {
+    const states: Record<string, string> = {};
+    for (const { spec } of kernel.world.services) {
+      const view = serviceView(kernel.world, spec.name, kernel.clock);
+      states[spec.name] = `${view?.state} ${view?.ready} ${view?.goal}`;
+    }
+    return states;
+  }
+
+  test("ends where the brain that was not lost ends", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => {
+        const plain = ordered(seed, () => false);
+        const picks = new Dice(seed);
+        for (let tries = 0; tries < 6; tries++) {
+          const at = picks.upTo(plain.batches);
+          const lossy = ordered(seed, (batch) => batch === at);
+          expect(finalStates(lossy), `lost with batch ${at}`).toEqual(finalStates(plain));
+        }
+      }),
+      { numRuns: Math.ceil(RUNS / 5), endOnFailure: true },
+    );
+  });
+});

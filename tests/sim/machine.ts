@@ -1,0 +1,438 @@
+/**
+ * A random machine for property tests: a graph, what its services do, and a schedule of what
+ * happens to them, all from one seed. And the judge, who knows the rules of the brief but nothing
+ * of the engine's inside.
+ */
+import type { Ask, EngineEvent } from "../../src/engine/index.ts";
+import { Random } from "../../src/engine/random.ts";
+import type { Command, Exit, SpawnFailure } from "../../src/generated/protocol.ts";
+import { withDefaults } from "../../src/model/defaults.ts";
+import type { ReadyCondition, Requirement, ServiceSpec, SparseSpec } from "../../src/model/spec.ts";
+import type { Behaviour, Kernel, Script } from "./kernel.ts";
+
+export class Dice {
+  readonly #random: Random;
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+  }
+  chance(probability: number): boolean {
+    return this.#random.next() < probability;
+  }
+  upTo(limit: number): number {
+    return Math.floor(this.#random.next() * limit);
+  }
+  pick<Value>(values: readonly Value[]): Value {
+    const value = values[this.upTo(values.length)];
+    if (value === undefined) throw new Error("nothing to pick");
+    return value;
+  }
+}
+
+/** A hash, so that a service's nth run behaves the same whatever happened in between. */
+export function mix(...parts: (number | string)[]): number {
+  let hash = 2166136261;
+  for (const part of parts) {
+    for (const char of String(part)) hash = Math.imul(hash ^ char.charCodeAt(0), 16777619);
+    hash = Math.imul(hash ^ 0x1f, 16777619);
+  }
+  return hash >>> 0;
+}
+
+// ---- graph and specs
+
+export interface GraphOptions {
+  readonly conflicts: boolean;
+  readonly endings: boolean;
+}
+
+type Draft = { -readonly [Key in keyof ServiceSpec]?: ServiceSpec[Key] } & { name: string };
+
+export function randomServices(dice: Dice, options: GraphOptions): SparseSpec[] {
+  const count = 1 + dice.upTo(8);
+  const drafts: Draft[] = [];
+  for (let index = 0; index < count; index++) drafts.push(randomService(dice, drafts, index, options));
+  if (options.conflicts && count > 2 && dice.chance(0.4)) addConflict(dice, drafts);
+  return drafts;
+}
+
+function randomService(dice: Dice, former: Draft[], index: number, options: GraphOptions): Draft {
+  const kind = dice.pick(["service", "service", "service", "task", "target"] as const);
+  const draft: Draft = { name: `s${index}`, kind, argv: kind === "target" ? [] : [`s${index}`] };
+  const requires: Requirement[] = [];
+  const lists = { wants: [] as string[], after: [] as string[] };
+  for (const other of former) {
+    const roll = dice.upTo(10);
+    if (roll < 3) requires.push({ name: other.name, bind: dice.chance(0.3) });
+    else if (roll < 4) lists.wants.push(other.name);
+    else if (roll < 5) lists.after.push(other.name);
+    else if (roll < 6) other.before = [...(other.before ?? []), draft.name];
+  }
+  Object.assign(draft, { requires, ...lists });
+  if (dice.chance(0.25)) draft.autostart = false;
+  if (kind !== "target") randomLife(dice, draft, kind, options);
+  return draft;
+}
+
+function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options: GraphOptions): void {
+  draft.restart =
+    kind === "task"
+      ? dice.pick(["never", "never", "on-failure"])
+      : dice.pick(["always", "always", "on-failure", "never"]);
+  draft.startTimeoutMs = kind === "task" ? dice.pick([0, 0, 300]) : dice.pick([200, 1000, 30_000, 0]);
+  draft.restartDelayMs = dice.pick([0, 50, 100]);
+  draft.restartDelayMaxMs = dice.pick([100, 1000]);
+  draft.restartResetMs = dice.pick([300, 2000]);
+  if (dice.chance(0.4)) {
+    draft.restartLimit = 1 + dice.upTo(3);
+    draft.restartWindowMs = dice.pick([500, 5000]);
+  } else if (draft.restartDelayMs === 0) {
+    draft.restartLimit = 4; // Else a crash at once, restarted at once, would be a life without time.
+    draft.restartWindowMs = 2000;
+  }
+  if (dice.chance(0.15)) draft.noRestartCodes = [3];
+  if (dice.chance(0.1)) draft.successCodes = [0, 3];
+  if (kind === "service" && dice.chance(0.4)) draft.ready = randomConditions(dice);
+  draft.onFailure = dice.pick(["ignore", "ignore", "stop-dependents"]);
+  draft.stop = { signal: "TERM", timeoutMs: dice.pick([100, 500, 0]), tree: true };
+  if (options.endings && dice.chance(0.06)) draft.onFailure = "shutdown";
+  if (options.endings && dice.chance(0.06)) draft.main = true;
+}
+
+function randomConditions(dice: Dice): ReadyCondition[] {
+  const all: ReadyCondition[] = [
+    { type: "tcp", host: "127.0.0.1", port: 1 },
+    { type: "file", path: "/f" },
+    { type: "exec", argv: ["check"] },
+    { type: "log", pattern: "ready" },
+    { type: "delay", ms: 120 },
+  ];
+  return all.filter(() => dice.chance(0.4));
+}
+
+/** Not between those that need each other, and not of two that both start by themselves. */
+function addConflict(dice: Dice, drafts: Draft[]): void {
+  const one = dice.pick(drafts);
+  const other = dice.pick(drafts);
+  if (one === other || reaches(drafts, one, other) || reaches(drafts, other, one)) return;
+  one.conflicts = [other.name];
+  one.autostart = false;
+}
+
+function reaches(drafts: readonly Draft[], from: Draft, to: Draft): boolean {
+  if (from === to) return true;
+  const names = [
+    ...(from.requires ?? []).map(({ name }) => name),
+    ...(from.wants ?? []),
+    ...(from.after ?? []),
+  ];
+  return drafts.some((draft) => names.includes(draft.name) && reaches(drafts, draft, to));
+}
+
+// ---- behaviour
+
+const FAILURES: readonly SpawnFailure[] = [
+  { step: "fork", errno: 11, error: "EAGAIN", message: "no more processes", transient: true },
+  { step: "exec", errno: 2, error: "ENOENT", message: "no such program", transient: false },
+];
+
+/** How rough the machine is; calm: everybody does what is expected. */
+export function randomScript(seed: number, isCalm: () => boolean): Script {
+  return (service, run) => {
+    const dice = new Dice(mix(seed, service, run));
+    const calm = isCalm();
+    const behaviour: { -readonly [Key in keyof Behaviour]: Behaviour[Key] } = { spawnMs: dice.upTo(3) };
+    if (service.startsWith("task")) behaviour.ends = { afterMs: 5, exit: { code: 0 } };
+    if (dice.chance(0.5)) behaviour.leaves = dice.upTo(80);
+    if (dice.chance(0.3)) behaviour.stopExit = { code: 0 };
+    behaviour.readyAfterMs = [0, 1, 2, 3, 4].map(() => dice.upTo(100));
+    if (calm) return behaviour;
+    if (dice.chance(0.1)) return { spawnMs: dice.upTo(3), failure: dice.pick(FAILURES) };
+    if (dice.chance(0.4)) behaviour.ends = { afterMs: dice.upTo(700), exit: randomExit(dice) };
+    if (dice.chance(0.2)) behaviour.leaves = "never";
+    if (dice.chance(0.2)) behaviour.leftovers = 1 + dice.upTo(3);
+    if (dice.chance(0.5)) behaviour.leftoversLeave = dice.chance(0.3) ? "never" : dice.upTo(100);
+    if (dice.chance(0.1)) behaviour.readyAfterMs = [0, 1, 2, 3, 4].map(() => Number.POSITIVE_INFINITY);
+    return behaviour;
+  };
+}
+
+export function randomExit(dice: Dice): Exit {
+  return dice.pick<Exit>([{ code: 0 }, { code: 1 }, { code: 3 }, { signal: "SEGV" }, { signal: "KILL" }]);
+}
+
+/** Tasks end; a script by name alone does not know which they are. */
+export function endTasks(services: readonly SparseSpec[], script: Script): Script {
+  const tasks = new Set(services.filter(({ kind }) => kind === "task").map(({ name }) => name));
+  return (service, run) => {
+    const behaviour = script(service, run);
+    if (!tasks.has(service) || behaviour.ends !== undefined) return behaviour;
+    return { ...behaviour, ends: { afterMs: mix(service, run) % 200, exit: { code: 0 } } };
+  };
+}
+
+// ---- the judge
+
+/** Follows the goals by the brief's rules, in the plainest way, from the asks alone. */
+class Goals {
+  readonly up = new Set<string>();
+  readonly #specs: ReadonlyMap<string, ServiceSpec>;
+
+  constructor(specs: ReadonlyMap<string, ServiceSpec>) {
+    this.#specs = specs;
+    for (const spec of specs.values()) if (spec.autostart) this.start(spec.name);
+  }
+
+  start(name: string, seen = new Set<string>()): void {
+    const spec = this.#specs.get(name);
+    if (spec === undefined || seen.has(name)) return;
+    seen.add(name);
+    this.up.add(name);
+    for (const requirement of spec.requires) this.start(requirement.name, seen);
+    for (const wanted of spec.wants) this.start(wanted, seen);
+  }
+
+  stop(name: string): void {
+    for (const member of this.#members(name)) this.#lower(member);
+  }
+
+  members(name: string): string[] {
+    return this.#members(name);
+  }
+
+  #members(name: string, seen = new Set<string>()): string[] {
+    if (seen.has(name)) return [];
+    seen.add(name);
+    const spec = this.#specs.get(name);
+    if (spec?.kind !== "target") return [name];
+    const members = [...spec.requires.map((requirement) => requirement.name), ...spec.wants];
+    return [name, ...members.flatMap((member) => this.#members(member, seen))];
+  }
+
+  #lower(name: string): void {
+    this.up.delete(name);
+    for (const spec of this.#specs.values()) {
+      const requires = spec.requires.some((requirement) => requirement.name === name);
+      if (requires && this.up.has(spec.name)) this.#lower(spec.name);
+    }
+  }
+}
+
+interface Run {
+  readonly id: number;
+  readonly service: string;
+  readonly met: Set<number>;
+  spawned: boolean;
+  ended: Exit | null;
+  stopSent: boolean;
+}
+
+/**
+ * Watches what goes over the boundary and throws when a rule is broken. It believes what has been
+ * delivered, since nobody can act on what he has not heard.
+ */
+export class Judge {
+  readonly #kernel: Kernel;
+  readonly #specs: ReadonlyMap<string, ServiceSpec>;
+  readonly #runs = new Map<string, Run>();
+  readonly #byId = new Map<number, Run>();
+  readonly #state = new Map<string, string>();
+  readonly #succeeded = new Set<string>();
+  readonly #spawnTimes = new Map<string, number[]>();
+  /** Absent when conflicts make the plain rules of goals depend on the order of a walk. */
+  goals: Goals | null;
+  shuttingDown = false;
+  hurried = false;
+  exits = 0;
+  #heard: EngineEvent[] = [];
+  #upDuring = new Set<string>();
+  /** Exits that a successor learns from the table. */
+  readonly #news = new Set<number>();
+
+  constructor(kernel: Kernel, services: readonly SparseSpec[], withGoals: boolean) {
+    this.#kernel = kernel;
+    this.#specs = new Map(services.map((spec) => [spec.name, withDefaults({ ...spec })]));
+    this.goals = withGoals ? new Goals(this.#specs) : null;
+  }
+
+  #take(event: EngineEvent): void {
+    switch (event.type) {
+      case "spawned": {
+        const run = this.#byId.get(event.id);
+        if (run) run.spawned = true;
+        break;
+      }
+      case "exited": {
+        const run = this.#byId.get(event.id);
+        if (run) run.ended = event.exit;
+        break;
+      }
+      case "probed":
+        if (event.ok) this.#meet(event.key);
+        break;
+      case "logMatched":
+        this.#meet(event.key);
+        break;
+      case "timer":
+        if (event.key.startsWith("delay ")) this.#meet(event.key);
+        if (event.key === "shutdown") this.hurried = true;
+        break;
+      default:
+        break;
+    }
+  }
+
+  #meet(key: string): void {
+    const [, id, index] = key.split(" ");
+    this.#byId.get(Number(id))?.met.add(Number(index));
+  }
+
+  #ask(ask: Ask): void {
+    if (ask.type === "start") for (const name of ask.names) this.goals?.start(name);
+    if (ask.type === "stop") for (const name of ask.names) this.goals?.stop(name);
+    if (ask.type === "restart") {
+      for (const name of ask.names)
+        for (const member of this.goals?.members(name) ?? []) this.goals?.start(member);
+    }
+  }
+
+  /** A command, before it is applied. */
+  judge(command: Command): void {
+    if (command.type === "spawn" && command.spec.role === "main")
+      this.#judgeSpawn(command.id, command.spec.service);
+    if (command.type === "stop") this.#judgeStop(command.id);
+    if (command.type === "publish") this.#note(JSON.parse(command.text));
+    if (command.type === "exit") this.exits++;
+  }
+
+  #note(event: { service: string | null; event: string; to: string | null; cause: string }): void {
+    if (event.event === "supervisor" && event.cause.startsWith("shutting down")) this.shuttingDown = true;
+    if (event.event === "supervisor" && event.cause.startsWith("shutdown hurried")) this.hurried = true;
+    if (event.event === "state" && event.service !== null && event.to !== null) {
+      this.#state.set(event.service, event.to);
+      const task = this.#specs.get(event.service)?.kind === "task";
+      if (task && event.to === "exited") this.#succeeded.add(event.service);
+      if (task && event.to !== "exited") this.#succeeded.delete(event.service);
+    }
+  }
+
+  #judgeSpawn(id: number, service: string): void {
+    const spec = this.#specs.get(service);
+    if (spec === undefined) throw new Error(`${service} is not configured`);
+    if (this.shuttingDown) throw new Error(`${service} is started in a shutdown`);
+    const live = this.#kernel.liveSets(service);
+    if (live.length > 0) throw new Error(`${service} is started beside its set ${live[0]}`);
+    // A later ask of the same batch may have taken it back.
+    const wanted = this.goals === null || this.#upDuring.has(service);
+    if (!wanted) throw new Error(`${service} is started, wanted down`);
+    for (const { name } of spec.requires) {
+      if (!this.#isReady(name)) throw new Error(`${service} is started, ${name} is not ready`);
+    }
+    for (const [name, other] of this.#specs) {
+      const clash = spec.conflicts.includes(name) || other.conflicts.includes(service);
+      if (clash && this.#kernel.liveSets(name).length > 0)
+        throw new Error(`${service} is started beside ${name}`);
+    }
+    this.#succeeded.delete(service);
+    const run: Run = { id, service, met: new Set(), spawned: false, ended: null, stopSent: false };
+    this.#runs.set(service, run);
+    this.#byId.set(id, run);
+    this.#spawnTimes.set(service, [...(this.#spawnTimes.get(service) ?? []), this.#kernel.now]);
+  }
+
+  #isReady(service: string): boolean {
+    const spec = this.#specs.get(service);
+    if (spec?.kind === "target") return this.#state.get(service) === "running";
+    if (spec?.kind === "task") return this.#succeeded.has(service) || this.#hasSucceeded(service);
+    const run = this.#runs.get(service);
+    if (spec === undefined || run === undefined) return false;
+    if (!run.spawned || run.stopSent) return false;
+    // An exit of the same batch may have been heard after the decision.
+    if (run.ended !== null && !this.#heardNow(run.id)) return false;
+    return spec.ready.every((_, index) => run.met.has(index));
+  }
+
+  #hasSucceeded(service: string): boolean {
+    const run = this.#runs.get(service);
+    const codes = this.#specs.get(service)?.successCodes ?? [];
+    return (
+      run?.ended !== null && run?.ended !== undefined && "code" in run.ended && codes.includes(run.ended.code)
+    );
+  }
+
+  #heardNow(id: number): boolean {
+    return this.#news.has(id) || this.#heard.some((event) => event.type === "exited" && event.id === id);
+  }
+
+  /** A batch that is being applied. */
+  begin(events: readonly EngineEvent[]): void {
+    this.#heard = [...events];
+    if (events.length > 0) this.#news.clear();
+    this.#upDuring = new Set(this.goals?.up);
+    for (const event of events) {
+      if (event.type === "start" || event.type === "stop" || event.type === "restart") this.#ask(event);
+      for (const name of this.goals?.up ?? []) this.#upDuring.add(name);
+      this.#take(event);
+    }
+  }
+
+  /** A brain is lost: its successor knows what the table knows. */
+  sync(): void {
+    this.#news.clear();
+    for (const [id, run] of this.#byId) {
+      const set = this.#kernel.sets.get(id);
+      if (set === undefined) continue;
+      run.spawned = true;
+      if (run.ended === null && set.record.exit !== null) this.#news.add(id);
+      run.ended = set.record.exit;
+    }
+  }
+
+  /** What comes after it, and has to stop too, has stopped before it. In a shutdown that is all. */
+  #judgeStop(id: number): void {
+    const run = this.#byId.get(id);
+    if (run === undefined) return;
+    const own = run.ended !== null || run.stopSent; // It ended by itself, or its stop is repeated.
+    run.stopSent = true;
+    if (!this.shuttingDown || this.hurried || own) return;
+    for (const follower of this.#followers(run.service)) {
+      const alive = this.#kernel.liveSets(follower).some((set) => !this.#kernel.isEmpty(set));
+      if (alive && !this.#mayLinger(follower)) {
+        throw new Error(`${run.service} is stopped before ${follower}, which comes after it`);
+      }
+    }
+  }
+
+  /** Its end is heard of only in this batch. */
+  #mayLinger(service: string): boolean {
+    const run = this.#runs.get(service);
+    return run === undefined || this.#heard.some((event) => event.type === "stopped" && event.id === run.id);
+  }
+
+  #followers(service: string, found = new Set<string>()): Set<string> {
+    for (const [name, spec] of this.#specs) {
+      const follows =
+        spec.requires.some((requirement) => requirement.name === service) ||
+        spec.wants.includes(service) ||
+        spec.after.includes(service) ||
+        (this.#specs.get(service)?.before.includes(name) ?? false);
+      if (!follows || found.has(name)) continue;
+      found.add(name);
+      this.#followers(name, found);
+    }
+    return found;
+  }
+
+  /** Never more restarts by itself than the limit within the window (only where no ask interferes). */
+  judgeLimits(): void {
+    for (const [service, times] of this.#spawnTimes) {
+      const spec = this.#specs.get(service);
+      if (spec === undefined || spec.restartLimit === 0 || spec.restartDelayMs !== 0) continue;
+      const restarts = times.slice(1);
+      for (const [index, time] of restarts.entries()) {
+        const within = restarts.slice(0, index + 1).filter((other) => other > time - spec.restartWindowMs);
+        if (within.length > spec.restartLimit)
+          throw new Error(`${service}: ${within.length} restarts in a window`);
+      }
+    }
+  }
+}

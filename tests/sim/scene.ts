@@ -1,0 +1,172 @@
+/** A random machine set up and played through: what the property tests have in common. */
+
+import { isBroken, waitsFor } from "../../src/engine/order.ts";
+import { isLive, mustLeave, wantsUp } from "../../src/engine/world.ts";
+import type { Command } from "../../src/generated/protocol.ts";
+import type { SparseSpec } from "../../src/model/spec.ts";
+import { checkWorld } from "./invariants.ts";
+import { Kernel } from "./kernel.ts";
+import { Dice, endTasks, Judge, mix, randomExit, randomScript, randomServices } from "./machine.ts";
+
+const ROUGH_MS = 3_000;
+const CALM_MS = 40_000;
+
+export interface Plan {
+  readonly seed: number;
+  readonly losses: boolean;
+  readonly conflicts: boolean;
+  readonly asks: boolean;
+  readonly endings: boolean;
+  /** No service is taken along by another: what it does, it does by itself. */
+  readonly alone?: boolean;
+}
+
+function aloneSpec(spec: SparseSpec): SparseSpec {
+  const requires = (spec.requires ?? []).map(({ name }) => ({ name, bind: false }));
+  return { ...spec, requires, onFailure: "ignore" };
+}
+
+export interface Scene {
+  readonly kernel: Kernel;
+  readonly judge: Judge;
+  readonly services: readonly SparseSpec[];
+  calm: boolean;
+}
+
+export function makeScene(plan: Plan): Scene {
+  const dice = new Dice(mix(plan.seed, "graph"));
+  const services = plan.alone ? randomServices(dice, plan).map(aloneSpec) : randomServices(dice, plan);
+  const scene: { calm: boolean } = { calm: false };
+  const script = endTasks(
+    services,
+    randomScript(plan.seed, () => scene.calm),
+  );
+  const batching = dice.pick([0, 0, 1, 20]);
+  const lossChance = plan.losses ? dice.pick([0.02, 0.1, 0.4]) : 0;
+  const kernel = new Kernel({
+    services,
+    script,
+    seed: plan.seed,
+    shutdownTimeoutMs: dice.pick([200, 2000, 60_000]),
+    batchMs: () => (batching === 0 ? 0 : dice.upTo(batching)),
+    loses: () => !scene.calm && dice.chance(lossChance),
+  });
+  const judge = new Judge(kernel, services, !plan.conflicts);
+  kernel.onBegin = (events) => judge.begin(events);
+  kernel.onCommand = (command) => {
+    judge.judge(command);
+    checkCommand(kernel, command);
+  };
+  kernel.onBatch = () => {
+    checkWorld(kernel.world);
+    checkTimers(kernel);
+  };
+  kernel.onLoss = () => judge.sync();
+  return Object.assign(scene, { kernel, judge, services });
+}
+
+/** The delay of each backoff keeps to its bounds. */
+function checkCommand(kernel: Kernel, command: Command): void {
+  if (command.type !== "arm" || !command.key.startsWith("again ")) return;
+  const service = kernel.world.byName.get(command.key.slice("again ".length));
+  if (service === undefined) throw new Error(`${command.key} is nobody's`);
+  const { restartDelayMs, restartDelayMaxMs } = service.spec;
+  if (service.past.streak === 0) return; // Asked to start anew later in the same batch.
+  const plain = Math.min(restartDelayMs * 2 ** (service.past.streak - 1), restartDelayMaxMs);
+  const delay = command.at - kernel.now;
+  if (delay > Math.min(plain * 1.1, restartDelayMaxMs) + 1e-6) throw new Error(`backoff of ${delay} ms`);
+  // Armed anew by a successor, or with a batch that took its time, it may be shorter; never longer.
+  if (kernel.losses === 0 && delay < plain * 0.9 - 21) throw new Error(`backoff of only ${delay} ms`);
+}
+
+/** Idle is silent: each timer, probe and match has somebody who waits for it. */
+function checkTimers(kernel: Kernel): void {
+  const keys = [...kernel.timers.keys(), ...kernel.probes.keys(), ...kernel.matches.keys()];
+  for (const key of keys) {
+    if (!isAwaited(kernel, key)) throw new Error(`nobody waits for "${key}" any more`);
+  }
+}
+
+function isAwaited(kernel: Kernel, key: string): boolean {
+  const [what, id] = key.split(" ");
+  if (what === "shutdown") return kernel.world.shutdown.phase !== "running";
+  if (what === "again") return kernel.world.byName.get(key.slice("again ".length))?.state === "backoff";
+  const state = kernel.world.sets.get(Number(id))?.state;
+  return state === "starting" || state === "spawning" || (what === "start" && state === "working");
+}
+
+/** Something happens to the machine every now and then. */
+function makeRough(plan: Plan, { kernel, services }: Scene): void {
+  const dice = new Dice(mix(plan.seed, "schedule"));
+  const name = () => dice.pick(services).name;
+  for (let count = dice.upTo(25); count > 0; count--) {
+    const at = kernel.now + dice.upTo(ROUGH_MS);
+    const roll = dice.upTo(10);
+    const names = dice.chance(0.2) ? [name(), name()] : [name()];
+    const type = dice.pick(["start", "stop", "restart"] as const);
+    const exit = randomExit(dice);
+    const jump = dice.pick([-86_400_000, 3_600_000, -1]);
+    kernel.at(at, () => {
+      if (roll < 5 && plan.asks) kernel.ask({ type, names, because: "asked by uid 0" });
+      else if (roll < 6 && plan.losses) kernel.loseBrain();
+      else if (roll < 7) kernel.signal("HUP");
+      else if (roll < 8) kernel.wallOffset += jump;
+      else for (const victim of names) kernel.crash(victim, exit);
+    });
+  }
+}
+
+export function play(plan: Plan, scene = makeScene(plan)): Scene {
+  scene.kernel.start();
+  makeRough(plan, scene);
+  scene.kernel.run(scene.kernel.now + ROUGH_MS);
+  return scene;
+}
+
+/** No more trouble: what can come up comes up, what has to leave has left. */
+export function settle(scene: Scene): void {
+  scene.calm = true;
+  scene.kernel.run(scene.kernel.now + CALM_MS);
+}
+
+export function checkSettled({ kernel }: Scene): void {
+  if (kernel.exitCode !== null) return;
+  for (const service of kernel.world.services) {
+    const where = `${service.spec.name} (${service.state}, ${service.wish})`;
+    if (mustLeave(service)) throw new Error(`${where}: its stop never ends`);
+    if (!wantsUp(service) && isLive(service)) throw new Error(`${where}: not wanted, and there`);
+    if (service.state === "backoff") throw new Error(`${where}: for ever`);
+    if (service.state === "waiting" && !isBroken(service) && waitsFor(service).length === 0) {
+      throw new Error(`${where}: waits for nothing`);
+    }
+  }
+}
+
+/** The orderly end: nothing is left, and it is the end. */
+export function checkEnd({ kernel, judge }: Scene): void {
+  if (kernel.exitCode === null) {
+    kernel.ask({ type: "shutdown", because: "asked by uid 0" });
+    kernel.run(kernel.now + 120_000);
+  }
+  if (kernel.exitCode === null) throw new Error("it never leaves");
+  if (judge.exits !== 1) throw new Error(`it leaves ${judge.exits} times`);
+  if (kernel.sets.size > 0) throw new Error("it leaves and something is left");
+}
+
+export function checkSeq(kernel: Kernel): void {
+  let last = 0;
+  for (const { seq } of kernel.published) {
+    if (seq <= last) throw new Error(`event ${seq} after ${last}`);
+    last = seq;
+  }
+}
+
+/** From the first start to the last exit. */
+export function whole(plan: Plan): Scene {
+  const scene = play(plan);
+  settle(scene);
+  checkSettled(scene);
+  checkEnd(scene);
+  checkSeq(scene.kernel);
+  return scene;
+}
