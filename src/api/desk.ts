@@ -116,7 +116,7 @@ function openLine(request: number, line: ReturnType<typeof dispatchLine>): Open 
       lineReply(
         request,
         line.batch,
-        answers.map((answer, index) => ({ id: slots[index]?.id, answer })),
+        answers.map((answer, index) => ({ id: slots[index]?.id ?? null, answer })),
       ),
   };
 }

@@ -98,26 +98,25 @@ function performRoute(
   return "problem" in args ? args : route.handle(context, args);
 }
 
-/** The reply to a whole line; no parts if nothing in it wants an answer. */
+/** The reply to a whole line; no parts if it had only notifications. */
 export function lineReply(
   request: number,
   batch: boolean,
-  answered: readonly { readonly id: Id | undefined; readonly answer: Answer | RpcError }[],
+  answered: readonly { readonly id: Id; readonly answer: Answer | RpcError }[],
 ): Reply {
-  const texts = new Pieces();
-  const wanted = answered.filter((slot) => slot.id !== undefined);
-  for (const [index, slot] of wanted.entries()) {
-    texts.add(index === 0 ? (batch ? "[" : "") : ",");
-    writeResponse(texts, slot.id ?? null, slot.answer);
+  const pieces = new Pieces();
+  for (const [index, slot] of answered.entries()) {
+    pieces.add(index === 0 ? (batch ? "[" : "") : ",");
+    writeResponse(pieces, slot.id, slot.answer);
   }
-  if (wanted.length > 0 && batch) texts.add("]");
+  if (answered.length > 0 && batch) pieces.add("]");
   return {
     type: "reply",
     request,
     status: 200,
     contentType: "application/json",
     headers: {},
-    parts: texts.parts,
+    parts: pieces.parts,
   };
 }
 

@@ -119,7 +119,8 @@ ${cases.join("\n")}
   esac
   [[ "\${words[CURRENT]}" == -* ]] && compadd -- $options
 }
-compdef _oneup oneup`;
+# Loaded by the completion system itself, or sourced.
+if [[ "\${funcstack[1]}" == _oneup ]]; then _oneup "$@"; else compdef _oneup oneup; fi`;
 }
 
 function zshWords(takes: Takes): string {

@@ -12,7 +12,7 @@ export const status: Verb = {
   summary: "state of services",
   usage: ["status [NAME…]"],
   detail: [
-    "Exit code 3 if a named service is not running (a task that succeeded counts as running), 4 if there is no such service. Without a name: 0 if a supervisor answers.",
+    "Exit code 3 if a named service is not running (what is starting or stopping still counts as running, and so does a task that succeeded), 4 if there is no such service. Without a name: 0 if a supervisor answers.",
   ],
   examples: ["oneup status", "oneup status web && echo up"],
   options: [],
