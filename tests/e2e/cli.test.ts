@@ -270,7 +270,7 @@ describe("start, stop, restart, kill", () => {
   test("kill of what does not run is an error, not silence", async ({ box }) => {
     const up = await box.supervise(config);
     const end = await up.cli(["kill", "off"]);
-    expect(end.code).toBe(1);
+    expect(end.code).toBe(3);
     expect(end.err).toMatch(/off/);
   });
 });
@@ -298,7 +298,7 @@ command = "imp exit 1"`);
     box.write("done", "");
     const end = await succeeded;
     expect(end.code).toBe(0);
-    expect(shapes.service.parse(end.json())).toMatchObject({ name: "t", state: "exited" });
+    expect(shapes.services.parse(end.json())).toMatchObject([{ name: "t", state: "exited" }]);
     expect((await up.cli(["wait", "bad", "--for", "succeeded"])).code).toBe(1);
   });
 });

@@ -238,7 +238,6 @@ describe("errors are application/problem+json", () => {
     ["POST", "/v1/services/db/reload", 501],
     ["POST", "/v1/plan", 501],
     ["POST", "/v1/apply", 501],
-    ["GET", "/metrics", 501],
     ["POST", "/v1/services/db/kill", 400, "{ no json"],
     ["POST", "/v1/services/db/kill", 400, '["array"]'],
     ["POST", "/v1/services/db/kill", 400, { signal: 9000 }],

@@ -180,11 +180,11 @@ export class Supervisor {
   }
 
   async start(name: string): Promise<shapes.Service> {
-    return firstOf(shapes.services.parse(await this.ok("POST", `/v1/services/${name}/start`)), name);
+    return shapes.service.parse(await this.ok("POST", `/v1/services/${name}/start`));
   }
 
   async restart(name: string): Promise<shapes.Service> {
-    return firstOf(shapes.services.parse(await this.ok("POST", `/v1/services/${name}/restart`)), name);
+    return shapes.service.parse(await this.ok("POST", `/v1/services/${name}/restart`));
   }
 
   /** The receipts of a stop. */
@@ -279,10 +279,4 @@ export class Supervisor {
     if (end.code !== 0) throw new Error(`oneup ${args.join(" ")}: ${end.code}\n${end.out}\n${end.err}`);
     return end.json();
   }
-}
-
-function firstOf(services: readonly shapes.Service[], name: string): shapes.Service {
-  const found = services.find((service) => service.name === name);
-  if (found === undefined) throw new Error(`${name} is not in the answer`);
-  return found;
 }
