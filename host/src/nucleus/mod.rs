@@ -15,6 +15,7 @@ mod reap;
 mod requests;
 mod resolve;
 mod rpc;
+mod settle;
 mod signals;
 mod spawn;
 mod startup;
@@ -39,6 +40,7 @@ use nix::errno::Errno;
 use probe::Probes;
 use requests::Requests;
 use signals::{Arrived, Signals};
+use settle::Settling;
 use startup::Inherited;
 use std::{
     cell::RefCell,
@@ -93,6 +95,7 @@ struct Nucleus {
     /// Which log a child writes to, so that its last lines come before the news of its end.
     child_logs: HashMap<u32, String>,
     emergency: bool,
+    settling: Settling,
     exit: Option<i32>,
 }
 
@@ -118,8 +121,8 @@ struct Inboxes {
 /// Becomes a supervisor, until the brain says `Exit`.
 pub fn run(program: Program, options: Supervise) -> ExitCode {
     let inherited = startup::prepare();
-    // SAFETY: no pointers. What the command-line and config programs had goes back to the kernel.
-    unsafe { libc::malloc_trim(0) };
+    settle::share_arena();
+    settle::give_back();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -166,6 +169,7 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
         slate: BTreeMap::new(),
         child_logs: HashMap::new(),
         emergency: false,
+        settling: Settling::new(),
         exit: None,
         logs,
         journal,
@@ -227,7 +231,8 @@ impl Nucleus {
     fn on_answer(&mut self, answer: Answer) {
         match self.mind.hear(answer) {
             Heard::Commands(commands) => {
-                commands.into_iter().for_each(|command| self.apply(command))
+                self.settling.on_commands(commands.len(), monotonic_ms());
+                commands.into_iter().for_each(|command| self.apply(command));
             }
             Heard::Lost(reason) => self.lose_brain(reason),
             Heard::Stale => {}
@@ -344,6 +349,7 @@ impl Nucleus {
         while let Some(key) = self.timers.pop_due(now) {
             self.mind.push(Event::Timer { key, at: now });
         }
+        self.settling.on_deadline(now);
         for event in self.requests.gone() {
             self.mind.push(event);
         }
@@ -355,6 +361,7 @@ impl Nucleus {
             self.probes.next_deadline(),
             self.timers.next(),
             self.mind.next_deadline(),
+            self.settling.next_deadline(),
         ]
         .into_iter()
         .flatten()
