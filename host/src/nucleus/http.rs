@@ -1,17 +1,787 @@
-//! stub
-use crate::protocol::{Call, Part};
-use std::collections::BTreeMap;
-use tokio::sync::oneshot;
+//! The API's server. It frames: HTTP/1.1 here, lines of JSON-RPC in `rpc`. What a request means
+//! is decided by the brain, to which it goes as an event; the reply comes back, and the parts of it that are logs or events are written from their rings here.
+
+use super::bell::{Bell, Waiter};
+use super::events::{EventReader, Events};
+use super::listen::{self, Credentials, Gate, ListenError, SocketFile};
+use super::log::{json_string, LogReader, Logs, Progress};
+use super::rpc;
+use crate::protocol::{Call, ListenTcp, Part};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, Incoming as IncomingBody, SizeHint};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::rt::{Read, ReadBufCursor, Sleep, Timer, Write};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use nix::sys::socket::MsgFlags;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::pin::{pin, Pin};
+use std::rc::Rc;
+use std::task::{ready, Context, Poll};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot, Notify};
+use tokio::task::{AbortHandle, JoinHandle};
+
+const MOST_CONNECTIONS: usize = 256;
+const MOST_BODY: usize = 1 << 20;
+const MOST_HEAD: usize = 16 << 10;
+const HEAD_TIME: Duration = Duration::from_secs(10);
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// How much of a log is written in one piece.
+const PIECE: usize = 32 << 10;
+pub const PROBLEM: &str = "application/problem+json";
+
+const OPENAPI: &str = include_str!("../../../docs/openapi.json");
+
+/// How many requests may lie in the channel to the main loop.
+pub const CALLS_MAX: usize = 256;
+
+/// What the main loop hears from here.
+pub enum Knock {
+    /// Somebody asks.
+    Call(Incoming),
+    /// Somebody who asked has gone without waiting for the reply: some `reply` is closed.
+    Gone,
+}
+
 pub struct Incoming {
     pub call: Call,
     pub uid: u32,
     pub pid: u32,
     pub reply: oneshot::Sender<ReplyData>,
 }
+
+/// A reply, as `Command::Reply` has it.
+#[derive(Debug, Default)]
 pub struct ReplyData {
     pub status: u16,
     pub content_type: String,
     pub headers: BTreeMap<String, String>,
     pub parts: Vec<Part>,
 }
-pub const CALLS_MAX: usize = 256;
+
+impl ReplyData {
+    /// A problem that the nucleus itself has found.
+    pub fn problem(status: u16, detail: &str) -> ReplyData {
+        let title = StatusCode::from_u16(status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("Problem");
+        let mut text = Vec::new();
+        text.extend_from_slice(b"{\"type\":\"about:blank\",\"title\":");
+        json_string(&mut text, title.as_bytes());
+        text.extend_from_slice(format!(",\"status\":{status},\"detail\":").as_bytes());
+        json_string(&mut text, detail.as_bytes());
+        text.push(b'}');
+        ReplyData {
+            status,
+            content_type: PROBLEM.into(),
+            headers: BTreeMap::new(),
+            parts: vec![Part::Text {
+                text: String::from_utf8_lossy(&text).into_owned(),
+            }],
+        }
+    }
+}
+
+/// Somebody waits for the reply.
+struct Ticket<'a> {
+    calls: &'a mpsc::Sender<Knock>,
+    reply: oneshot::Receiver<ReplyData>,
+    answered: bool,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.reply.close();
+            // If the channel is full, the loop will look anyway.
+            let _ = self.calls.try_send(Knock::Gone);
+        }
+    }
+}
+
+/// Who asks. Over TCP, where a token was checked, 0 and 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    pub uid: u32,
+    pub pid: u32,
+}
+
+/// All listeners and connections.
+pub struct Server {
+    shared: Rc<Shared>,
+    unix: RefCell<Option<(SocketFile, AbortHandle)>>,
+    tcp: RefCell<Option<AbortHandle>>,
+}
+
+pub struct Shared {
+    calls: mpsc::Sender<Knock>,
+    logs: Rc<RefCell<Logs>>,
+    events: Rc<RefCell<Events>>,
+    /// Connections of the control socket, and of the TCP address: a crowd at one does not lock
+    /// out the other.
+    seats: [Cell<usize>; 2],
+    closing: Cell<bool>,
+    changed: Notify,
+}
+
+impl Server {
+    /// Requests go into `calls`.
+    pub fn new(
+        calls: mpsc::Sender<Knock>,
+        logs: Rc<RefCell<Logs>>,
+        events: Rc<RefCell<Events>>,
+    ) -> Rc<Server> {
+        Rc::new(Server {
+            shared: Rc::new(Shared {
+                calls,
+                logs,
+                events,
+                seats: Default::default(),
+                closing: Cell::new(false),
+                changed: Notify::new(),
+            }),
+            unix: RefCell::default(),
+            tcp: RefCell::default(),
+        })
+    }
+
+    /// Makes the control socket, also in place of one that was made before and that somebody has
+    /// removed. To be called inside a `LocalSet`.
+    pub fn listen_unix(&self, path: &str) -> Result<(), ListenError> {
+        let (listener, file) = listen::bind_unix(path)?;
+        let listener = UnixListener::from_std(listener).map_err(|error| ListenError {
+            message: format!("cannot watch socket {path}: {}", listen::reason(&error)),
+            taken: false,
+        })?;
+        let task = tokio::task::spawn_local(accept_unix(self.shared.clone(), listener));
+        if let Some((_, old)) = self.unix.replace(Some((file, task.abort_handle()))) {
+            old.abort();
+        }
+        Ok(())
+    }
+
+    pub fn listen_tcp(&self, options: &ListenTcp) -> Result<(), ListenError> {
+        let (listener, gate) = listen::bind_tcp(options)?;
+        let listener = TcpListener::from_std(listener).map_err(|error| ListenError {
+            message: format!(
+                "cannot watch {}: {}",
+                options.address,
+                listen::reason(&error)
+            ),
+            taken: false,
+        })?;
+        let accepting = accept_tcp(self.shared.clone(), listener, Rc::new(gate));
+        let task: JoinHandle<()> = tokio::task::spawn_local(accepting);
+        if let Some(old) = self.tcp.replace(Some(task.abort_handle())) {
+            old.abort();
+        }
+        Ok(())
+    }
+
+    /// Whether the control socket's file is still the one that was made.
+    pub fn socket_is_there(&self) -> bool {
+        matches!(&*self.unix.borrow(), Some((file, _)) if file.is_ours())
+    }
+
+    /// Takes the listeners away, lets replies on their way be sent, ends those that follow, and
+    /// waits for all that no longer than `timeout`.
+    pub async fn close(&self, timeout: Duration) {
+        if let Some((file, task)) = self.unix.take() {
+            file.remove();
+            task.abort();
+        }
+        if let Some(task) = self.tcp.take() {
+            task.abort();
+        }
+        let shared = &self.shared;
+        shared.closing.set(true);
+        shared.changed.notify_waiters();
+        let bells: [Rc<Bell>; 2] = [shared.logs.borrow().bell(), shared.events.borrow().bell()];
+        bells.iter().for_each(|bell| bell.ring());
+        let empty = async {
+            while shared.seats.iter().any(|seats| seats.get() > 0) {
+                shared.changed.notified().await;
+            }
+        };
+        // Who does not read by then is left.
+        let _ = tokio::time::timeout(timeout, empty).await;
+    }
+}
+
+impl Shared {
+    /// Asks the brain.
+    pub async fn ask(&self, peer: Peer, call: Call) -> ReplyData {
+        let (sender, receiver) = oneshot::channel();
+        let mut ticket = Ticket {
+            calls: &self.calls,
+            reply: receiver,
+            answered: false,
+        };
+        let incoming = Incoming {
+            call,
+            uid: peer.uid,
+            pid: peer.pid,
+            reply: sender,
+        };
+        // Either fails only when the loop has ended.
+        let _ = self.calls.send(Knock::Call(incoming)).await;
+        let reply = (&mut ticket.reply).await;
+        ticket.answered = true;
+        reply.unwrap_or_else(|_| ReplyData::problem(503, "the supervisor is at its end"))
+    }
+
+    /// Resolves when the server is being closed.
+    pub async fn closed(&self) {
+        while !self.closing.get() {
+            self.changed.notified().await;
+        }
+    }
+}
+
+/// A connection's place among those that are allowed.
+struct Seat {
+    shared: Rc<Shared>,
+    kind: usize,
+}
+
+impl Seat {
+    fn take(shared: &Rc<Shared>, kind: usize) -> Option<Seat> {
+        let seats = &shared.seats[kind];
+        (seats.get() < MOST_CONNECTIONS).then(|| {
+            seats.set(seats.get() + 1);
+            Seat {
+                shared: shared.clone(),
+                kind,
+            }
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let seats = &self.shared.seats[self.kind];
+        seats.set(seats.get() - 1);
+        if self.shared.closing.get() {
+            self.shared.changed.notify_waiters();
+        }
+    }
+}
+
+async fn accept_unix(shared: Rc<Shared>, listener: UnixListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if let Some(seat) = Seat::take(&shared, 0) {
+                    tokio::task::spawn_local(serve_unix(stream, seat));
+                }
+            }
+            Err(error) => rest_after(&error).await,
+        }
+    }
+}
+
+async fn accept_tcp(shared: Rc<Shared>, listener: TcpListener, gate: Rc<Gate>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if let Some(seat) = Seat::take(&shared, 1) {
+                    tokio::task::spawn_local(serve_tcp(stream, gate.clone(), seat));
+                }
+            }
+            Err(error) => rest_after(&error).await,
+        }
+    }
+}
+
+/// No descriptor left, no memory: what cannot be accepted stays, and must not be tried without
+/// pause. A client that has gone again is no such case.
+async fn rest_after(error: &io::Error) {
+    if error.kind() != io::ErrorKind::ConnectionAborted {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What a connection's requests must pass.
+enum Check {
+    None,
+    /// A user who has no business here.
+    Stranger,
+    Gate(Rc<Gate>),
+}
+
+async fn serve_unix(stream: UnixStream, seat: Seat) {
+    let shared = seat.shared.clone();
+    let Ok(credentials) = stream.peer_cred() else {
+        return;
+    };
+    let peer = Peer {
+        uid: credentials.uid(),
+        pid: credentials.pid().map_or(0, |pid| pid as u32),
+    };
+    let is_welcome = peer.uid == 0 || peer.uid == nix::unistd::geteuid().as_raw();
+    let Ok(hangup) = Hangup::new(&stream) else {
+        return;
+    };
+    let first = tokio::select! {
+        first = tokio::time::timeout(HEAD_TIME, first_byte(&stream)) => first,
+        () = shared.closed() => return,
+    };
+    match first {
+        Ok(Ok(b'{' | b'[')) if is_welcome => rpc::serve(shared, stream, peer, hangup).await,
+        Ok(Ok(b'{' | b'[')) => {}
+        Ok(Ok(_)) => {
+            let check = if is_welcome {
+                Check::None
+            } else {
+                Check::Stranger
+            };
+            serve_http(Io(stream), shared, peer, check, Some(hangup)).await;
+        }
+        // It said nothing, in ten seconds or for good.
+        Ok(Err(_)) | Err(_) => {}
+    }
+}
+
+async fn serve_tcp(stream: TcpStream, gate: Rc<Gate>, seat: Seat) {
+    // Small answers at once; where that does not work they are slower, no more.
+    let _ = stream.set_nodelay(true);
+    let peer = Peer { uid: 0, pid: 0 };
+    let shared = seat.shared.clone();
+    serve_http(Io(stream), shared, peer, Check::Gate(gate), None).await;
+}
+
+/// Looks at the first byte without taking it.
+async fn first_byte(stream: &UnixStream) -> io::Result<u8> {
+    let mut byte = [0];
+    loop {
+        stream.readable().await?;
+        let peek = || {
+            let fd = stream.as_raw_fd();
+            Ok(nix::sys::socket::recv(fd, &mut byte, MsgFlags::MSG_PEEK)?)
+        };
+        match stream.try_io(Interest::READABLE, peek) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) => return Ok(byte[0]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Tells when a client on the control socket has gone altogether. One that has only closed its
+/// writing end still waits for its answers, as `printf … | socat` does.
+pub struct Hangup(AsyncFd<OwnedFd>);
+
+impl Hangup {
+    fn new(stream: &UnixStream) -> io::Result<Hangup> {
+        let fd = stream.as_fd().try_clone_to_owned()?;
+        // Of all that can be waited for, this comes only with the end of both directions.
+        // SAFETY: the descriptor is owned by what is registered, which never changes it.
+        let registered = unsafe { AsyncFd::register_with_interest(fd, Interest::PRIORITY) };
+        Ok(Hangup(registered?))
+    }
+
+    pub async fn wait(&self) {
+        // Not to be told is to wait for ever; the connection's own end remains.
+        if self.0.ready(Interest::PRIORITY).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+async fn serve_http<T>(
+    io: Io<T>,
+    shared: Rc<Shared>,
+    peer: Peer,
+    check: Check,
+    hangup: Option<Hangup>,
+) where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let service = service_fn(|request| handle(&shared, peer, &check, request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer)
+        .header_read_timeout(HEAD_TIME)
+        .max_header_size(MOST_HEAD)
+        .max_buf_size(4 * MOST_HEAD)
+        .half_close(hangup.is_some())
+        .serve_connection(io, service);
+    let mut connection = pin!(connection);
+    let gone = async {
+        match &hangup {
+            Some(hangup) => hangup.wait().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        // An error is the client's: it has gone, or has spoken no HTTP.
+        _ = connection.as_mut() => return,
+        () = gone => return,
+        () = shared.closed() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+async fn handle(
+    shared: &Rc<Shared>,
+    peer: Peer,
+    check: &Check,
+    request: Request<IncomingBody>,
+) -> Result<Response<ReplyBody>, Infallible> {
+    if let Some((status, detail)) = check.refusal(request.headers()) {
+        let mut response = problem(shared, status, detail);
+        close_after(&mut response);
+        if status == 401 {
+            let bearer = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        return Ok(response);
+    }
+    let (head, body) = request.into_parts();
+    let body = match read_body(body).await {
+        Ok(body) => body,
+        Err((status, detail)) => {
+            let mut response = problem(shared, status, detail);
+            close_after(&mut response);
+            return Ok(response);
+        }
+    };
+    let call = Call::Http {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or("").to_owned(),
+        body,
+    };
+    let reply = shared.ask(peer, call).await;
+    Ok(respond(shared, reply))
+}
+
+impl Check {
+    fn refusal(&self, headers: &HeaderMap) -> Option<(u16, &'static str)> {
+        let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or(""));
+        match self {
+            Check::None => None,
+            Check::Stranger => Some((
+                403,
+                "this supervisor takes requests of its own user and of root only",
+            )),
+            Check::Gate(gate) => gate.refusal(&Credentials {
+                host: text(header::HOST),
+                origin: text(header::ORIGIN),
+                authorization: text(header::AUTHORIZATION),
+            }),
+        }
+    }
+}
+
+fn close_after(response: &mut Response<ReplyBody>) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+}
+
+async fn read_body(body: IncomingBody) -> Result<String, (u16, &'static str)> {
+    const TOO_LARGE: (u16, &str) = (413, "a request's body may have 1 MiB");
+    if body.size_hint().lower() > MOST_BODY as u64 {
+        return Err(TOO_LARGE);
+    }
+    if body.is_end_stream() {
+        return Ok(String::new());
+    }
+    let reading = http_body_util::Limited::new(body, MOST_BODY).collect();
+    match tokio::time::timeout(BODY_TIME, reading).await {
+        Ok(Ok(all)) => String::from_utf8(all.to_bytes().into())
+            .map_err(|_| (400, "the request's body is not UTF-8")),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(TOO_LARGE),
+        Ok(Err(_)) => Err((400, "the request's body broke off")),
+        Err(_) => Err((408, "the request's body did not come")),
+    }
+}
+
+fn problem(shared: &Rc<Shared>, status: u16, detail: &str) -> Response<ReplyBody> {
+    respond(shared, ReplyData::problem(status, detail))
+}
+
+fn respond(shared: &Rc<Shared>, reply: ReplyData) -> Response<ReplyBody> {
+    let body = match ReplyBody::new(shared, reply.parts) {
+        Ok(body) => body,
+        Err(detail) => return problem(shared, 400, &detail),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(content_type) = HeaderValue::from_str(&reply.content_type) {
+        if !reply.content_type.is_empty() {
+            headers.insert(header::CONTENT_TYPE, content_type);
+        }
+    }
+    for (name, value) in &reply.headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+/// A reply's body, written as its parts can give it.
+pub struct ReplyBody {
+    shared: Rc<Shared>,
+    pieces: VecDeque<Piece>,
+    waiter: Option<Box<Waiter>>,
+}
+
+enum Piece {
+    Text(Bytes),
+    Logs(Box<LogReader>),
+    Events(EventReader),
+}
+
+impl ReplyBody {
+    /// Fails with a sentence about what is wrong with a query.
+    pub fn new(shared: &Rc<Shared>, parts: Vec<Part>) -> Result<ReplyBody, String> {
+        let mut pieces = VecDeque::new();
+        for part in parts {
+            pieces.push_back(match part {
+                Part::Text { text } if text.is_empty() => continue,
+                Part::Text { text } => Piece::Text(text.into()),
+                Part::Logs { query, format } => {
+                    let logs = shared.logs.borrow();
+                    Piece::Logs(Box::new(LogReader::new(&logs, query, format)?))
+                }
+                Part::Events { query, format } => {
+                    let events = shared.events.borrow();
+                    Piece::Events(EventReader::new(&events, &query, format))
+                }
+                // The main loop has put a text in its place; if not, there is nothing known.
+                Part::Processes { .. } => Piece::Text(Bytes::from_static(b"[]")),
+                Part::OpenApi => Piece::Text(open_api()),
+            });
+        }
+        Ok(ReplyBody {
+            shared: shared.clone(),
+            pieces,
+            waiter: None,
+        })
+    }
+
+    /// The next bytes of the body; `None` at its end.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            let Some(piece) = self.pieces.front_mut() else {
+                return Poll::Ready(None);
+            };
+            if let Piece::Text(text) = piece {
+                let text = std::mem::take(text);
+                self.pieces.pop_front();
+                return Poll::Ready(Some(text));
+            }
+            let mut out = Vec::new();
+            let progress = self.shared.step(piece, &mut out);
+            if progress == Progress::Done {
+                self.pieces.pop_front();
+                self.waiter = None;
+            }
+            if !out.is_empty() {
+                return Poll::Ready(Some(out.into()));
+            }
+            match progress {
+                Progress::Done => {}
+                Progress::More => {
+                    // Others first.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Progress::Wait => {
+                    self.wait(cx);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn wait(&mut self, cx: &Context<'_>) {
+        let bell = match self.pieces.front() {
+            Some(Piece::Events(_)) => self.shared.events.borrow().bell(),
+            _ => self.shared.logs.borrow().bell(),
+        };
+        self.waiter
+            .get_or_insert_with(|| Waiter::new(&bell))
+            .wait(cx);
+    }
+}
+
+impl Shared {
+    fn step(&self, piece: &mut Piece, out: &mut Vec<u8>) -> Progress {
+        let now = wall_now();
+        match piece {
+            Piece::Text(_) => Progress::Done,
+            Piece::Logs(reader) => {
+                let progress = reader.step(&self.logs.borrow(), out, PIECE, now);
+                if progress == Progress::Wait && self.closing.get() {
+                    reader.end(out);
+                    return Progress::Done;
+                }
+                progress
+            }
+            Piece::Events(reader) => {
+                let progress = reader.step(&self.events.borrow(), out, PIECE, now);
+                if progress == Progress::Wait && self.closing.get() {
+                    reader.end(out);
+                    return Progress::Done;
+                }
+                progress
+            }
+        }
+    }
+}
+
+impl Drop for ReplyBody {
+    fn drop(&mut self) {
+        let is_log = |piece: &Piece| matches!(piece, Piece::Logs(_));
+        if self.pieces.iter().any(is_log) {
+            self.pieces.clear();
+            // What rings held for a follower they need not hold any longer.
+            if let Ok(mut logs) = self.shared.logs.try_borrow_mut() {
+                logs.trim();
+            }
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let bytes = ready!(self.poll_next(cx));
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut size = 0;
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => size += text.len() as u64,
+                _ => return SizeHint::default(),
+            }
+        }
+        SizeHint::with_exact(size)
+    }
+}
+
+/// The document without its line breaks: in JSON they lie between things, with the spaces after
+/// them.
+fn open_api() -> Bytes {
+    let mut text = String::with_capacity(OPENAPI.len());
+    text.extend(OPENAPI.lines().map(str::trim_start));
+    text.into()
+}
+
+fn wall_now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64() * 1000.0)
+}
+
+/// A stream of tokio's as hyper wants it.
+struct Io<T>(T);
+
+impl<T: AsyncRead + Unpin> Read for Io<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Requests are small, so a copy is cheaper than what would spare it.
+        let mut place = [0; 4096];
+        let size = place.len().min(buf.remaining());
+        let mut place = ReadBuf::new(&mut place[..size]);
+        ready!(Pin::new(&mut self.0).poll_read(cx, &mut place))?;
+        buf.put_slice(place.filled());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Write for Io<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// tokio's clock as hyper wants it.
+#[derive(Clone, Copy)]
+struct TokioTimer;
+
+struct TokioSleep(Pin<Box<tokio::time::Sleep>>);
+
+impl Future for TokioSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl Sleep for TokioSleep {}
+
+impl Timer for TokioTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        Box::pin(TokioSleep(Box::pin(tokio::time::sleep(duration))))
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        Box::pin(TokioSleep(Box::pin(tokio::time::sleep_until(deadline))))
+    }
+}

@@ -29,11 +29,13 @@ mod tests;
 
 use crate::{
     brain::Answer,
-    protocol::{Boot, Command, Event, SpawnFailure, SpawnSpec, Supervise},
+    protocol::{Boot, Command, Event, ListenTcp, Part, SpawnFailure, SpawnSpec, Supervise},
     script::Program,
 };
 use children::{Children, Stdio};
 use events::Events;
+use http::Server;
+use listen::ListenError;
 use log::{Console, Logs};
 use mind::{Heard, Mind};
 use nix::errno::Errno;
@@ -115,7 +117,7 @@ struct Inboxes {
     output: AsyncFd<OwnedFd>,
     answers: UnboundedReceiver<Answer>,
     probes: UnboundedReceiver<probe::Finished>,
-    calls: mpsc::Receiver<http::Incoming>,
+    calls: mpsc::Receiver<http::Knock>,
 }
 
 /// Becomes a supervisor, until the brain says `Exit`.
@@ -153,6 +155,18 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
     let (calls_in, calls) = mpsc::channel(http::CALLS_MAX);
     let logs = Rc::new(RefCell::new(logs));
     let journal = Rc::new(RefCell::new(Events::new()));
+    let server = Server::new(calls_in, Rc::clone(&logs), Rc::clone(&journal));
+    let listening = listen(&server, options.socket.as_deref(), options.listen.as_ref());
+    if let Err(error) = listening {
+        if options.socket_required || options.listen.is_some() {
+            eprintln!("oneup: {}", error.message);
+            return Ok(2);
+        }
+        logs.borrow_mut().say(&format!(
+            "{}; services run, but cannot be asked about",
+            error.message
+        ));
+    }
     let mut nucleus = Nucleus {
         children: Children::new(inherited, options.single),
         probes: Probes::new(probes_in),
@@ -182,8 +196,21 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
         calls,
     };
     let code = nucleus.run(&mut inboxes).await;
-    nucleus.logs.borrow_mut().finish(LEAVE_WITHIN);
+    // Nobody answers any more those who still wait.
+    nucleus.requests = Requests::default();
+    drop(inboxes);
+    server.close(LEAVE_WITHIN).await;
+    nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
     Ok(code)
+}
+
+fn listen(
+    server: &Server,
+    socket: Option<&str>,
+    tcp: Option<&ListenTcp>,
+) -> Result<(), ListenError> {
+    socket.map_or(Ok(()), |path| server.listen_unix(path))?;
+    tcp.map_or(Ok(()), |tcp| server.listen_tcp(tcp))
 }
 
 impl Nucleus {
@@ -207,11 +234,18 @@ impl Nucleus {
                 Some(finished) = inboxes.probes.recv() => self.on_probe(finished),
                 () = sleep_until(deadline) => {}
                 Ok(mut ready) = inboxes.output.readable() => {
-                    if !self.on_output() {
+                    if self.on_output() {
+                        // Connections are tasks of their own: let them have their turn.
+                        tokio::task::yield_now().await;
+                    } else {
                         ready.clear_ready();
                     }
                 }
-                Some(incoming) = inboxes.calls.recv() => self.on_call(incoming),
+                Some(knock) = inboxes.calls.recv() => match knock {
+                    http::Knock::Call(incoming) => self.on_call(incoming),
+                    // Found by `on_deadlines`.
+                    http::Knock::Gone => {}
+                },
             }
             self.on_deadlines();
         }
@@ -441,17 +475,28 @@ impl Nucleus {
                 content_type,
                 headers,
                 parts,
-            } => self.requests.reply(
-                request,
-                http::ReplyData {
+            } => {
+                let parts = parts.into_iter().map(|part| self.resolve(part)).collect();
+                let data = http::ReplyData {
                     status,
                     content_type,
                     headers,
                     parts,
-                },
-            ),
+                };
+                self.requests.reply(request, data);
+            }
             Command::Say { text } => self.say(text),
             Command::Exit { code } => self.exit = Some(code),
+        }
+    }
+
+    /// Processes are looked at here, where their table is.
+    fn resolve(&mut self, part: Part) -> Part {
+        match part {
+            Part::Processes { id } => Part::Text {
+                text: self.children.processes(id).to_string(),
+            },
+            other => other,
         }
     }
 

@@ -248,8 +248,8 @@ impl Logs {
         }
     }
 
-    /// Tells `key` once, from `on_readable` or `drain`, when a line comes that the pattern
-    /// matches. The log need not exist yet.
+    /// Tells `key` once, from `on_readable`, `drain` or `close`, when a line comes that the
+    /// pattern matches. The log need not exist yet.
     pub fn match_line(&mut self, key: &str, log: &str, pattern: &str) -> Result<(), String> {
         let pattern = Regex::new(pattern).map_err(|error| error.to_string())?;
         self.unmatch(key);
@@ -295,7 +295,10 @@ impl Logs {
     }
 
     /// Writes what is left to be written, waiting no longer than `timeout`.
-    pub fn finish(&mut self, timeout: Duration) {
+    pub fn finish(&mut self, now_wall: f64, timeout: Duration) {
+        for log in self.slots.iter_mut().flatten() {
+            log.mark_unseen(now_wall.max(0.0) as u64, &mut self.sink);
+        }
         self.sink.console.finish(timeout);
     }
 

@@ -172,13 +172,7 @@ impl LogReader {
         {
             return false;
         }
-        let Some(grep) = &self.grep else { return true };
-        let (a, b) = record.line;
-        if b.is_empty() {
-            grep.is_match(&String::from_utf8_lossy(a))
-        } else {
-            grep.is_match(&String::from_utf8_lossy(&[a, b].concat()))
-        }
+        self.grep.as_ref().is_none_or(|grep| record.is_match(grep))
     }
 
     fn step_size(&self) -> usize {

@@ -15,8 +15,7 @@ impl Logs {
         let mut cursor = ring.oldest();
         while let Some(record) = ring.peek(cursor) {
             cursor = ring.after(cursor, &record);
-            let text = [record.line.0, record.line.1].concat();
-            if record.pid == pid && pattern.is_match(&String::from_utf8_lossy(&text)) {
+            if record.pid == pid && record.is_match(&pattern) {
                 return Ok(true);
             }
         }

@@ -1,5 +1,6 @@
 //! How records look from outside: JSON lines of logs and losses, times in RFC 3339.
 
+use regex_lite::Regex;
 use std::io::Write as _;
 
 /// Which of a service's two streams a line came on.
@@ -35,6 +36,17 @@ pub struct Record<'a> {
     pub partial: bool,
     /// Two pieces, because the ring's buffer wraps; the second one is mostly empty.
     pub line: (&'a [u8], &'a [u8]),
+}
+
+impl Record<'_> {
+    pub fn is_match(&self, pattern: &Regex) -> bool {
+        let (a, b) = self.line;
+        if b.is_empty() {
+            pattern.is_match(&String::from_utf8_lossy(a))
+        } else {
+            pattern.is_match(&String::from_utf8_lossy(&[a, b].concat()))
+        }
+    }
 }
 
 /// Lines that somebody did not get.

@@ -56,17 +56,6 @@ pub struct Cursor {
     bytes: u64,
 }
 
-impl Cursor {
-    /// Records before this one.
-    pub fn index(self) -> u64 {
-        self.index
-    }
-
-    pub fn bytes(self) -> u64 {
-        self.bytes
-    }
-}
-
 impl Ring {
     pub fn len(&self) -> u64 {
         self.next - self.first
@@ -383,7 +372,7 @@ mod tests {
                         cursor = ring.after(cursor, &found);
                     }
                     assert_eq!(seen, seq + 1, "seed {seed}: nothing is lost uncounted");
-                    assert_eq!(cursor.bytes(), seen_bytes);
+                    assert_eq!(cursor.bytes, seen_bytes);
                     let all =
                         model.gone + model.kept.iter().map(|k| k.1.len()).sum::<usize>() as u64;
                     assert_eq!(seen_bytes, all, "seed {seed}");

@@ -128,12 +128,12 @@ impl Fixture {
     }
 
     fn console_text(&mut self) -> String {
-        self.logs.finish(DEADLINE);
+        self.logs.finish(WALL, DEADLINE);
         read_available(self.out.as_mut().unwrap())
     }
 
     fn said(&mut self) -> String {
-        self.logs.finish(DEADLINE);
+        self.logs.finish(WALL, DEADLINE);
         read_available(&mut self.err)
     }
 }
@@ -562,7 +562,7 @@ fn a_stdout_that_nobody_reads_stops_nobody_and_its_loss_is_told() {
     let (mut out, _err) = f.ends("web");
     out.write_all(b"after\n").unwrap();
     f.settle();
-    f.logs.finish(DEADLINE);
+    f.logs.finish(WALL, DEADLINE);
     f.logs.sink.console = Console::new(LogFormat::Text, false, null(), null());
     let text = console.join().unwrap();
     let marker = text
@@ -624,7 +624,7 @@ fn a_slow_stdout_makes_writers_wait_and_loses_nothing() {
         |logs: &Logs| matches!(logs.sink.console.room(), Room::Bytes(n) if n == console::CAPACITY);
     f.pump(|logs| logs.paused.is_empty() && waiting(logs));
     f.settle();
-    f.logs.finish(DEADLINE);
+    f.logs.finish(WALL, DEADLINE);
     f.logs.sink.console = Console::new(LogFormat::Text, false, null(), null());
     let text = console.join().unwrap();
     assert!(waited, "the test was to make it wait");
@@ -663,7 +663,7 @@ fn a_stdout_on_a_full_disk_is_told_on_stderr() {
     let (mut out, _err) = f.ends("web");
     out.write_all(b"one\ntwo\n").unwrap();
     f.settle();
-    f.logs.finish(DEADLINE);
+    f.logs.finish(WALL, DEADLINE);
     let said = f.said();
     assert!(
         said.starts_with("oneup | cannot write to stdout: No space left on device (ENOSPC)"),
@@ -1133,6 +1133,14 @@ fn a_match_is_told_once() {
     assert_eq!(f.logs.drain("web", WALL), ["last words"]);
     f.logs.unmatch("other");
     assert!(!f.logs.slots[0].as_ref().unwrap().matched_for);
+    // A brain that was lost with its match asks again, and sees what came meanwhile.
+    f.logs.note_pid("web", 7);
+    out.write_all(b"up since pid 7\n").unwrap();
+    f.settle();
+    assert_eq!(f.logs.has_matched("web", 7, "^up"), Ok(true));
+    assert_eq!(f.logs.has_matched("web", 8, "^up"), Ok(false));
+    assert_eq!(f.logs.has_matched("none", 7, "^up"), Ok(false));
+    assert!(f.logs.has_matched("web", 7, "(").is_err());
     f.logs.match_line("x", "web", ".").unwrap();
     f.logs.unmatch_all();
     out.write_all(b"y\n").unwrap();
