@@ -11,7 +11,7 @@
 
 use super::{
     cgroup::{Cgroups, Leaf},
-    procfs::{self, Process},
+    procfs::{self, Process, Which},
     signals,
     spawn::{failure, Order, Origin},
     startup::Inherited,
@@ -259,7 +259,7 @@ impl Children {
                 }
             }
             Scope::Tree => {
-                self.look();
+                self.look(Which::All);
                 for seen in self.survey(id) {
                     self.send(&seen.process, number);
                 }
@@ -308,7 +308,7 @@ impl Children {
 
     /// `[{"pid","parent","command","found","started_at"}]`
     pub fn processes(&mut self, id: u32) -> Value {
-        self.look();
+        self.look(Which::All);
         let own = getpid().as_raw();
         let describe = |seen: Seen| {
             let process = &seen.process;
@@ -334,8 +334,8 @@ impl Children {
 
     /// Brings the table of roots up to date and tells the new ones with the sets (or the
     /// `StopRest`) they belong to.
-    pub(super) fn list_children(&mut self) -> Vec<(i32, Option<u32>)> {
-        let children = procfs::own_children();
+    pub(super) fn list_children(&mut self, which: Which) -> Vec<(i32, Option<u32>)> {
+        let children = procfs::own_children(which);
         self.blind = children.is_none();
         self.listed = Some(Instant::now());
         self.unsure = false;
@@ -464,6 +464,13 @@ impl Children {
             return signals::send(process.pid, number);
         }
         signals::send_checked(process.pid, number, || procfs::process(process.pid).is_some_and(|now| now.started == process.started))
+    }
+
+    /// The number of the leader's group is in use, although no root of the set is left. Most
+    /// probably somebody made a sibling of the leader; a look at all our children will tell.
+    pub(super) fn group_remains(&self, id: u32) -> bool {
+        let gone = |set: &&Set| !set.is_rest() && set.roots.is_empty();
+        !self.blind && self.sets.get(&id).filter(gone).is_some_and(|set| signals::send_group(set.leader, 0))
     }
 
     /// The running leader that has, or may have, the terminal.

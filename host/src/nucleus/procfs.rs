@@ -105,17 +105,28 @@ fn parse_stat(pid: i32, text: &[u8]) -> Option<Process> {
     })
 }
 
+/// Which of our own direct children are meant.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Which {
+    All,
+    /// Those we may have without having made them. The kernel keeps a list for each thread and
+    /// gives orphans to the first one. Where another thread makes our children, this list holds
+    /// the orphans alone, and reading it costs next to nothing however many children there are.
+    /// All others who join our children unasked (a child can make a sibling of its own) are in
+    /// the other list.
+    Adopted,
+}
+
 /// Our own direct children, zombies included. `None`: nobody can tell.
 ///
-/// The list of the kernel is exact: it only loses an entry when we reap, and grows at its end.
-pub fn own_children() -> Option<Vec<i32>> {
+/// The lists of the kernel are exact: they only lose an entry when we reap, and grow at their end.
+pub fn own_children(which: Which) -> Option<Vec<i32>> {
     if !is_ours() {
         return None;
     }
-    // Adopted processes belong to the first thread, others to the thread that made them.
     let (first, this) = (getpid().as_raw(), gettid().as_raw());
     let mut children = thread_children(first, first);
-    if this != first {
+    if which == Which::All && this != first {
         if let (Some(all), Some(more)) = (children.as_mut(), thread_children(first, this)) {
             all.extend(more);
         }

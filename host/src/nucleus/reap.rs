@@ -1,6 +1,10 @@
 //! Taking leave of children: the supervisor's own and the orphans it has adopted.
 
-use super::{children::Children, procfs, signals};
+use super::{
+    children::Children,
+    procfs::{self, Which},
+    signals,
+};
 use crate::protocol::{Event, Exit};
 use nix::{errno::Errno, libc};
 use std::collections::{BTreeMap, HashSet};
@@ -24,7 +28,7 @@ impl Children {
             return Vec::new();
         }
         // The children of the dead are ours now, and the kernel's list names them.
-        self.look();
+        self.look(Which::Adopted);
         let mut events: Vec<Event> = dead
             .iter()
             .filter(|dead| dead.leader)
@@ -42,6 +46,9 @@ impl Children {
 
     /// The leader of this set was reaped.
     fn exited(&mut self, id: u32) -> Option<Event> {
+        if self.group_remains(id) {
+            self.look(Which::All);
+        }
         let has_roots = self.sets.get(&id).is_some_and(|set| !set.roots.is_empty());
         let mut leftovers = if has_roots { self.survey(id).len() as u32 } else { 0 };
         let set = self.sets.get_mut(&id)?;

@@ -20,7 +20,7 @@
 
 use super::{
     children::{Children, Seen, Set},
-    procfs::{self, Process},
+    procfs::{self, Process, Which},
     signals,
 };
 use crate::protocol::{Event, Exit, Found, Receipt, ReceiptProcess};
@@ -189,7 +189,7 @@ impl Children {
         if self.sets.contains_key(&id) {
             return self.stop(id, signal, timeout_ms, true, now);
         }
-        self.list_children();
+        self.list_children(Which::All);
         let roots = self.roots.iter().filter(|(_, set)| set.is_none()).map(|(pid, _)| *pid).collect();
         self.sets.insert(id, Set::rest(roots, now));
         self.stop(id, signal, timeout_ms, true, now)
@@ -202,7 +202,7 @@ impl Children {
             self.stopping.push(id);
         }
         if !self.listed_just_now() {
-            self.look();
+            self.look(Which::Adopted);
         }
         self.press(id, None);
         self.settle(id, now).into_iter().collect()
@@ -220,7 +220,7 @@ impl Children {
         if due.is_empty() {
             return Vec::new();
         }
-        self.look();
+        self.look(Which::All);
         due.into_iter().filter_map(|id| self.on_due(id, now)).collect()
     }
 
@@ -250,9 +250,9 @@ impl Children {
     }
 
     /// Lists our children; those who are new and belong to a set at stop get what it got.
-    pub(super) fn look(&mut self) {
+    pub(super) fn look(&mut self, which: Which) {
         let mut adopted: BTreeMap<u32, Vec<i32>> = BTreeMap::new();
-        for (pid, owner) in self.list_children() {
+        for (pid, owner) in self.list_children(which) {
             if let Some(id) = owner {
                 adopted.entry(id).or_default().push(pid);
             }
@@ -358,7 +358,11 @@ impl Children {
     }
 
     fn settle(&mut self, id: u32, now: f64) -> Option<Event> {
-        let verdict = self.verdict(id);
+        let mut verdict = self.verdict(id);
+        if verdict == Verdict::Empty && self.group_remains(id) {
+            self.look(Which::All);
+            verdict = self.verdict(id);
+        }
         let stop = self.stop_of_mut(id)?;
         stop.recheck = (verdict == Verdict::Unwatched).then_some(now + RECHECK_MS);
         (verdict == Verdict::Empty).then(|| self.finish(id, true, now)).flatten()

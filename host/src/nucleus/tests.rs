@@ -43,6 +43,17 @@ fn isolated(body: fn()) {
     isolated_under(&[], body);
 }
 
+/// The same on a second thread of that process, as the supervisor itself does it.
+fn isolated_beside(body: fn()) {
+    static BODY: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
+    BODY.set(body).expect("one such test in a process");
+    isolated(|| {
+        super::signals::take_control().expect("control");
+        let beside = thread::spawn(BODY.get().expect("it was set"));
+        assert!(beside.join().is_ok());
+    });
+}
+
 /// The same below another program, such as `unshare`.
 fn isolated_under(wrapper: &[&str], body: fn()) {
     if env::var_os(INSIDE).is_some() {

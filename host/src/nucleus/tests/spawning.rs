@@ -107,7 +107,7 @@ fn exec_failures_say_what_to_do() {
 }
 
 fn children_of_ours() -> Vec<i32> {
-    super::super::procfs::own_children().expect("/proc of this machine")
+    super::super::procfs::own_children(super::super::procfs::Which::All).expect("/proc of this machine")
 }
 
 #[test]

@@ -335,3 +335,38 @@ fn many_stops_at_once() {
         assert!(start.elapsed() < Duration::from_secs(10));
     });
 }
+
+/// A child can make itself a sibling, which is our child then, and no orphan.
+fn siblings() {
+    let python = "import ctypes, os, time
+libc = ctypes.CDLL(None)
+if libc.syscall(56, 0x8000, 0, 0, 0, 0) == 0:
+    open(os.environ['T'] + '/sibling', 'w').write(str(os.getpid()))
+    time.sleep(100)
+while not os.path.exists(os.environ['T'] + '/sibling'): time.sleep(0.01)
+os._exit(2)
+";
+    if !Path::new("/usr/bin/python3").exists() || !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let mut world = World::new();
+    let mut spec = world.sh("");
+    spec.argv = ["/usr/bin/python3", "-c", python].map(str::to_owned).to_vec();
+    let (id, _) = world.spawn(&spec);
+    let sibling = world.pid_in("sibling");
+    assert_eq!(world.exited(id), (code(2), 1));
+    world.stop(id, "TERM", 20_000.0, true);
+    let receipt = world.stopped(id);
+    assert!(receipt.empty && receipt.duration_ms < 10_000.0);
+    assert_eq!(of(&receipt, sibling).exit, Some(killed_by("TERM")));
+}
+
+#[test]
+fn siblings_of_the_leader_belong_to_it() {
+    isolated(siblings);
+}
+
+#[test]
+fn siblings_of_the_leader_belong_to_it_beside() {
+    isolated_beside(siblings);
+}
