@@ -25,7 +25,8 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
   if (read.requires) draft.requires = unique(read.requires);
   if (source.kind !== "target") {
     draft.argv = readCommand(source, read, context);
-    draft.directory = absolutePath(read.directory ?? "", context.folder);
+    draft.directory =
+      read.directory === undefined ? context.folder : absolutePath(read.directory, context.folder);
     const environment = readEnvironment(source, read, context);
     if (environment) draft.environment = environment;
     checkPeople(source, read, context);
@@ -44,11 +45,19 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
   return sparse(source.name, { ...standard, ...draft });
 }
 
+const DEFAULT_TEXTS = new Map<string, string>(
+  Object.entries(DEFAULTS).flatMap(([key, value]) => (isPlain(value) ? [] : [[key, JSON.stringify(value)]])),
+);
+
+function isPlain(value: unknown): boolean {
+  return typeof value !== "object" || value === null;
+}
+
 /** Without what has its default anyway. */
 function sparse(name: string, draft: Draft): SparseSpec {
   const defaults: Readonly<Record<string, unknown>> = DEFAULTS;
-  const different = Object.entries(draft).filter(
-    ([key, value]) => JSON.stringify(value) !== JSON.stringify(defaults[key]),
+  const different = Object.entries(draft).filter(([key, value]) =>
+    isPlain(value) ? value !== defaults[key] : JSON.stringify(value) !== DEFAULT_TEXTS.get(key),
   );
   return { name, ...Object.fromEntries(different) };
 }

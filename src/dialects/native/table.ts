@@ -62,8 +62,7 @@ function readField(
   context: TableContext,
   out: Record<string, unknown>,
 ): void {
-  const later = LATER[`${context.section}.${key}`];
-  const early = later && node.entries().find(([inner]) => later.includes(inner));
+  const early = node.type === "table" ? tooEarly(`${context.section}.${key}`, node) : undefined;
   if (early) {
     context.issues.at(early[1].keyPlace, `"${key}.${early[0]}" is not supported yet`, "remove it");
     return;
@@ -74,6 +73,11 @@ function readField(
   };
   const value = field.schema.read(node, reader);
   if (value !== undefined) out[field.to ?? key] = value;
+}
+
+function tooEarly(section: string, node: Node) {
+  const later = LATER[section];
+  return later && node.entries().find(([key]) => later.includes(key));
 }
 
 function unknownKey(
