@@ -1,43 +1,13 @@
 /**
- * A TOML file as a tree in which every key and every value knows its place. Variables are
- * expanded on the way, because only here it is known where in the file a `${` stands.
+ * A TOML file as a tree of nodes, with its variables expanded. Where something stands in the file
+ * is looked up when somebody asks, which nobody does as long as nothing is wrong.
  */
-import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
+import { parse, TomlError } from "smol-toml";
+import type { Node, NodeType, Place } from "../model/node.ts";
 import { type Environment, expand } from "./expand.ts";
-import type { Issues, Place } from "./issues.ts";
-import { showPlace } from "./issues.ts";
-
-export interface TableNode {
-  readonly type: "table";
-  readonly place: Place;
-  readonly entries: Map<string, TableEntry>;
-}
-
-export interface TableEntry {
-  /** Of the key. */
-  readonly place: Place;
-  readonly node: Node;
-}
-
-export interface ListNode {
-  readonly type: "list";
-  readonly place: Place;
-  readonly items: Node[];
-  /** Made by `[[name]]`. */
-  readonly ofTables: boolean;
-}
-
-export interface ScalarNode {
-  readonly type: "scalar";
-  readonly place: Place;
-  readonly value: string | number | boolean | Date;
-  /** As it stands in the file, quotes included. */
-  readonly raw: string;
-  /** A variable is in it, so its value may be a secret and is never shown. */
-  readonly expanded: boolean;
-}
-
-export type Node = TableNode | ListNode | ScalarNode;
+import type { Issues } from "./issues.ts";
+import { locate, type Spot } from "./locate.ts";
+import { reportSyntax } from "./syntax.ts";
 
 /** `null` if the text is not TOML; the reason is among the issues then. */
 export function readDocument(
@@ -45,248 +15,153 @@ export function readDocument(
   source: string,
   environment: Environment,
   issues: Issues,
-): TableNode | null {
-  // The parser counts from behind a byte order mark, so it must not see one.
+): Node | null {
+  // Counted from behind a byte order mark, as editors do.
   const text = source.replace(/^\ufeff/, "");
   const strange = text.indexOf("\ufffd");
   if (strange >= 0) {
-    issues.at(placeAt(file, text, strange), "not UTF-8 text", "save the file as UTF-8");
+    issues.at(new Document(file, text).place(strange), "not UTF-8 text", "save the file as UTF-8");
     return null;
   }
   try {
-    const program = parseTOML(text, { tomlVersion: "1.1" });
-    return new Reader(file, text, environment, issues).read(program.body[0]);
+    const value = parse(text, { maxDepth: 32 });
+    const document = new Document(file, text);
+    const root = new DocumentNode(document, null, "", value);
+    // Most files have neither variables nor a NUL in them.
+    if (text.includes("$") || text.includes("\\")) expandAll(root, document, environment, issues);
+    return root;
   } catch (error) {
-    if (!(error instanceof ParseError)) throw error;
+    if (!(error instanceof TomlError)) throw error;
     reportSyntax(file, text, error, issues);
     return null;
   }
 }
 
-export function placeAt(file: string, text: string, offset: number): Place {
-  const before = text.slice(0, offset);
-  const start = before.lastIndexOf("\n") + 1;
-  return { file, line: before.split("\n").length, column: offset - start + 1 };
-}
+class Document {
+  readonly file: string;
+  readonly text: string;
+  /** Containers, and which of their keys hold a string with a variable in it. */
+  readonly expanded = new Map<unknown, Set<string | number>>();
+  private root: Spot | undefined;
+  private lineStarts: number[] | undefined;
 
-class Reader {
-  private readonly file: string;
-  private readonly text: string;
-  private readonly environment: Environment;
-  private readonly issues: Issues;
-
-  constructor(file: string, text: string, environment: Environment, issues: Issues) {
+  constructor(file: string, text: string) {
     this.file = file;
     this.text = text;
-    this.environment = environment;
-    this.issues = issues;
   }
 
-  read(top: AST.TOMLTopLevelTable): TableNode {
-    const root = table({ file: this.file, line: 1, column: 1 });
-    for (const part of top.body) {
-      if (part.type === "TOMLKeyValue") this.addPair(root, part);
-      else this.addTable(root, part);
-    }
-    return root;
-  }
-
-  /** `[a.b]` or `[[a.b]]`; the parser has made sure that nothing is defined twice. */
-  private addTable(root: TableNode, part: AST.TOMLTable): void {
-    const keys = part.key.keys;
-    const last = keys.at(-1);
-    if (last === undefined) return;
-    const parent = this.descend(root, keys.slice(0, -1));
-    let target: TableNode;
-    if (part.kind === "array") {
-      const found = parent.entries.get(name(last))?.node;
-      const list: ListNode =
-        found?.type === "list" ? found : { type: "list", place: this.place(last), items: [], ofTables: true };
-      this.set(parent, last, list);
-      target = table(this.place(last));
-      list.items.push(target);
-    } else target = this.descend(parent, [last]);
-    for (const pair of part.body) this.addPair(target, pair);
-  }
-
-  private addPair(parent: TableNode, pair: AST.TOMLKeyValue): void {
-    const keys = pair.key.keys;
-    const last = keys.at(-1);
-    if (last !== undefined) this.set(this.descend(parent, keys.slice(0, -1)), last, this.value(pair.value));
-  }
-
-  /** The table below `from` by these keys, made where it is missing. */
-  private descend(from: TableNode, keys: readonly (AST.TOMLBare | AST.TOMLQuoted)[]): TableNode {
-    let here = from;
-    for (const key of keys) {
-      let next = here.entries.get(name(key))?.node;
-      if (next?.type === "list") next = next.items.at(-1);
-      if (next?.type !== "table") {
-        next = table(this.place(key));
-        this.set(here, key, next);
-      }
-      here = next;
-    }
+  spot(path: readonly (string | number)[]): Spot {
+    this.root ??= locate(this.text);
+    let here = this.root;
+    for (const key of path) here = here.children.get(key) ?? here;
     return here;
   }
 
-  private set(parent: TableNode, key: AST.TOMLBare | AST.TOMLQuoted, node: Node): void {
-    if (name(key) === "__proto__") this.issues.at(this.place(key), '"__proto__" cannot be a key');
-    else if (!parent.entries.has(name(key))) parent.entries.set(name(key), { place: this.place(key), node });
-  }
-
-  private value(node: AST.TOMLContentNode): Node {
-    const place = this.place(node);
-    if (node.type === "TOMLArray") {
-      return { type: "list", place, items: node.elements.map((item) => this.value(item)), ofTables: false };
+  place(offset: number): Place {
+    this.lineStarts ??= [0, ...[...this.text.matchAll(/\n/g)].map((found) => found.index + 1)];
+    let low = 0;
+    let high = this.lineStarts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((this.lineStarts[middle] ?? 0) <= offset) low = middle;
+      else high = middle;
     }
-    if (node.type === "TOMLInlineTable") {
-      const made = table(place);
-      for (const pair of node.body) this.addPair(made, pair);
-      return made;
+    return { file: this.file, line: low + 1, column: offset - (this.lineStarts[low] ?? 0) + 1 };
+  }
+}
+
+class DocumentNode implements Node {
+  private readonly document: Document;
+  private readonly parent: DocumentNode | null;
+  private readonly key: string | number;
+  readonly value: unknown;
+
+  constructor(document: Document, parent: DocumentNode | null, key: string | number, value: unknown) {
+    this.document = document;
+    this.parent = parent;
+    this.key = key;
+    this.value = value;
+  }
+
+  get type(): NodeType {
+    const { value } = this;
+    if (typeof value === "string") return "string";
+    if (typeof value === "boolean") return "boolean";
+    if (typeof value === "number") return Number.isInteger(value) ? "integer" : "float";
+    if (Array.isArray(value)) return "list";
+    return value instanceof Date ? "date" : "table";
+  }
+
+  get place(): Place {
+    return this.document.place(this.spot.start);
+  }
+
+  get keyPlace(): Place {
+    return this.document.place(this.spot.key);
+  }
+
+  get expanded(): boolean {
+    return this.document.expanded.get(this.parent?.value)?.has(this.key) === true;
+  }
+
+  get raw(): string {
+    return this.document.text.slice(this.spot.start, this.spot.end);
+  }
+
+  entries(): (readonly [string, Node])[] {
+    if (this.type !== "table") return [];
+    // A table is an object without a prototype, whatever its keys are called.
+    return Object.entries(Object(this.value)).map(([key, value]) => [key, this.child(key, value)]);
+  }
+
+  get(key: string): Node | undefined {
+    const value: unknown = this.type === "table" ? Object(this.value)[key] : undefined;
+    return value === undefined ? undefined : this.child(key, value);
+  }
+
+  items(): Node[] {
+    return Array.isArray(this.value)
+      ? this.value.map((value: unknown, index) => this.child(index, value))
+      : [];
+  }
+
+  placeOf(offset: number): Place {
+    const { raw } = this;
+    const quotes = /^("""|'''|"|')(\r?\n)?/.exec(raw);
+    const open = quotes?.[1]?.length === 3 ? quotes[0].length : 1;
+    const close = quotes?.[1]?.length ?? 1;
+    // Behind an escape, a character of the value stands who knows where.
+    if (raw.slice(open, raw.length - close) !== this.value) return this.place;
+    return this.document.place(this.spot.start + open + offset);
+  }
+
+  private get spot(): Spot {
+    const path: (string | number)[] = [];
+    for (let node: DocumentNode = this; node.parent; node = node.parent) path.unshift(node.key);
+    return this.document.spot(path);
+  }
+
+  private child(key: string | number, value: unknown): DocumentNode {
+    return new DocumentNode(this.document, this, key, value);
+  }
+}
+
+/** Depth is bounded by the parser. */
+function expandAll(node: Node, document: Document, environment: Environment, issues: Issues): void {
+  const children =
+    node.type === "list" ? node.items().map((item, index) => [index, item] as const) : node.entries();
+  for (const [key, child] of children) {
+    if (typeof child.value !== "string") {
+      expandAll(child, document, environment, issues);
+      continue;
     }
-    const raw = this.text.slice(node.range[0], node.range[1]);
-    if (node.kind !== "string") return { type: "scalar", place, value: node.value, raw, expanded: false };
-    return this.string(node, place, raw);
+    const { text, expanded, problems } = expand(child.value, environment);
+    for (const { offset, message, hint } of problems) issues.at(child.placeOf(offset ?? 0), message, hint);
+    if (text.includes("\0")) issues.at(child.place, "a string with a NUL character", "remove it");
+    // The parser made these containers for us alone.
+    Object.assign(Object(node.value), { [key]: text });
+    if (!expanded) continue;
+    const keys = document.expanded.get(node.value) ?? new Set();
+    document.expanded.set(node.value, keys.add(key));
   }
-
-  private string(node: AST.TOMLStringValue, place: Place, raw: string): ScalarNode {
-    const { text, expanded, problems } = expand(node.value, this.environment);
-    for (const problem of problems) {
-      const at = placeWithin({ place, raw }, node.value, problem.offset ?? 0);
-      this.issues.at(at, problem.message, problem.hint);
-    }
-    if (text.includes("\0")) this.issues.at(place, "a string with a NUL character", "remove it");
-    return { type: "scalar", place, value: text, raw, expanded };
-  }
-
-  private place(node: { readonly loc: AST.HasLocs["loc"] }): Place {
-    return { file: this.file, line: node.loc.start.line, column: node.loc.start.column + 1 };
-  }
-}
-
-function table(place: Place): TableNode {
-  return { type: "table", place, entries: new Map() };
-}
-
-function name(key: AST.TOMLBare | AST.TOMLQuoted): string {
-  return key.type === "TOMLBare" ? key.name : key.value;
-}
-
-/**
- * The place of a character of a string's value, where the string is written in such a way that
- * its value stands in the file letter by letter; else the place of the string.
- */
-export function placeWithin(
-  node: { readonly place: Place; readonly raw: string },
-  value: string,
-  offset: number,
-): Place {
-  const { place, raw } = node;
-  const quotes = /^("""|'''|"|')(\r?\n)?/.exec(raw);
-  const open = quotes?.[1]?.length === 3 ? quotes[0].length : 1;
-  const close = quotes?.[1]?.length ?? 1;
-  if (raw.slice(open, raw.length - close) !== value) return place;
-  const before = raw.slice(0, open + offset);
-  const newline = before.lastIndexOf("\n");
-  if (newline < 0) return { ...place, column: place.column + before.length };
-  return { ...place, line: place.line + before.split("\n").length - 1, column: before.length - newline };
-}
-
-/** As the schema library wants it. */
-export function plain(node: Node): unknown {
-  if (node.type === "scalar") return node.value;
-  if (node.type === "list") return node.items.map(plain);
-  const object: Record<string, unknown> = {};
-  for (const [key, entry] of node.entries) object[key] = plain(entry.node);
-  return object;
-}
-
-/** The parser's terse words, made into what is wrong and what to do. */
-function reportSyntax(file: string, text: string, error: ParseError, issues: Issues): void {
-  const place = { file, line: error.lineNumber, column: error.column + 1 };
-  if (/multiple times/.test(error.message)) {
-    reportTwice(text, place, issues);
-    return;
-  }
-  const { offset, message, hint } = explain(error.message, text, Math.min(error.index, text.length));
-  issues.at(placeAt(file, text, offset), `not TOML: ${message}`, hint);
-}
-
-interface Explained {
-  readonly offset: number;
-  readonly message: string;
-  readonly hint?: string;
-}
-
-function explain(reason: string, text: string, offset: number): Explained {
-  const before = text.slice(0, offset);
-  const end = before.trimEnd().length;
-  const lastLine = before.trimEnd().split("\n").at(-1) ?? "";
-  const found = /^[^\s,\]}=#]+/.exec(text.slice(offset))?.[0] ?? "";
-  const gap = before.slice(end);
-  if (/^\s*\[[^\]]*$/.test(lastLine)) {
-    return {
-      offset: end - lastLine.trimStart().length,
-      message: "a section's header without its bracket",
-      hint: 'end it with "]"',
-    };
-  }
-  if (before.endsWith("=", end) && (found === "" || gap.includes("\n"))) {
-    return { offset: end - 1, message: "a key without a value", hint: "write a value behind the =" };
-  }
-  if (/equal/.test(reason)) {
-    const start = end - (/\S+$/.exec(lastLine)?.[0].length ?? 0);
-    return {
-      offset: start,
-      message: "a key without =",
-      hint: "write key = value, or [service.NAME] for a section",
-    };
-  }
-  if (before.endsWith("=", end)) return { offset, ...badValue(found) };
-  if (/newline/.test(reason) && /=\s*[0-9.]+$/.test(lastLine)) {
-    const hint = 'write durations and sizes in quotes, such as "10s" or "64MiB"';
-    return { offset, message: "a number with something behind it", hint };
-  }
-  if (/unexpected/i.test(reason) && found !== "") {
-    const hint = 'perhaps a "]", "}" or quote is missing before it';
-    return { offset, message: `"${found.charAt(0)}" is not expected here`, hint };
-  }
-  return { offset, message: reason.charAt(0).toLowerCase() + reason.slice(1) };
-}
-
-function badValue(found: string): Omit<Explained, "offset"> {
-  if (/^(?:true|false)$/i.test(found))
-    return { message: `"${found}" is not a value`, hint: "write true or false in small letters" };
-  return { message: "a value that is neither quoted nor a number", hint: "put text in quotes" };
-}
-
-const HEADER = /^(\s*\[\s*)([^[\]]+?)\s*\]/;
-const PAIR = /^(\s*)([^=\s]+)\s*=/;
-
-/** A section or key that is there already: say where it was first. */
-function reportTwice(text: string, place: Place, issues: Issues): void {
-  const lines = text.split("\n");
-  const again = lines[place.line - 1] ?? "";
-  const isHeader = HEADER.test(again);
-  const pattern = isHeader ? HEADER : PAIR;
-  const [, lead = "", key = ""] = pattern.exec(again) ?? [];
-  const label = isHeader ? `[${key}]` : key === "" ? "a key" : `"${key}"`;
-  const first = earlier(lines, place.line - 2, pattern, key);
-  // The same text stands there, so the same part of it is as far from its start.
-  const shift = place.column - lead.length;
-  const at = first && { ...place, line: first.line, column: first.lead + shift };
-  const where = at ? `, first at ${showPlace(at)}` : "";
-  issues.at(place, `${label} is defined twice${where}`, "remove or rename one of them");
-}
-
-/** A key is looked for only in its own section. */
-function earlier(lines: readonly string[], from: number, pattern: RegExp, key: string) {
-  for (let index = from; index >= 0 && key !== ""; index--) {
-    const line = lines[index] ?? "";
-    const [, lead = "", found] = pattern.exec(line) ?? [];
-    if (found === key) return { line: index + 1, lead: lead.length };
-    if (pattern === PAIR && HEADER.test(line)) return undefined;
-  }
-  return undefined;
 }

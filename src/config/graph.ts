@@ -20,23 +20,27 @@ export function checkGraph(definitions: readonly Definition[], issues: Issues): 
 
 function reportTwice(again: Definition, first: Definition, issues: Issues): void {
   const kinds = again.kind === first.kind ? "" : ` as a ${first.kind}`;
-  const message = `${again.kind} "${again.name}" is defined twice, first${kinds} at ${showPlace(first.place)}`;
-  issues.at(again.place, message, "services, tasks and targets share their names: rename one of them");
+  const message = `${again.kind} "${again.name}" is defined twice, first${kinds} at ${showPlace(first.node.keyPlace)}`;
+  issues.at(
+    again.node.keyPlace,
+    message,
+    "services, tasks and targets share their names: rename one of them",
+  );
 }
 
 function checkNames(definition: Definition, byName: ByName, issues: Issues): void {
   for (const relation of definition.relations) {
-    const { field, name, kind, place } = relation;
+    const { field, name, kind, node } = relation;
     const found = byName.get(name);
     if (!found) {
       const hint = didYouMean(name, [...byName.keys()]) ?? `define it, or remove it from ${field}`;
-      issues.at(place, `${field}: unknown ${kind ?? "service"} "${name}"`, hint);
+      issues.at(node.place, `${field}: unknown ${kind ?? "service"} "${name}"`, hint);
     } else if (kind !== null && found.kind !== kind) {
       const message = `${field}: "${name}" is a ${found.kind}, not a ${kind}`;
       issues.at(
-        place,
+        node.place,
         message,
-        `write { ${found.kind} = "${name}" }; it is defined at ${showPlace(found.place)}`,
+        `write { ${found.kind} = "${name}" }; it is defined at ${showPlace(found.node.keyPlace)}`,
       );
     }
   }
@@ -46,8 +50,8 @@ function checkMain(definitions: readonly Definition[], issues: Issues): void {
   const [first, ...more] = definitions.filter((definition) => definition.main !== null);
   for (const definition of more) {
     if (!definition.main || !first?.main) continue;
-    const message = `main: "${first.name}" is the main service already, at ${showPlace(first.main)}`;
-    issues.at(definition.main, message, "only one can have main = true");
+    const message = `main: "${first.name}" is the main service already, at ${showPlace(first.main.keyPlace)}`;
+    issues.at(definition.main.keyPlace, message, "only one can have main = true");
   }
 }
 
@@ -162,9 +166,9 @@ function reportCycle(cycle: readonly Edge[], issues: Issues): void {
   const reasons = cycle.map(({ from, to, relation }) => {
     const [subject, object] = relation.field === "before" ? [to, from] : [from, to];
     const verb = VERBS[relation.field];
-    return `${subject} ${verb} ${object} (${showPlace(relation.place)})`;
+    return `${subject} ${verb} ${object} (${showPlace(relation.node.place)})`;
   });
-  issues.at(first.relation.place, `dependency cycle: ${path}`, `remove one of: ${reasons.join(", ")}`);
+  issues.at(first.relation.node.place, `dependency cycle: ${path}`, `remove one of: ${reasons.join(", ")}`);
 }
 
 const VERBS: Readonly<Record<Relation["field"], string>> = {
@@ -179,7 +183,7 @@ function checkConflicts(byName: ByName, issues: Issues): void {
   const atBoot = bootSet(byName);
   const told = new Set<string>();
   for (const definition of byName.values()) {
-    for (const { field, name, place } of definition.relations) {
+    for (const { field, name, node } of definition.relations) {
       const key = [definition.name, name].sort().join(" ");
       if (field !== "conflicts" || !byName.has(name) || told.has(key)) continue;
       told.add(key);
@@ -188,7 +192,7 @@ function checkConflicts(byName: ByName, issues: Issues): void {
       const hint =
         why === "itself" ? "remove it" : `set autostart = false for one of them, or remove the conflict`;
       const message = why === "itself" ? `"${name}" conflicts with itself` : why;
-      issues.at(place, `conflicts: ${message}`, hint);
+      issues.at(node.place, `conflicts: ${message}`, hint);
     }
   }
 }

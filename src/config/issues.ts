@@ -1,11 +1,8 @@
 /** What is wrong with a configuration, and where. */
 
-/** Lines and columns start at 1 and count UTF-16 units, as editors do. */
-export interface Place {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
+import type { Place } from "../model/node.ts";
+
+export type { Place } from "../model/node.ts";
 
 /** As `oneup check --json` shows it. */
 export interface ConfigIssue {

@@ -4,12 +4,13 @@ import type { Definition, Reading } from "../dialects/dialect.ts";
 import { foreignFormat } from "../dialects/foreign.ts";
 import { readNative } from "../dialects/native/read.ts";
 import { SUPERVISOR_DEFAULTS } from "../model/defaults.ts";
+import type { Node } from "../model/node.ts";
 import type { SupervisorSettings } from "../model/spec.ts";
 import type { ConfigIssue, Loaded, LoadInput, LoadOutput } from "./contract.ts";
 import { readDocument } from "./document.ts";
 import { readSources, type SourceFile, type Sources } from "./files.ts";
 import { checkGraph } from "./graph.ts";
-import { Issues, type Place, showPlace, sortIssues } from "./issues.ts";
+import { Issues, showPlace, sortIssues } from "./issues.ts";
 
 export function load(input: LoadInput, host: FileHost): LoadOutput {
   const issues = new Issues();
@@ -48,26 +49,26 @@ function readFile(file: SourceFile, input: LoadInput, host: FileHost, issues: Is
 
 /** `[supervisor]` of all files; each setting can be made once. */
 function mergeSettings(readings: readonly Reading[], issues: Issues): SupervisorSettings {
-  const places = new Map<string, Place>();
-  for (const { key, place } of readings.flatMap((reading) => reading.settings)) {
-    const first = places.get(key);
+  const nodes = new Map<string, Node>();
+  for (const { key, node } of readings.flatMap((reading) => reading.settings)) {
+    const first = nodes.get(key);
     if (first)
       issues.at(
-        place,
-        `"supervisor.${key}" is defined twice, first at ${showPlace(first)}`,
+        node.keyPlace,
+        `"supervisor.${key}" is defined twice, first at ${showPlace(first.keyPlace)}`,
         "remove one of them",
       );
-    else places.set(key, place);
+    else nodes.set(key, node);
   }
   const settings: SupervisorSettings = Object.assign(
     {},
     SUPERVISOR_DEFAULTS,
     ...readings.map((one) => one.supervisor),
   );
-  const listen = places.get("api-listen");
-  if (listen && settings.apiListen !== "" && !places.has("api-token-file")) {
+  const listen = nodes.get("api-listen");
+  if (listen && settings.apiListen !== "" && !nodes.has("api-token-file")) {
     issues.at(
-      listen,
+      listen.keyPlace,
       "api-listen needs api-token-file: no TCP without a token",
       'write api-token-file = "…" beside it',
     );

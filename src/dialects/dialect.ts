@@ -1,35 +1,36 @@
 /** What every dialect's reader makes out of a file. */
 
 import type { FileHost } from "../cli/host.ts";
-import type { Issues, Place } from "../config/issues.ts";
+import type { Issues } from "../config/issues.ts";
+import type { Node } from "../model/node.ts";
 import type { Kind, SparseSpec, SupervisorSettings } from "../model/spec.ts";
 
 export const RELATIONS = ["requires", "wants", "after", "before", "conflicts"] as const;
 export type RelationField = (typeof RELATIONS)[number];
 
-/** One name in one of a definition's lists, with its place for messages. */
+/** One name in one of a definition's lists, with its node for messages. */
 export interface Relation {
   readonly field: RelationField;
   readonly name: string;
   /** What the name must be, where the file says so. */
   readonly kind: Kind | null;
-  readonly place: Place;
+  readonly node: Node;
 }
 
 /** One service, task or target. */
 export interface Definition {
   readonly name: string;
   readonly kind: Kind;
-  readonly place: Place;
+  readonly node: Node;
   readonly spec: SparseSpec;
   readonly relations: readonly Relation[];
   /** Of `main`, where it is true. */
-  readonly main: Place | null;
+  readonly main: Node | null;
 }
 
 export interface SupervisorSetting {
   readonly key: string;
-  readonly place: Place;
+  readonly node: Node;
 }
 
 export interface Reading {

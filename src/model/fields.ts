@@ -1,5 +1,5 @@
 /** How a field of the configuration is described: once, for everything that is made from it. */
-import type * as z from "zod/mini";
+import type { Out, Schema } from "./kit.ts";
 
 /**
  * What changing a field does to a service that runs. `live`: takes effect at once. `reload`: the
@@ -20,7 +20,7 @@ export interface FieldDoc {
 }
 
 /** One key. `to` is the name of what comes out; `null`: another field's value is made from it. */
-export interface Field<To extends string | null, S extends z.ZodMiniType, Null extends boolean> {
+export interface Field<To extends string | null, S extends Schema<unknown>, Null extends boolean> {
   readonly type: "field";
   readonly to: To;
   readonly schema: S;
@@ -36,7 +36,7 @@ export interface Group<To extends string, F extends Fields> {
   readonly doc: FieldDoc;
 }
 
-export type AnyField = Field<string | null, z.ZodMiniType, boolean>;
+export type AnyField = Field<string | null, Schema<unknown>, boolean>;
 export type AnyGroup = Group<string, Fields>;
 
 /** By the key as it is written in TOML. */
@@ -44,7 +44,7 @@ export interface Fields {
   readonly [key: string]: AnyField | AnyGroup;
 }
 
-export function field<To extends string | null, S extends z.ZodMiniType>(
+export function field<To extends string | null, S extends Schema<unknown>>(
   to: To,
   schema: S,
   doc: FieldDoc,
@@ -53,7 +53,7 @@ export function field<To extends string | null, S extends z.ZodMiniType>(
 }
 
 /** A field that is `null` where nobody sets it. */
-export function nullable<To extends string, S extends z.ZodMiniType>(
+export function nullable<To extends string, S extends Schema<unknown>>(
   to: To,
   schema: S,
   doc: FieldDoc,
@@ -73,7 +73,7 @@ export type DeepReadonly<T> = T extends readonly (infer U)[]
 
 type Output<F> =
   F extends Field<string | null, infer S, infer Null>
-    ? DeepReadonly<z.output<S>> | (Null extends true ? null : never)
+    ? DeepReadonly<Out<S>> | (Null extends true ? null : never)
     : F extends Group<string, infer G>
       ? Outputs<G>
       : never;

@@ -3,17 +3,15 @@
  * `src/generated/config-schema.ts`), made from the schema. No program bundles this file;
  * `npm run docs` writes them.
  */
-import * as z from "zod/mini";
 import { DEFAULTS, MAIN_DEFAULTS, SUPERVISOR_DEFAULTS, TASK_DEFAULTS } from "./defaults.ts";
 import type { AnyField, AnyGroup, Fields } from "./fields.ts";
+import type { Json, JsonObject } from "./kit.ts";
 import { LATER } from "./later.ts";
 import { INTRODUCTION } from "./reference-text.ts";
 import { type SECTIONS, serviceFields, supervisorFields, targetFields, taskFields } from "./schema.ts";
 import { formatDuration, formatSize } from "./units.ts";
-import { NAME_PATTERN, typeNames } from "./values.ts";
+import { NAME_PATTERN } from "./values.ts";
 
-type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-type JsonObject = { readonly [key: string]: Json };
 type Defaults = Readonly<Record<string, unknown>>;
 
 // ---- JSON Schema ----------------------------------------------------------------------------
@@ -65,13 +63,7 @@ function fieldSchema(one: AnyField | AnyGroup, defaults: Defaults): JsonObject {
   const about: JsonObject = { description: one.doc.text, "x-change": one.doc.change };
   if (one.type === "group") return { ...about, ...tableSchema(one.fields, isTable(value) ? value : {}) };
   const standard = value === undefined || value === null ? {} : { default: inToml(one, value) };
-  return { ...about, ...valueSchema(one.schema), ...standard };
-}
-
-function valueSchema(schema: z.ZodMiniType): JsonObject {
-  const made = z.toJSONSchema(schema, { io: "input", target: "draft-7", unrepresentable: "any" });
-  const { $schema: _, ...rest } = JSON.parse(JSON.stringify(made)) as { $schema?: Json } & JsonObject;
-  return rest;
+  return { ...about, ...one.schema.json(), ...standard };
 }
 
 function isTable(value: unknown): value is Defaults {
@@ -80,7 +72,7 @@ function isTable(value: unknown): value is Defaults {
 
 /** A default as it would be written. */
 function inToml(one: AnyField, value: unknown): Json {
-  const type = typeNames.get(one.schema)?.title;
+  const type = one.schema.title;
   if (typeof value === "number" && type === "duration") return formatDuration(value);
   if (typeof value === "number" && type === "size") return formatSize(value);
   return JSON.parse(JSON.stringify(value));
@@ -126,13 +118,13 @@ function fieldParts(fields: Fields, defaults: Defaults, prefix: string): string[
 
 function fieldText(name: string, one: AnyField | AnyGroup, value: unknown): string {
   const { doc } = one;
-  const type = one.type === "group" ? "table" : (typeNames.get(one.schema)?.title ?? "");
+  const type = one.type === "group" ? "table" : one.schema.title;
   const facts = [type, ...defaultText(one, value), `change: ${doc.change}`];
   return [
     `### \`${name}\``,
     `*${facts.join("* · *")}*`,
     doc.text,
-    ...(doc.errors === undefined ? [] : [`Refused: ${doc.errors}`]),
+    ...(doc.errors === undefined ? [] : [`Refused: ${uncapitalized(doc.errors)}`]),
     `\`\`\`toml\n${doc.example}\n\`\`\``,
   ].join("\n\n");
 }
@@ -145,6 +137,10 @@ function defaultText(one: AnyField | AnyGroup, value: unknown): string[] {
   return [
     `default: ${Array.isArray(value) && value.length === 0 ? "none" : isTable(value) ? "none" : code(inToml(one, value))}`,
   ];
+}
+
+function uncapitalized(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 function code(value: Json): string {

@@ -21,6 +21,8 @@ interface State {
 
 /** `useShell` is the advice for whoever does want a shell: how one is had there. */
 export function splitWords(text: string, useShell: string): Parsed<readonly string[]> {
+  // Most commands are plain words, and there can be a thousand of them.
+  if (!/["'\\|&;<>()`=]/.test(text)) return { value: text.split(/\s+/).filter((word) => word !== "") };
   const assignment = /^\s*([A-Za-z_][A-Za-z0-9_]*)=/.exec(text);
   if (assignment) {
     return {

@@ -1,22 +1,19 @@
 /** From the fields as they were read to the spec: what needs the machine or more than one field. */
 
-import type { Node, ScalarNode, TableNode } from "../../config/document.ts";
 import { parseDotenv } from "../../config/dotenv.ts";
-import type { Place } from "../../config/issues.ts";
 import { absolutePath, folderOf, joinPath } from "../../config/paths.ts";
 import { DEFAULTS, MAIN_DEFAULTS, TASK_DEFAULTS } from "../../model/defaults.ts";
+import type { Node } from "../../model/node.ts";
 import type { serviceFields } from "../../model/schema.ts";
 import type { Kind, ReadyCondition, ServiceSpec, SparseSpec } from "../../model/spec.ts";
 import { commandWords } from "../../model/values.ts";
 import type { ReadContext } from "../dialect.ts";
-import { scalarPlace } from "./describe.ts";
 import type { Read } from "./table.ts";
 
 interface Source {
   readonly kind: Kind;
   readonly name: string;
-  readonly place: Place;
-  readonly table: TableNode;
+  readonly table: Node;
 }
 
 type ReadFields = Read<typeof serviceFields>;
@@ -28,7 +25,8 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
   if (read.requires) draft.requires = unique(read.requires);
   if (source.kind !== "target") {
     draft.argv = readCommand(source, read, context);
-    draft.directory = absolutePath(read.directory ?? "", context.folder);
+    draft.directory =
+      read.directory === undefined ? context.folder : absolutePath(read.directory, context.folder);
     const environment = readEnvironment(source, read, context);
     if (environment) draft.environment = environment;
     checkPeople(source, read, context);
@@ -47,11 +45,19 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
   return sparse(source.name, { ...standard, ...draft });
 }
 
+const DEFAULT_TEXTS = new Map<string, string>(
+  Object.entries(DEFAULTS).flatMap(([key, value]) => (isPlain(value) ? [] : [[key, JSON.stringify(value)]])),
+);
+
+function isPlain(value: unknown): boolean {
+  return typeof value !== "object" || value === null;
+}
+
 /** Without what has its default anyway. */
 function sparse(name: string, draft: Draft): SparseSpec {
   const defaults: Readonly<Record<string, unknown>> = DEFAULTS;
-  const different = Object.entries(draft).filter(
-    ([key, value]) => JSON.stringify(value) !== JSON.stringify(defaults[key]),
+  const different = Object.entries(draft).filter(([key, value]) =>
+    isPlain(value) ? value !== defaults[key] : JSON.stringify(value) !== DEFAULT_TEXTS.get(key),
   );
   return { name, ...Object.fromEntries(different) };
 }
@@ -63,28 +69,17 @@ function unique(list: ServiceSpec["requires"]): ServiceSpec["requires"] {
   return [...byName].map(([name, bind]) => ({ name, bind }));
 }
 
-function nodeOf(source: Source, ...path: string[]): Node | undefined {
-  let here: Node | undefined = source.table;
-  for (const key of path) here = here?.type === "table" ? here.entries.get(key)?.node : undefined;
-  return here;
-}
-
-function scalarOf(source: Source, ...path: string[]): ScalarNode | undefined {
-  const node = nodeOf(source, ...path);
-  return node?.type === "scalar" ? node : undefined;
-}
-
 /** How a value may be shown: never what came out of a variable. */
 function show(node: Node | undefined, value: string): string {
-  return node?.type === "scalar" && node.expanded ? node.raw : `"${value}"`;
+  return node?.expanded ? node.raw : `"${value}"`;
 }
 
 function readCommand(source: Source, read: ReadFields, context: ReadContext): readonly string[] {
-  const node = nodeOf(source, "command");
+  const node = source.table.get("command");
   const { command, shell } = read;
   if (!node) {
     const hint = 'write command = "program argument …" below it';
-    context.issues.at(source.place, `${source.kind} "${source.name}" has no command`, hint);
+    context.issues.at(source.table.keyPlace, `${source.kind} "${source.name}" has no command`, hint);
     return [];
   }
   if (command === undefined) return [];
@@ -102,8 +97,7 @@ function readCommand(source: Source, read: ReadFields, context: ReadContext): re
   }
   const words = commandWords(command, "write shell = true");
   if ("value" in words) return words.value;
-  const exact =
-    node.type === "scalar" && words.offset !== undefined ? scalarPlace(node, words.offset) : node.place;
+  const exact = words.offset === undefined || node.expanded ? node.place : node.placeOf(words.offset);
   context.issues.at(exact, `command: ${words.message}`, words.hint);
   return [];
 }
@@ -113,13 +107,13 @@ function checkPeople(source: Source, read: ReadFields, { host, issues }: ReadCon
     if (/^[0-9]+$/.test(name) || (what === "user" ? host.userExists(name) : host.groupExists(name))) return;
     const database = what === "user" ? "/etc/passwd" : "/etc/group";
     const hint = `add it to ${database}, or write a number, which needs no entry`;
-    issues.at(node?.place ?? source.place, `${what}: unknown ${what} ${show(node, name)}`, hint);
+    issues.at(node?.place ?? source.table.keyPlace, `${what}: unknown ${what} ${show(node, name)}`, hint);
   };
-  if (read.user !== undefined) unknown(nodeOf(source, "user"), "user", read.user);
-  if (read.group !== undefined) unknown(nodeOf(source, "group"), "group", read.group);
-  const list = nodeOf(source, "groups");
+  if (read.user !== undefined) unknown(source.table.get("user"), "user", read.user);
+  if (read.group !== undefined) unknown(source.table.get("group"), "group", read.group);
+  const list = source.table.get("groups");
   for (const [index, name] of (read.groups ?? []).entries()) {
-    unknown(list?.type === "list" ? list.items[index] : list, "group", name);
+    unknown(list?.items()[index], "group", name);
   }
 }
 
@@ -130,10 +124,10 @@ function readEnvironment(
 ): Record<string, string> | null {
   const files = read["environment-file"];
   if (!files && !read.environment) return null;
-  const list = nodeOf(source, "environment-file");
-  const environment: Record<string, string> = {};
+  const list = source.table.get("environment-file");
+  const environment: Record<string, string> = Object.create(null);
   for (const [index, path] of (files ?? []).entries()) {
-    const node = list?.type === "list" ? list.items[index] : undefined;
+    const node = list?.items()[index];
     Object.assign(environment, readEnvironmentFile(path, node, source, context));
   }
   return Object.assign(environment, read.environment);
@@ -155,7 +149,7 @@ function readEnvironmentFile(
     const hint = missing
       ? 'make it, or put "?" in front of its name if it may be missing'
       : "make it readable";
-    issues.at(node?.place ?? source.place, message, hint);
+    issues.at(node?.place ?? source.table.keyPlace, message, hint);
     return {};
   }
   const { values, problems } = parseDotenv(answer.text);
@@ -171,20 +165,20 @@ function readConditions(
   ready: NonNullable<ReadFields["ready"]>,
   { host, issues, folder }: ReadContext,
 ): ReadyCondition[] {
-  const table = nodeOf(source, "ready");
-  if (table?.type === "table" && table.entries.size === 0) {
+  const table = source.table.get("ready");
+  if (table?.entries().length === 0) {
     const hint = 'write one, such as ready = { tcp = 8080 }, or remove "ready"';
     issues.at(table.place, "ready: no condition in it", hint);
   }
   return Object.values(ready).map((condition) => {
     if (condition.type === "file") return { ...condition, path: absolutePath(condition.path, folder) };
     if (condition.type === "log") {
-      const node = scalarOf(source, "ready", "log");
+      const node = source.table.get("ready")?.get("log");
       const reason = host.regexError(condition.pattern);
       if (reason !== null) {
         const why = node?.expanded ? "" : `: ${reason.split("\n").join(" ")}`;
         issues.at(
-          node?.place ?? source.place,
+          node?.place ?? source.table.keyPlace,
           `ready.log: not a regular expression${why}`,
           "a backslash before a character takes it as it is",
         );
@@ -201,9 +195,9 @@ function readDelays(source: Source, read: ReadFields, draft: Draft, { issues }: 
   if (most === undefined) {
     if (first > DEFAULTS.restartDelayMaxMs) draft.restartDelayMaxMs = first;
   } else if (first > most) {
-    const node = nodeOf(source, "restart-delay-max");
+    const node = source.table.get("restart-delay-max");
     issues.at(
-      node?.place ?? source.place,
+      node?.place ?? source.table.keyPlace,
       "restart-delay-max: less than restart-delay",
       "raise it, or lower restart-delay",
     );

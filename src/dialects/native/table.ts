@@ -1,12 +1,10 @@
 /** A table of the file against a table of fields: everything that is right in it, and every error. */
-import * as z from "zod/mini";
-import { type Node, plain, type TableNode } from "../../config/document.ts";
 import type { Issues } from "../../config/issues.ts";
 import type { AnyField, DeepReadonly, Field, Fields, Group } from "../../model/fields.ts";
+import { kindOf, type Out, type Reader } from "../../model/kit.ts";
 import { LATER } from "../../model/later.ts";
+import type { Node } from "../../model/node.ts";
 import { didYouMean } from "../../model/suggest.ts";
-import { kindOf } from "../../model/values.ts";
-import { describe } from "./describe.ts";
 
 /**
  * By the name of what comes out, or by the key where another field is made from it. What was not
@@ -16,7 +14,7 @@ export type Read<F extends Fields> = {
   readonly [K in keyof F as F[K]["to"] extends string ? F[K]["to"] : K]?: F[K] extends Group<string, infer G>
     ? Read<G>
     : F[K] extends Field<string | null, infer S, boolean>
-      ? DeepReadonly<z.output<S>>
+      ? DeepReadonly<Out<S>>
       : never;
 };
 
@@ -35,30 +33,26 @@ export interface TableContext {
   ) => { readonly message?: string; readonly hint: string } | undefined;
 }
 
-export function readTable<F extends Fields>(fields: F, table: TableNode, context: TableContext): Read<F> {
+export function readTable<F extends Fields>(fields: F, table: Node, context: TableContext): Read<F> {
   const out: Record<string, unknown> = {};
-  for (const [key, { place, node }] of table.entries) {
-    const field = fields[key];
+  for (const [key, node] of table.entries()) {
+    const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
     if (!field) {
       const [message, hint] = unknownKey(key, node, Object.keys(fields), context);
-      context.issues.at(place, message, hint);
+      context.issues.at(node.keyPlace, message, hint);
     } else if (field.type === "field") readField(key, field, node, context, out);
-    else if (node.type === "table") {
-      const section = `${context.section}.${key}`;
-      const inner = {
-        issues: context.issues,
-        title: context.title,
-        section,
-        prefix: `${context.prefix}${key}.`,
-      };
-      out[field.to] = readTable(field.fields, node, inner);
-    } else {
-      const got = `${context.prefix}${key}: expected a table, got ${kindOf(plain(node))}`;
-      context.issues.at(node.place, got, `such as ${field.doc.example.split("\n")[0]}`);
+    else if (node.type === "table") out[field.to] = readTable(field.fields, node, within(context, key));
+    else {
+      const message = `${context.prefix}${key}: expected a table, got ${kindOf(node)}`;
+      context.issues.at(node.place, message, `such as ${field.doc.example.split("\n")[0]}`);
     }
   }
   // Every value above came out of the schema of the field under whose name it is stored.
   return out as Read<F>;
+}
+
+function within({ issues, title, section, prefix }: TableContext, key: string): TableContext {
+  return { issues, title, section: `${section}.${key}`, prefix: `${prefix}${key}.` };
 }
 
 function readField(
@@ -68,16 +62,22 @@ function readField(
   context: TableContext,
   out: Record<string, unknown>,
 ): void {
-  const later = LATER[`${context.section}.${key}`] ?? [];
-  for (const [inner, { place }] of node.type === "table" ? node.entries : []) {
-    if (!later.includes(inner)) continue;
-    context.issues.at(place, `"${key}.${inner}" is not supported yet`, "remove it");
+  const early = node.type === "table" ? tooEarly(`${context.section}.${key}`, node) : undefined;
+  if (early) {
+    context.issues.at(early[1].keyPlace, `"${key}.${early[0]}" is not supported yet`, "remove it");
     return;
   }
-  const result = z.safeParse(field.schema, plain(node));
-  if (result.success) out[field.to ?? key] = result.data;
-  else
-    describe(result.error, { label: `${context.prefix}${key}`, schema: field.schema, node }, context.issues);
+  const reader: Reader = {
+    label: `${context.prefix}${key}`,
+    report: (place, message, hint) => context.issues.at(place, message, hint),
+  };
+  const value = field.schema.read(node, reader);
+  if (value !== undefined) out[field.to ?? key] = value;
+}
+
+function tooEarly(section: string, node: Node) {
+  const later = LATER[section];
+  return later && node.entries().find(([key]) => later.includes(key));
 }
 
 function unknownKey(
@@ -89,8 +89,9 @@ function unknownKey(
   const shown = `"${context.prefix}${key}"`;
   if (LATER[context.section]?.includes(key)) return [`${shown} is not supported yet`, "remove it"];
   const special = context.unknown?.(key, node);
-  const guess = didYouMean(key, known);
-  const hint = special?.hint ?? guess ?? `known here: ${known.join(", ")}`;
+  const list =
+    known.length > 12 ? '"oneup check --schema" lists the known ones' : `known here: ${known.join(", ")}`;
+  const hint = special?.hint ?? didYouMean(key, known) ?? list;
   if (special?.message !== undefined) return [special.message, hint];
   return [`unknown key ${shown} in ${context.title}`, hint];
 }

@@ -58,10 +58,15 @@ describe("environment files", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(name, value, fc.boolean())), (entries) => {
         const lines = entries.map(([key, text, single]) =>
-          single && !/['\n]/.test(text) ? `${key}='${text}'` : `export ${key}=${JSON.stringify(text).replace(/\\[bfu]/g, "")}`,
+          single && !/['\n]/.test(text)
+            ? `${key}='${text}'`
+            : `export ${key}=${JSON.stringify(text).replace(/\\[bfu]/g, "")}`,
         );
         // JSON's other escapes are not this format's; texts with them are left out.
-        fc.pre(!lines.some((line) => /[\b\f]/.test(line)) && !entries.some(([, text]) => /[^\n\t -\uffff]|[\x7f-\x9f\ud800-\udfff]/.test(text)));
+        fc.pre(
+          !lines.some((line) => /[\b\f]/.test(line)) &&
+            !entries.some(([, text]) => /[^\n\t -\uffff]|[\x7f-\x9f\ud800-\udfff]/.test(text)),
+        );
         const expected: Record<string, string> = {};
         for (const [key, text] of entries) {
           Object.defineProperty(expected, key, { value: text, enumerable: true, configurable: true });

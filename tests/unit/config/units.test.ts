@@ -59,7 +59,9 @@ describe("durations", () => {
   });
 
   test("any text is an answer, and what is accepted fits the pattern", () => {
-    const text = fc.array(fc.constantFrom("1", "0", ".", "s", "m", "h", "ms", " ", "-", "e"), { maxLength: 8 });
+    const text = fc.array(fc.constantFrom("1", "0", ".", "s", "m", "h", "ms", " ", "-", "e"), {
+      maxLength: 8,
+    });
     fc.assert(
       fc.property(text, (parts) => {
         const parsed = parseDuration(parts.join(""));
@@ -87,12 +89,18 @@ describe("sizes", () => {
   });
 
   test.each([
-    ["10", 'a size without a unit (write "10B" or another of the units B, KiB, MiB, GiB, TiB, kB, MB, GB or TB)'],
+    [
+      "10",
+      'a size without a unit (write "10B" or another of the units B, KiB, MiB, GiB, TiB, kB, MB, GB or TB)',
+    ],
     ["10M", 'unknown unit of size "M" (write "MiB" (1024) or "MB" (1000))'],
     ["10mib", 'unknown unit of size "mib" (write "MiB" (1024) or "MB" (1000))'],
     ["10k", 'unknown unit of size "k" (write "KiB" (1024) or "kB" (1000))'],
     ["10x", 'unknown unit of size "x" (the units are B, KiB, MiB, GiB, TiB, kB, MB, GB or TB)'],
-    ["MiB", 'not a size (write a number and a unit (B, KiB, MiB, GiB, TiB, kB, MB, GB or TB), such as "10MiB")'],
+    [
+      "MiB",
+      'not a size (write a number and a unit (B, KiB, MiB, GiB, TiB, kB, MB, GB or TB), such as "10MiB")',
+    ],
     ["0.3B", "not a whole number of bytes, or too many"],
     ["99999999TiB", "not a whole number of bytes, or too many"],
   ])("%j is refused", (text, expected) => {

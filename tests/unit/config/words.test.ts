@@ -51,7 +51,10 @@ describe("words", () => {
 
   test("what was quoted comes back", () => {
     const quoted = fc
-      .tuple(fc.string({ unit: "grapheme" }), fc.constantFrom<(word: string) => string>(single, double, escaped))
+      .tuple(
+        fc.string({ unit: "grapheme" }),
+        fc.constantFrom<(word: string) => string>(single, double, escaped),
+      )
       .map(([word, quote]) => ({ word, text: quote(word) }));
     const list = fc.array(fc.tuple(quoted, fc.constantFrom(" ", "\t", "  ", "\n ")), { minLength: 1 });
     fc.assert(
