@@ -1,5 +1,6 @@
-// Writes what is made from src/model/schema.ts: the reference page, the JSON Schema, and the same
-// schema as one string for `oneup check --schema`.
+// Writes what is made from the tables in src/: the configuration's reference page, its JSON Schema
+// (and the same as one string for `oneup check --schema`), the pages of commands and of JSON
+// documents, and the OpenAPI document.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,14 +10,21 @@ import { build } from "esbuild";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), "oneup-docs-"));
 try {
-  const outfile = join(folder, "reference.mjs");
-  await build({ entryPoints: [join(root, "src/model/reference.ts")], bundle: true, format: "esm", outfile });
-  const { renderEmbeddedSchema, renderJsonSchema, renderReference } = await import(
-    pathToFileURL(outfile).href
-  );
-  await writeFile(join(root, "docs/configuration.md"), renderReference());
-  await writeFile(join(root, "docs/config.schema.json"), renderJsonSchema());
-  await writeFile(join(root, "src/generated/config-schema.ts"), renderEmbeddedSchema());
+  const { renderEmbeddedSchema, renderJsonSchema, renderReference } = await load("src/model/reference.ts");
+  const { generatedDocuments } = await load("src/cli/pages.ts");
+  const pages = {
+    "docs/configuration.md": renderReference(),
+    "docs/config.schema.json": renderJsonSchema(),
+    "src/generated/config-schema.ts": renderEmbeddedSchema(),
+    ...generatedDocuments(),
+  };
+  for (const [path, text] of Object.entries(pages)) await writeFile(join(root, path), text);
 } finally {
   await rm(folder, { recursive: true });
+}
+
+async function load(path) {
+  const outfile = join(folder, `${path.replaceAll("/", "-")}.mjs`);
+  await build({ entryPoints: [join(root, path)], bundle: true, format: "esm", outfile });
+  return import(pathToFileURL(outfile).href);
 }

@@ -2,13 +2,15 @@
  * The front desk: takes requests, keeps those that wait, and hands out the replies. Exactly one
  * reply leaves for each request, unless its client has gone.
  */
+
+import type { Clock } from "../engine/index.ts";
 import type { Command, Receipt, Request } from "../generated/protocol.ts";
 import { type Answer, isWaiting, type Waiting } from "./answer.ts";
 import type { Context } from "./context.ts";
 import { dispatchHttp, httpReply } from "./http.ts";
 import { dispatchLine, lineReply, type Slot } from "./jsonrpc.ts";
 import type { Route } from "./routes.ts";
-import type { Clock, Services } from "./services.ts";
+import type { Services } from "./services.ts";
 
 type Result = Slot["result"];
 type Settled = Exclude<Result, Waiting>;

@@ -1,11 +1,12 @@
 /** What each operation does. A handler answers at once or says what it waits for. */
+
+import type { ServiceView } from "../engine/index.ts";
 import type { EventQuery, LogQuery, Part } from "../generated/protocol.ts";
+import { orNearest } from "../model/suggest.ts";
 import { type Answer, type ProblemAnswer, problem, type Waiting } from "./answer.ts";
 import { because, type Context } from "./context.ts";
 import { metricsText } from "./metrics.ts";
-import { didYouMean } from "./nearest.ts";
 import type { Arguments } from "./parameters.ts";
-import type { ServiceView } from "./services.ts";
 import { awaitShutdown, awaitStart, awaitState, awaitStop } from "./waits.ts";
 
 type Result = Answer | Waiting;
@@ -202,7 +203,7 @@ function withService(context: Context, name: string, answer: (view: ServiceView)
 }
 
 function noSuchService(context: Context, name: string): ProblemAnswer {
-  const guess = didYouMean(name, context.services.names());
+  const guess = orNearest(name, context.services.names());
   return problem("no-such-service", `there is no service "${name}"${guess}`, { service: name });
 }
 

@@ -1,8 +1,8 @@
 /** HTTP → operation → reply. Framing, limits and access are the nucleus's. */
 import type { Call, Command } from "../generated/protocol.ts";
+import { orNearest } from "../model/suggest.ts";
 import { type Answer, type Problem, type ProblemAnswer, problem, type Waiting } from "./answer.ts";
 import type { Context } from "./context.ts";
-import { didYouMean } from "./nearest.ts";
 import { completeArguments, NOTHING_GIVEN, REPEATABLE, readArguments } from "./parameters.ts";
 import { allParameters, isLater, pathParameters, type Route } from "./routes.ts";
 import { isObject } from "./values.ts";
@@ -96,7 +96,7 @@ function badEncoding(where: string): ProblemAnswer {
 function noSuchPath(routes: readonly Route[], path: string): ProblemAnswer {
   const segments = path.split("/");
   const candidates = routes.map((route) => route.path.replace("{name}", segments[3] || "{name}"));
-  return problem("no-such-path", `there is nothing at ${path}${didYouMean(path, [...new Set(candidates)])}`);
+  return problem("no-such-path", `there is nothing at ${path}${orNearest(path, [...new Set(candidates)])}`);
 }
 
 function wrongMethod(call: HttpCall, here: readonly Route[]): ProblemAnswer {

@@ -3,9 +3,9 @@
  * name, all of them in one object, whether HTTP has them in the path, the query or the body.
  */
 import type { Command, Part } from "../generated/protocol.ts";
+import { orNearest } from "../model/suggest.ts";
 import { type Answer, PROBLEMS, type ProblemAnswer, problem, type Waiting } from "./answer.ts";
 import type { Context } from "./context.ts";
-import { didYouMean } from "./nearest.ts";
 import { completeArguments, NOTHING_GIVEN, readArguments } from "./parameters.ts";
 import { allParameters, isLater, type Route } from "./routes.ts";
 import { isObject } from "./values.ts";
@@ -73,7 +73,7 @@ function perform(
 ): Answer | Waiting | RpcError {
   const route = routes.find((candidate) => candidate.id === method);
   if (route === undefined) {
-    const guess = didYouMean(
+    const guess = orNearest(
       method,
       routes.map((candidate) => candidate.id),
     );

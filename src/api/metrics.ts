@@ -1,7 +1,7 @@
 /** `GET /metrics`: OpenMetrics 1.0 text. */
-import type { ServiceView, State } from "./services.ts";
+import type { PublicState, ServiceView } from "../engine/index.ts";
 
-const STATES: readonly State[] = [
+const STATES: readonly PublicState[] = [
   "inactive",
   "waiting",
   "starting",

@@ -3,8 +3,8 @@
  * what any operation is given, and one table says how each is read.
  */
 import type { Scope } from "../generated/protocol.ts";
+import { orNearest } from "../model/suggest.ts";
 import { type ProblemAnswer, problem } from "./answer.ts";
-import { didYouMean } from "./nearest.ts";
 import * as values from "./values.ts";
 
 export interface Arguments {
@@ -96,7 +96,7 @@ export function readArguments(
     if (raw === null || raw === undefined) continue;
     const wrong = readOne(known, raw, wall, into);
     if (wrong !== null) {
-      return problem("bad-request", `${where}: "${key}" is ${shown(raw)}; expected ${wrong}`, {
+      return problem("bad-request", `${where}: "${key}" is ${shown(raw)}: ${wrong}`, {
         parameter: key,
       });
     }
@@ -123,14 +123,14 @@ function readOne<K extends ParameterName>(
   into: Partial<Arguments>,
 ): string | null {
   const read = READERS[name](raw, wall);
-  if ("expected" in read) return read.expected;
+  if ("wrong" in read) return read.wrong;
   into[name] = read.value;
   return null;
 }
 
 function unknownParameter(key: string, takes: readonly string[], where: string): ProblemAnswer {
   const list = takes.length === 0 ? "it takes none" : `it takes ${takes.join(", ")}`;
-  return problem("bad-request", `${where}: unknown parameter "${key}"; ${list}${didYouMean(key, takes)}`, {
+  return problem("bad-request", `${where}: unknown parameter "${key}"; ${list}${orNearest(key, takes)}`, {
     parameter: key,
   });
 }

@@ -1,7 +1,9 @@
 /** Operations that answer when something has come true: what each waits for, and what it then says. */
+
+import type { ServiceView } from "../engine/index.ts";
 import type { Receipt } from "../generated/protocol.ts";
 import { type Answer, problem, type Waiting } from "./answer.ts";
-import type { Services, ServiceView } from "./services.ts";
+import type { Services } from "./services.ts";
 
 /** Until all are up. The first that cannot come up ends the wait. */
 export function awaitStart(

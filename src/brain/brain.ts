@@ -1,14 +1,26 @@
 /** The brain without its engine: which event goes where, in what order the commands leave. */
 import { Desk } from "../api/desk.ts";
 import { ROUTES } from "../api/routes.ts";
-import type { Ask, Clock, Graph, Health, Outcome, Services, ServiceView, Why } from "../api/services.ts";
+import type { Services } from "../api/services.ts";
+import type {
+  Ask,
+  BootInput,
+  Clock,
+  EngineEvent,
+  Graph,
+  Health,
+  Outcome,
+  Phase,
+  ServiceView,
+  Why,
+} from "../engine/index.ts";
 import type { Batch, Boot, Command, Event } from "../generated/protocol.ts";
 import type { Config } from "../model/spec.ts";
 import { FAULT_ROUTES } from "./faults.ts";
 
 /** What the brain needs of `src/engine/`; a module's functions, so that tests can put another in. */
 export interface Engine<World> {
-  boot(boot: Boot & { config: Config }, clock: Clock): { world: World; commands: Command[] };
+  boot(boot: BootInput, clock: Clock): { world: World; commands: Command[] };
   step(world: World, event: EngineEvent, clock: Clock): Command[];
   serviceNames(world: World): readonly string[];
   serviceView(world: World, name: string, clock: Clock): ServiceView | null;
@@ -17,10 +29,8 @@ export interface Engine<World> {
   health(world: World): Health;
   outcome(world: World, name: string, want: "up" | "down"): Outcome;
   childIdOf(world: World, name: string): number | null;
-  phase(world: World): "running" | "stopping" | "exiting";
+  phase(world: World): Phase;
 }
-
-export type EngineEvent = Exclude<Event, { type: "boot" | "request" | "gone" }> | Ask;
 
 /** A `Batch` as JSON in, an array of `Command`s as JSON out. What throws loses this brain. */
 export function createBrain<World>(engine: Engine<World>): (text: string) => string {
@@ -111,7 +121,7 @@ class Life<World> implements Services {
     return this.#engine.childIdOf(this.#world, name);
   }
 
-  phase(): "running" | "stopping" | "exiting" {
+  phase(): Phase {
     return this.#engine.phase(this.#world);
   }
 

@@ -3,8 +3,9 @@
  * verb. Written here because the program must answer within one synchronous call and a few
  * kilobytes; `docs/commands.md` says what was weighed.
  */
-import { didYouMean } from "../api/nearest.ts";
-import { parseDuration } from "../api/values.ts";
+
+import { duration } from "../api/values.ts";
+import { orNearest } from "../model/suggest.ts";
 import { usage } from "./failure.ts";
 import {
   EVERYWHERE,
@@ -40,10 +41,9 @@ export class Input {
   duration(option: OptionName): number | null {
     const text = this.value(option);
     if (text === null) return null;
-    const ms = parseDuration(text);
-    if (ms === null)
-      throw usage(`--${option}: "${text}" is not a duration; expected one such as "500ms" or "10s"`);
-    return ms;
+    const read = duration(text);
+    if ("wrong" in read) throw usage(`--${option} "${text}": ${read.wrong}`);
+    return read.value;
   }
 
   count(option: OptionName): number | null {
@@ -107,7 +107,7 @@ function findVerb(word: string, verbs: readonly Verb[]): Verb {
   const verb = verbs.find((candidate) => candidate.name === word);
   if (verb !== undefined) return verb;
   const known = verbs.filter((candidate) => candidate.hidden !== true).map((candidate) => candidate.name);
-  throw usage(`unknown verb "${word}"${didYouMean(word, known)}`);
+  throw usage(`unknown verb "${word}"${orNearest(word, known)}`);
 }
 
 /** Reads one word of options; returns how many further words it used up. */
@@ -154,7 +154,7 @@ function takeNext(input: Input, name: OptionName, next: string | undefined): num
 function set(input: Input, name: OptionName, value: string): void {
   const choices = OPTIONS[name].choices;
   if (choices !== undefined && !choices.includes(value)) {
-    throw usage(`--${name}: "${value}" is none of ${choices.join(", ")}${didYouMean(value, choices)}`);
+    throw usage(`--${name}: "${value}" is none of ${choices.join(", ")}${orNearest(value, choices)}`);
   }
   if (value === "") throw usage(`--${name} needs a value: --${name} ${OPTIONS[name].value ?? ""}`);
   input.options.set(name, value);
@@ -164,7 +164,7 @@ function unknownOption(word: string, verb: Verb | null): Error {
   const name = word.replace(/=.*/s, "");
   const known = verb === null ? OPTION_NAMES : [...verb.options, ...EVERYWHERE];
   return usage(
-    `unknown option "${name}"${didYouMean(
+    `unknown option "${name}"${orNearest(
       name,
       known.map((option) => `--${option}`),
     )}`,

@@ -153,7 +153,6 @@ const EXIT_OF: Readonly<Record<string, number>> = {
   "bad-request": EXIT.usage,
   "not-supported-yet": EXIT.usage,
   "no-such-service": EXIT.noSuchService,
-  "not-running": EXIT.notRunning,
   "timed-out": EXIT.timedOut,
 };
 

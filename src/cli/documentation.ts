@@ -18,7 +18,7 @@ export const CLI_SCHEMAS: Readonly<Record<string, Schema>> = {
         items: {
           type: "object",
           properties: {
-            file: { type: ["string", "null"] },
+            file: { type: "string" },
             line: { type: ["integer", "null"], description: "From 1 on." },
             column: { type: ["integer", "null"], description: "From 1 on." },
             message: { type: "string" },
@@ -98,7 +98,7 @@ export function commandsPage(): string {
 }
 
 const HEAD = `# Commands
-This page is made from the program's own table of verbs (\`src/cli/verbs/\`) by \`node scripts/api-docs.mjs\`.
+This page is made from the program's own table of verbs (\`src/cli/verbs/\`) by \`npm run docs\`.
 
 \`\`\`
 oneup VERB …
@@ -110,7 +110,7 @@ Without a verb: as PID 1 the same as \`oneup run\`; otherwise \`oneup status\` i
 |---|---|
 ${optionRows(EVERYWHERE)}
 
-**Exit codes:** 0 done · 1 it failed · 2 wrong usage or configuration · 3 the service is not running (\`status\`, \`kill\`) · 4 no such service · 5 no supervisor at that socket · 124 time ran out.
+**Exit codes:** 0 done · 1 it failed · 2 wrong usage or configuration · 3 the service is not running (\`status\`) · 4 no such service · 5 no supervisor at that socket · 124 time ran out.
 
 **Output.** What was asked for goes to stdout; messages go to stderr, as \`oneup: what went wrong\` and, where something can be done about it, a line that says what. Colours only on a terminal, and not if \`NO_COLOR\` is set to anything or \`TERM\` is \`dumb\`. With \`--json\` stdout gets one document, described in \`docs/json.md\`, also when the verb failed.
 
@@ -183,7 +183,7 @@ function local(schema: Schema): unknown {
 }
 
 const JSON_HEAD = `# JSON documents
-This page is made from the schemas of the API (\`src/api/schemas.ts\`) by \`node scripts/api-docs.mjs\`; \`docs/openapi.json\` has the same schemas with the operations.
+This page is made from the schemas of the API (\`src/api/schemas.ts\`) by \`npm run docs\`; \`docs/openapi.json\` has the same schemas with the operations.
 
 Times are RFC 3339 in UTC with milliseconds, durations (\`…_ms\`) numbers of milliseconds, signals names without SIG, absent values \`null\`. Each document is one line. A later version may add members, and takes none away.
 

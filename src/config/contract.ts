@@ -12,6 +12,11 @@ export interface LoadInput {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** Asks for the JSON Schema of the configuration instead; the answer is the schema. */
+export interface SchemaInput {
+  readonly schema: true;
+}
+
 /** What was read, known as far as it goes whether or not there were errors. */
 export interface Loaded {
   /** Of all services, tasks and targets, in the order of the files. */

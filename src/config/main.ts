@@ -3,7 +3,8 @@
  * host provides the global `host` and calls the global `loadConfig`.
  */
 import type { FileHost } from "../cli/host.ts";
-import type { LoadInput, LoadOutput } from "./contract.ts";
+import { CONFIG_SCHEMA } from "../generated/config-schema.ts";
+import type { LoadInput, LoadOutput, SchemaInput } from "./contract.ts";
 import { load } from "./load.ts";
 
 declare global {
@@ -12,8 +13,8 @@ declare global {
 }
 
 globalThis.loadConfig = (text) => {
-  const input: LoadInput = JSON.parse(text);
-  return JSON.stringify(loadSafely(input));
+  const input: LoadInput | SchemaInput = JSON.parse(text);
+  return "schema" in input ? CONFIG_SCHEMA : JSON.stringify(loadSafely(input));
 };
 
 /** Input so strange that the reader itself fails (nested without end, say) is still an answer. */

@@ -31,10 +31,15 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   if (known.includes(plain)) return plain;
   const alias = ALIASES[plain];
   if (alias !== undefined && known.includes(alias.replace(/\..*/, ""))) return alias;
+  return nearest(plain, known);
+}
+
+/** The known word that differs least, if it does not differ too much to be meant. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of known) {
-    const distance = editDistance(plain, candidate.toLowerCase(), least);
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), least);
     if (distance < least) {
       least = distance;
       best = candidate;
@@ -46,6 +51,12 @@ export function suggest(word: string, known: readonly string[]): string | undefi
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
   const best = suggest(word, known);
   return best === undefined ? undefined : `did you mean "${best}"?`;
+}
+
+/** The end of a message about a word that is no field: `; did you mean "x"?`, or nothing. */
+export function orNearest(word: string, known: readonly string[]): string {
+  const best = nearest(word, known);
+  return best === undefined ? "" : `; did you mean "${best}"?`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { didYouMean } from "../../api/nearest.ts";
+import { orNearest } from "../../model/suggest.ts";
 import { actAs, isPersonality, PERSONALITIES } from "../../personalities/index.ts";
 import { usage } from "../failure.ts";
 import type { Verb } from "../verb.ts";
@@ -18,7 +18,7 @@ export const as: Verb = {
   run: (session, input) => {
     const [name = "", ...args] = input.words;
     if (!isPersonality(name)) {
-      const guess = didYouMean(name, PERSONALITIES);
+      const guess = orNearest(name, PERSONALITIES);
       throw usage(`"${name}" is none of ${PERSONALITIES.join(", ")}${guess}`, "as");
     }
     return actAs(name, args, session.host);

@@ -21,10 +21,11 @@ export const check: Verb = {
       session.print(schemaText(session.host));
       return EXIT.done;
     }
-    const { config, names, errors, warnings } = load(session.host, input.words);
-    const ok = config !== null;
-    const services = ok ? names : [];
-    complainAbout(session, warnings, "warning: ");
+    const loaded = load(session.host, input.words);
+    const { ok } = loaded;
+    const services = ok ? loaded.names : [];
+    const errors = loaded.ok ? [] : loaded.errors;
+    complainAbout(session, loaded.warnings, "warning: ");
     if (session.json) session.document({ ok, services, errors });
     else if (ok) session.print(`ok: ${plural(services.length, "service")}: ${services.join(", ")}`);
     else complainAbout(session, errors);

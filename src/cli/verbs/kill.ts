@@ -1,4 +1,4 @@
-import { parseSignal } from "../../api/values.ts";
+import { signal as readSignal } from "../../api/values.ts";
 import { servicePath } from "../client.ts";
 import { number, object } from "../documents.ts";
 import { EXIT, usage } from "../failure.ts";
@@ -19,9 +19,9 @@ export const kill: Verb = {
   most: 2,
   run: (session, input) => {
     const [name = "", given = "TERM"] = input.words;
-    const signal = parseSignal(given);
-    if (signal === null)
-      throw usage(`"${given}" is not a signal; expected one such as TERM, HUP or USR1`, "kill");
+    const read = readSignal(given);
+    if ("wrong" in read) throw usage(read.wrong, "kill");
+    const signal = read.value;
     const target = servicePath(name, "/kill");
     // Not to be repeated: a signal sent twice is two signals.
     const document = session.client().ask({ method: "POST", target, body: { signal }, once: true });

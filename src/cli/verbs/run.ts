@@ -29,18 +29,19 @@ export const run: Verb = {
 export function runConfiguration(session: Session, input: Input): number {
   if (input.has("stop-timeout"))
     throw usage("--stop-timeout goes with a command: oneup --stop-timeout 10s -- CMD", "run");
-  const reading = load(session.host, input.words);
-  complainAbout(session, reading.warnings, "warning: ");
-  complainAbout(session, reading.errors);
-  if (reading.config === null) return EXIT.usage;
-  const place = placeToListen(session.host, session.socket, reading.root);
+  const loaded = load(session.host, input.words);
+  complainAbout(session, loaded.warnings, "warning: ");
+  if (!loaded.ok) {
+    complainAbout(session, loaded.errors);
+    return EXIT.usage;
+  }
+  const place = placeToListen(session.host, session.socket, loaded.root);
   refuseSecond(session, place);
   session.host.supervise({
-    ...supervision(session, reading.config),
+    ...supervision(session, loaded.config),
+    ...loaded.supervise,
     socket: usableSocket(session, place),
     socketRequired: isExplicit(place),
-    listen: reading.listen,
-    consoleFormat: reading.consoleFormat,
   });
   return EXIT.done;
 }

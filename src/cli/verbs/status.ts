@@ -1,4 +1,4 @@
-import { didYouMean } from "../../api/nearest.ts";
+import { orNearest } from "../../model/suggest.ts";
 import type { Input } from "../arguments.ts";
 import { type Fields, objects, text } from "../documents.ts";
 import { EXIT, Failure } from "../failure.ts";
@@ -36,7 +36,7 @@ function pick(all: readonly Fields[], names: readonly string[]): Fields[] {
     const service = all.find((candidate) => text(candidate, "name") === name);
     if (service !== undefined) return service;
     const known = all.map((candidate) => text(candidate, "name"));
-    throw new Failure(EXIT.noSuchService, `there is no service "${name}"${didYouMean(name, known)}`);
+    throw new Failure(EXIT.noSuchService, `there is no service "${name}"${orNearest(name, known)}`);
   });
 }
 

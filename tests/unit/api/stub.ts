@@ -1,6 +1,7 @@
 /** A brain on a stand-in for the engine: tests set its world, and see what it was asked. */
-import type { Ask, Graph, Health, Outcome, ServiceView, Why } from "../../../src/api/services.ts";
+
 import { createBrain, type Engine } from "../../../src/brain/brain.ts";
+import type { Ask, Graph, Health, Outcome, Phase, ServiceView, Why } from "../../../src/engine/index.ts";
 import type { Batch, Boot, Call, Command, Event, Part, Receipt } from "../../../src/generated/protocol.ts";
 
 export const WALL = Date.parse("2026-01-31T12:00:00.000Z");
@@ -14,7 +15,7 @@ export interface World {
   /** What reached the engine beside asks. */
   readonly events: string[];
   health: Health;
-  phase: "running" | "stopping" | "exiting";
+  phase: Phase;
   onStep: (event: Event | Ask) => Command[];
 }
 

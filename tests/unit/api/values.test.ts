@@ -1,22 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { didYouMean, nearest } from "../../../src/api/nearest.ts";
-import { parseDuration, parseMoment, parseSignal } from "../../../src/api/values.ts";
-
-describe("durations", () => {
-  it.each([
-    ["500ms", 500],
-    ["10s", 10_000],
-    ["1m30s", 90_000],
-    ["1.5h", 5_400_000],
-    ["2d", 172_800_000],
-    ["0s", 0],
-  ])("%s is %i ms", (text, ms) => {
-    expect(parseDuration(text)).toBe(ms);
-  });
-  it.each(["", "10", "s", "10 s", "-1s", "10S", "1e3s", "s10"])("%j is none", (text) => {
-    expect(parseDuration(text)).toBeNull();
-  });
-});
+import { count, duration, flag, oneOf, parseMoment, signal, texts } from "../../../src/api/values.ts";
+import { orNearest } from "../../../src/model/suggest.ts";
 
 describe("moments", () => {
   const now = Date.parse("2026-01-31T12:00:00Z");
@@ -37,26 +21,30 @@ describe("moments", () => {
   );
 });
 
-describe("signals", () => {
-  it.each([
-    ["TERM", "TERM"],
-    ["sigusr1", "USR1"],
-    ["RTMIN", "RTMIN"],
-    ["SIGRTMIN+3", "RTMIN+3"],
-  ])("%s is %s", (text, name) => {
-    expect(parseSignal(text)).toBe(name);
+describe("readers", () => {
+  it("take what a query has and what JSON has", () => {
+    expect(flag("true")).toEqual({ value: true });
+    expect(flag(false)).toEqual({ value: false });
+    expect(count("12")).toEqual({ value: 12 });
+    expect(count(12)).toEqual({ value: 12 });
+    expect(texts("web")).toEqual({ value: ["web"] });
+    expect(duration("1m30s")).toEqual({ value: 90_000 });
+    expect(signal("sigusr1")).toEqual({ value: "USR1" });
   });
-  it.each(["", "FOO", "0", "RTMIN+31", "RTMIN-1", "RTMAX+1"])("%j is none", (text) => {
-    expect(parseSignal(text)).toBeNull();
+
+  it("say what is wrong", () => {
+    expect(duration("5")).toEqual({ wrong: expect.stringContaining('write "5s"') });
+    expect(duration(5)).toEqual({ wrong: "expected a duration, as a text" });
+    expect(signal("9")).toEqual({ wrong: expect.stringContaining('write "KILL"') });
+    expect(oneOf("a", "b")("c")).toEqual({ wrong: 'expected one of "a", "b"' });
+    for (const value of [-1, 1.5, "x", 2 ** 33, null, {}]) expect(count(value)).toHaveProperty("wrong");
+    for (const value of [[], [""], [1], {}]) expect(texts(value)).toHaveProperty("wrong");
   });
 });
 
-describe("suggestions", () => {
-  it("name the word that was meant", () => {
-    expect(nearest("staus", ["status", "start", "stop"])).toBe("status");
-    expect(nearest("wbe", ["db", "web"])).toBe("web");
-    expect(nearest("zebra", ["status", "start"])).toBeNull();
-    expect(didYouMean("sotp", ["start", "stop"])).toBe('; did you mean "stop"?');
-    expect(didYouMean("x", [])).toBe("");
-  });
+it("suggestions name the word that was meant", () => {
+  expect(orNearest("staus", ["status", "start"])).toBe('; did you mean "status"?');
+  expect(orNearest("wbe", ["db", "web"])).toBe('; did you mean "web"?');
+  expect(orNearest("zebra", ["status", "start"])).toBe("");
+  expect(orNearest("x", [])).toBe("");
 });

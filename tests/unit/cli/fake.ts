@@ -30,7 +30,7 @@ export class FakeHost implements CliHost {
   pieces: readonly string[] = [];
   supervised: Supervise | null = null;
   loaded: unknown = null;
-  config: unknown = { ok: false, errors: [] };
+  config: unknown = { ok: false, errors: [], names: [], warnings: [], root: null };
   own: string | null = "/usr/bin/oneup";
   badPatterns: Record<string, string> = {};
 

@@ -173,7 +173,7 @@ describe("check", () => {
 
   it("writes the schema", () => {
     const host = new FakeHost();
-    host.config = { schema: '{"title":"oneup"}' };
+    host.config = { title: "oneup" };
     expect(oneup(host, "check", "--schema")).toMatchObject({ exit: 0, json: { title: "oneup" } });
     expect(host.loaded).toEqual({ schema: true });
   });
