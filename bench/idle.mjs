@@ -1,7 +1,7 @@
 /** Wake-ups and processor time of the supervisor's own processes while ten services only wait. */
 import { readdirSync } from "node:fs";
 import { row } from "./lib/figures.mjs";
-import { Instance, pause, read, serviceNames } from "./lib/instance.mjs";
+import { pause, read, serviceNames, sideBySide } from "./lib/instance.mjs";
 import { supervisors } from "./lib/peers.mjs";
 
 const COUNT = 10;
@@ -10,27 +10,23 @@ const WATCH_MS = 20_000;
 
 export const title = "idle";
 
-export async function measure() {
-  const instances = supervisors().map((peer) => new Instance(peer, serviceNames(COUNT)));
-  const wakes = new Map();
-  const time = new Map();
-  try {
-    for (const instance of instances) await instance.started(COUNT);
+export function measure() {
+  return sideBySide(supervisors(), serviceNames(COUNT), {}, async (instances) => {
     await pause(SETTLE_MS);
     const before = instances.map((instance) => look(instance.own()));
     await pause(WATCH_MS);
+    const wakes = new Map();
+    const time = new Map();
     for (const [n, instance] of instances.entries()) {
       const after = look(instance.own());
       wakes.set(instance.peer.name, [((after.switches - before[n].switches) * 1_000) / WATCH_MS]);
       time.set(instance.peer.name, [(((after.ns - before[n].ns) / 1e6) * 60_000) / WATCH_MS]);
     }
-  } finally {
-    for (const instance of instances) await instance.stop();
-  }
-  return [
-    row("wake-ups when idle, 10 services", "1/s", 0, wakes),
-    row("processor time when idle", "ms/min", null, time),
-  ];
+    return [
+      row("wake-ups when idle, 10 services", "1/s", 0, wakes),
+      row("processor time when idle", "ms/min", null, time),
+    ];
+  });
 }
 
 /** Switches away from the processor and time on it, over all threads. */

@@ -4,28 +4,24 @@
  * hold back one that has not).
  */
 import { row } from "./lib/figures.mjs";
-import { Instance, pause, serviceNames } from "./lib/instance.mjs";
+import { pause, serviceNames, sideBySide } from "./lib/instance.mjs";
 import { supervisors } from "./lib/peers.mjs";
 
 const UPTIME_MS = 1_200;
 
 export const title = "restart";
 
-export async function measure({ runs }) {
-  const instances = supervisors().map((peer) => new Instance(peer, serviceNames(1), { noDelay: true }));
-  const measured = new Map(instances.map((instance) => [instance.peer.name, []]));
-  try {
-    for (const instance of instances) await instance.started(1);
+export function measure({ runs }) {
+  return sideBySide(supervisors(), serviceNames(1), { noDelay: true }, async (instances) => {
+    const measured = new Map(instances.map((instance) => [instance.peer.name, []]));
     for (let run = 0; run < runs * 2; run++) {
       await pause(UPTIME_MS);
       for (const instance of run % 2 === 0 ? instances : [...instances].reverse()) {
         measured.get(instance.peer.name).push(await latencyMs(instance));
       }
     }
-  } finally {
-    for (const instance of instances) await instance.stop();
-  }
-  return [row("kill -9 to successor running", "ms", 1, measured)];
+    return [row("kill -9 to successor running", "ms", 1, measured)];
+  });
 }
 
 async function latencyMs(instance) {

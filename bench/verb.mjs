@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { median, row } from "./lib/figures.mjs";
-import { Instance, serviceNames } from "./lib/instance.mjs";
+import { serviceNames, sideBySide } from "./lib/instance.mjs";
 import { supervisors } from "./lib/peers.mjs";
 import { timed } from "./lib/programs.mjs";
 
@@ -12,21 +12,17 @@ const COUNT = 100;
 
 export const title = "verb";
 
-export async function measure({ runs }) {
+export function measure({ runs }) {
   const names = serviceNames(COUNT);
-  const instances = supervisors().map((peer) => new Instance(peer, names));
-  const measured = new Map(instances.map((instance) => [instance.peer.name, []]));
-  try {
-    for (const instance of instances) await instance.started(COUNT);
+  return sideBySide(supervisors(), names, {}, (instances) => {
+    const measured = new Map(instances.map((instance) => [instance.peer.name, []]));
     for (let run = 0; run < runs; run++) {
       for (const instance of run % 2 === 0 ? instances : [...instances].reverse()) {
         measured.get(instance.peer.name).push(once(instance, names));
       }
     }
-  } finally {
-    for (const instance of instances) await instance.stop();
-  }
-  return [row("a verb that lists 100 services", "ms", 4, measured)];
+    return [row("a verb that lists 100 services", "ms", 4, measured)];
+  });
 }
 
 /** The median of five in a row, in ms. */

@@ -143,4 +143,23 @@ export async function withInstance(peer, names, options, use) {
   }
 }
 
+/** Runs `use` with one instance of each peer at the same time. One that does not come up is left out. */
+export async function sideBySide(peers, names, options, use) {
+  const all = peers.map((peer) => new Instance(peer, names, options));
+  try {
+    const up = [];
+    for (const instance of all) {
+      try {
+        await instance.started(names.length);
+        up.push(instance);
+      } catch (error) {
+        console.error(`left out here: ${error.message}`);
+      }
+    }
+    return await use(up);
+  } finally {
+    await Promise.all(all.map((instance) => instance.stop()));
+  }
+}
+
 export const serviceNames = (count) => Array.from({ length: count }, (_, n) => `s${n}`);

@@ -83,13 +83,13 @@ const cases: Case[] = [
     title: "unknown unit of size",
     toml: '[service.a]\ncommand = "imp"\nlog = { file = "a", max-size = "10 blocks" }',
     line: 3,
-    message: /blocks/,
+    message: /max-size/,
   },
   {
     title: "negative time",
     toml: '[service.a]\ncommand = "imp"\nrestart-delay = "-1s"',
     line: 3,
-    message: /-1s/,
+    message: /restart-delay/,
   },
   {
     title: "unknown dependency",
@@ -179,13 +179,13 @@ const cases: Case[] = [
     title: "bad regular expression",
     toml: '[service.a]\ncommand = "imp"\nready = { log = "(" }',
     line: 3,
-    message: /\(/,
+    message: /ready\.log/,
   },
   {
     title: "bad port",
     toml: '[service.a]\ncommand = "imp"\nready = { tcp = 70000 }',
     line: 3,
-    message: /70000/,
+    message: /65535/,
   },
   { title: "bad name", toml: '[service."a/b"]\ncommand = "imp"', line: 1, message: /a\/b/ },
   {
@@ -402,7 +402,8 @@ describe("two supervisors for one configuration", () => {
     expect(end.err).toMatch(/long|107|108/);
     expect(box.has("started")).toBe(false);
     const verb = await box.oneup(["status", "--socket", long]);
-    expect(verb.code).toBe(5);
+    // No supervisor can be there: it is the usage that is wrong.
+    expect(verb.code).toBe(2);
   });
 
   test("a configuration in a very deep folder still gets its default socket", async ({ box }) => {

@@ -14,7 +14,7 @@ describe("oneup run", () => {
       `[service.a]\ncommand = "imp on INT ${box.path("int")} leave TERM ${box.path("term")} 100 0 hello pause"`,
     );
     const terminal = new Terminal(box, [oneup(), "run", config, "--socket", box.path("s")]);
-    await terminal.shows(/a .*\| hello/);
+    await terminal.shows(/a.*\|.*hello/);
     terminal.type("\x03");
     expect(await terminal.status()).toBe("exit 0");
     expect(box.words("term")).toEqual(["TERM", "done"]);
@@ -26,7 +26,7 @@ describe("oneup run", () => {
       `[service.a]\ncommand = "imp ignore TERM hello pause"\nstop = { timeout = "10m" }`,
     );
     const terminal = new Terminal(box, [oneup(), "run", config, "--socket", box.path("s")]);
-    await terminal.shows("| hello");
+    await terminal.shows(/a.*\|.*hello/);
     const before = terminal.screen.length;
     terminal.type("\x03");
     await terminal.shows(/oneup.*\|/, before);
@@ -37,7 +37,7 @@ describe("oneup run", () => {
   test("the terminal goes away: the services do not notice", async ({ box }) => {
     const config = box.configuration(`[service.a]\ncommand = "imp on HUP ${box.path("hup")} count 5"`);
     const terminal = new Terminal(box, [oneup(), "run", config, "--socket", box.path("s")]);
-    await terminal.shows(/a .*\| \d+ 3/);
+    await terminal.shows(/a.*\|.*\d+ 3/);
     const [supervisor] = descendantsOf(terminal.running.pid);
     terminal.hangUp();
     // The other side is closed now; lines go to nowhere, the ring still gets them.

@@ -324,7 +324,7 @@ static void run(char **word) {
     else if (IS("err", 1)) line_to(2, "%s", ARG(1));
     else if (IS("hello", 0)) line_to(1, "hello %d", (int)getpid());
     else if (IS("env", 1)) line_to(1, "%s=%s", ARG(1), getenv(ARG(1)) ? getenv(ARG(1)) : "(unset)");
-    else if (IS("mark", 2)) mark(ARG(2), ARG(1));
+    else if (IS("mark", 2)) mark(ARG(1), ARG(2));
     else if (IS("ignore", 1)) disposition(signal_number(ARG(1)), SIG_IGN);
     else if (IS("default", 1)) disposition(signal_number(ARG(1)), SIG_DFL);
     else if (IS("block", 1)) {
