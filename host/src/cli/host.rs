@@ -3,6 +3,7 @@
 use super::{client, files, load_config};
 use crate::{nucleus::users, protocol::Supervise, script::Program};
 use rquickjs::{prelude::Func, Ctx, Exception, Function, Object, Result, Value};
+use serde_json::json;
 use std::{
     cell::RefCell,
     env,
@@ -94,7 +95,7 @@ pub fn install_cli<'js>(
     )
 }
 
-fn install_facts(host: &Object<'_>) -> Result<()> {
+fn install_facts<'js>(host: &Object<'js>) -> Result<()> {
     let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let arguments: Vec<String> = env::args_os().map(lossy).collect();
     let environment = Object::new(host.ctx().clone())?;
@@ -110,9 +111,9 @@ fn install_facts(host: &Object<'_>) -> Result<()> {
     host.set("version", env!("CARGO_PKG_VERSION"))?;
     host.set(
         "executable",
-        Func::from(|| {
-            let path = std::fs::read_link("/proc/self/exe").ok()?;
-            Some(path.to_string_lossy().into_owned())
+        Func::from(|ctx: Ctx<'js>| {
+            let path = std::fs::read_link("/proc/self/exe").ok();
+            to_script(&ctx, &json!(path.map(|path| path.to_string_lossy().into_owned())))
         }),
     )?;
     host.set(
@@ -128,7 +129,7 @@ fn install_facts(host: &Object<'_>) -> Result<()> {
     )
 }
 
-fn install_terminal(host: &Object<'_>) -> Result<()> {
+fn install_terminal<'js>(host: &Object<'js>) -> Result<()> {
     host.set(
         "isTerminal",
         Func::from(|fd: i32| match fd {
@@ -137,7 +138,10 @@ fn install_terminal(host: &Object<'_>) -> Result<()> {
             _ => io::stderr().is_terminal(),
         }),
     )?;
-    host.set("columns", Func::from(terminal_columns))?;
+    host.set(
+        "columns",
+        Func::from(|ctx: Ctx<'js>| to_script(&ctx, &json!(terminal_columns()))),
+    )?;
     host.set(
         "write",
         Func::from(|fd: i32, text: String| {
