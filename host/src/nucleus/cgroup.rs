@@ -108,14 +108,20 @@ impl Leaf {
 
     /// Where a process writes `0` to join.
     pub fn entrance(&self) -> Option<File> {
-        OpenOptions::new().write(true).open(self.folder.join("cgroup.procs")).ok()
+        OpenOptions::new()
+            .write(true)
+            .open(self.folder.join("cgroup.procs"))
+            .ok()
     }
 
     /// The processes directly in it.
     pub fn processes(&self) -> Vec<i32> {
         let text = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
         // 0 is a process outside our pid namespace.
-        text.lines().filter_map(|pid| pid.parse().ok()).filter(|pid| *pid > 1).collect()
+        text.lines()
+            .filter_map(|pid| pid.parse().ok())
+            .filter(|pid| *pid > 1)
+            .collect()
     }
 
     /// Whether anything lives in it or below.
@@ -127,7 +133,10 @@ impl Leaf {
     /// Kills everything in it and below, also what is just being forked. Kernels before 5.14 have
     /// no such file; callers kill one by one besides.
     pub fn kill(&self) {
-        if let Ok(mut file) = OpenOptions::new().write(true).open(self.folder.join("cgroup.kill")) {
+        if let Ok(mut file) = OpenOptions::new()
+            .write(true)
+            .open(self.folder.join("cgroup.kill"))
+        {
             let _ = file.write_all(b"1");
         }
     }
@@ -145,7 +154,10 @@ fn lock(folder: &Path) -> Option<Flock<File>> {
 /// Folders of supervisors that ended without tidying up.
 fn remove_abandoned(own: &Path) {
     for entry in fs::read_dir(own).into_iter().flatten().flatten() {
-        let is_theirs = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        let is_theirs = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(PREFIX));
         if is_theirs && lock(&entry.path()).is_some() {
             let _ = remove_tree(&entry.path());
         }
@@ -190,7 +202,10 @@ mod tests {
     #[test]
     fn the_mount_may_show_a_part_only() {
         let found = |name| mounted(MOUNTS, name);
-        assert_eq!(found("/box/a/b"), Some(PathBuf::from("/sys/fs/cgroup/unified/a/b")));
+        assert_eq!(
+            found("/box/a/b"),
+            Some(PathBuf::from("/sys/fs/cgroup/unified/a/b"))
+        );
         assert_eq!(found("/box"), Some(PathBuf::from("/sys/fs/cgroup/unified")));
         assert_eq!(found("/elsewhere"), None);
         assert_eq!(mounted("", "/"), None);

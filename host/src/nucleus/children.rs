@@ -33,7 +33,10 @@ const LIST_AGE_MAX: Duration = Duration::from_millis(2);
 
 /// Where a child's output goes. Its input is empty unless all is inherited.
 pub enum Stdio<'a> {
-    Log { out: BorrowedFd<'a>, err: BorrowedFd<'a> },
+    Log {
+        out: BorrowedFd<'a>,
+        err: BorrowedFd<'a>,
+    },
     Null,
     /// The supervisor's own 0, 1 and 2.
     Inherit,
@@ -126,7 +129,9 @@ pub(super) struct Seen {
 impl Children {
     /// Once, after `startup::prepare`. `single`: the terminal is passed on to a child.
     pub fn new(inherited: Inherited, single: bool) -> Children {
-        let own = procfs::is_ours().then(|| procfs::process(getpid().as_raw())).flatten();
+        let own = procfs::is_ours()
+            .then(|| procfs::process(getpid().as_raw()))
+            .flatten();
         Children {
             origin: Origin::new(inherited),
             marker: format!("{}-{}", getpid(), own.map_or(0, |own| own.started)),
@@ -145,7 +150,13 @@ impl Children {
     }
 
     /// Starts a process as leader of a new set. It has passed its execve when this returns.
-    pub fn spawn(&mut self, id: u32, spec: &SpawnSpec, stdio: Stdio<'_>, now: f64) -> Result<u32, SpawnFailure> {
+    pub fn spawn(
+        &mut self,
+        id: u32,
+        spec: &SpawnSpec,
+        stdio: Stdio<'_>,
+        now: f64,
+    ) -> Result<u32, SpawnFailure> {
         if self.sets.contains_key(&id) {
             let message = format!("there is a process set {id} already");
             return Err(failure("table", Errno::EEXIST, message));
@@ -158,7 +169,10 @@ impl Children {
             spec,
             identity,
             stdio,
-            terminal: spec.foreground.then(|| self.terminal.as_ref()?.for_start()).flatten(),
+            terminal: spec
+                .foreground
+                .then(|| self.terminal.as_ref()?.for_start())
+                .flatten(),
             cgroup: leaf.as_ref().map(Leaf::handle),
             cgroup_entrance: &|| leaf.as_ref()?.entrance(),
             marker: (!inherit && !spec.foreground).then(|| format!("{}.{id}", self.marker)),
@@ -184,7 +198,12 @@ impl Children {
     }
 
     /// `spawn` without output, for probes.
-    pub fn spawn_quiet(&mut self, id: u32, spec: &SpawnSpec, now: f64) -> Result<u32, SpawnFailure> {
+    pub fn spawn_quiet(
+        &mut self,
+        id: u32,
+        spec: &SpawnSpec,
+        now: f64,
+    ) -> Result<u32, SpawnFailure> {
         self.spawn(id, spec, Stdio::Null, now)
     }
 
@@ -210,7 +229,11 @@ impl Children {
     fn descriptors(&mut self, stdio: &Stdio<'_>) -> Result<Option<[RawFd; 3]>, SpawnFailure> {
         let unavailable = |error: std::io::Error| {
             let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-            failure("stdio", errno, format!("no empty input for the child: {}", errno.desc()))
+            failure(
+                "stdio",
+                errno,
+                format!("no empty input for the child: {}", errno.desc()),
+            )
         };
         match stdio {
             Stdio::Inherit => Ok(None),
@@ -276,7 +299,8 @@ impl Children {
         if set.stop.is_some() {
             self.members.retain(|_, other| *other != id);
         }
-        self.roots.extend(set.roots.iter().map(|root| (*root, None)));
+        self.roots
+            .extend(set.roots.iter().map(|root| (*root, None)));
         if let Some(rest) = self.rest().and_then(|id| self.sets.get_mut(&id)) {
             rest.roots.extend(set.roots);
         }
@@ -329,7 +353,9 @@ impl Children {
             Some(set.command.to_string())
         };
         let command = procfs::command(pid).or_else(known);
-        command.or_else(|| procfs::short_name(pid)).unwrap_or_default()
+        command
+            .or_else(|| procfs::short_name(pid))
+            .unwrap_or_default()
     }
 
     /// Brings the table of roots up to date and tells the new ones with the sets (or the
@@ -341,7 +367,10 @@ impl Children {
         self.unsure = false;
         let mut adopted = Vec::new();
         let unknown = children.unwrap_or_default().into_iter();
-        for pid in unknown.filter(|pid| !self.roots.contains_key(pid)).collect::<Vec<_>>() {
+        for pid in unknown
+            .filter(|pid| !self.roots.contains_key(pid))
+            .collect::<Vec<_>>()
+        {
             let set = match self.attribute(pid) {
                 Owner::Set(id) => Some(id),
                 Owner::Nobody => None,
@@ -372,23 +401,31 @@ impl Children {
         self.stopping.iter().find(is_rest).copied()
     }
 
-    /// Whose process was this orphan? The surest sign first.
+    /// Whose process was this orphan? What costs least comes first; each sign is a sure one.
     fn attribute(&self, pid: i32) -> Owner {
         let process = procfs::process_or_ids(pid);
-        let environment = procfs::environment(pid).unwrap_or_default();
-        let set = self
+        let known = self
             .remembered(&process)
-            .or_else(|| self.cgroups.as_ref()?.set_of(pid))
-            .or_else(|| self.marked(&environment))
-            .filter(|id| self.sets.contains_key(id))
             .or_else(|| self.of_session(&process));
-        match set {
-            Some(id) => Owner::Set(id),
+        if let Some(id) = known.or_else(|| self.cgroups.as_ref()?.set_of(pid)) {
+            return if self.sets.contains_key(&id) {
+                Owner::Set(id)
+            } else {
+                Owner::Nobody
+            };
+        }
+        let environment = procfs::environment(pid).unwrap_or_default();
+        match self.marked(&environment) {
+            Some(id) if self.sets.contains_key(&id) => Owner::Set(id),
             // In the middle of an execve there is nothing to go by.
-            None if process.is_visible() && !process.zombie && environment.is_empty() && procfs::command(pid).is_none() => {
+            None if process.is_visible()
+                && !process.zombie
+                && environment.is_empty()
+                && procfs::command(pid).is_none() =>
+            {
                 Owner::Unsure
             }
-            None => Owner::Nobody,
+            _ => Owner::Nobody,
         }
     }
 
@@ -401,13 +438,19 @@ impl Children {
 
     fn marked(&self, environment: &[u8]) -> Option<u32> {
         let marker = procfs::variable(environment, "ONEUP_ID")?;
-        marker.strip_prefix(&self.marker)?.strip_prefix('.')?.parse().ok()
+        marker
+            .strip_prefix(&self.marker)?
+            .strip_prefix('.')?
+            .parse()
+            .ok()
     }
 
     /// Sessions and groups are called after their leader, whose number is not given to another
     /// process as long as they have a member. The latest set of that number is meant.
     fn of_session(&self, process: &Process) -> Option<u32> {
-        let is_theirs = |set: &Set| !set.is_rest() && (set.leader == process.session || set.leader == process.group);
+        let is_theirs = |set: &Set| {
+            !set.is_rest() && (set.leader == process.session || set.leader == process.group)
+        };
         let mut sets = self.sets.iter().rev();
         sets.find(|(_, set)| is_theirs(set)).map(|(id, _)| *id)
     }
@@ -420,9 +463,14 @@ impl Children {
         let mut seen = self.survey_below(set, &set.roots);
         if let Some(leaf) = &set.leaf {
             let known: HashSet<i32> = seen.iter().map(|seen| seen.process.pid).collect();
-            let others = leaf.processes().into_iter().filter(|pid| !known.contains(pid));
+            let others = leaf
+                .processes()
+                .into_iter()
+                .filter(|pid| !known.contains(pid));
             // Our own children in it are roots already, or were born this moment.
-            let others = others.filter_map(procfs::process).filter(|process| !process.zombie);
+            let others = others
+                .filter_map(procfs::process)
+                .filter(|process| !process.zombie);
             seen.extend(others.map(|process| Seen {
                 process,
                 found: Found::Cgroup,
@@ -438,12 +486,19 @@ impl Children {
         let mut seen = Vec::new();
         for process in procfs::trees(roots) {
             // Parents come before children.
-            let above = root_of.get(&process.pid).or_else(|| root_of.get(&process.parent)).copied();
+            let above = root_of
+                .get(&process.pid)
+                .or_else(|| root_of.get(&process.parent))
+                .copied();
             let root = above.unwrap_or(0);
             root_of.insert(process.pid, root);
             if !process.zombie {
                 let found = how_found(set.leader, &process, root);
-                seen.push(Seen { process, found, root });
+                seen.push(Seen {
+                    process,
+                    found,
+                    root,
+                });
             }
         }
         seen
@@ -453,7 +508,8 @@ impl Children {
     /// child of ours is in it, reaped by nobody, it does.
     pub(super) fn group_of(&self, id: u32) -> Option<i32> {
         let set = self.sets.get(&id).filter(|set| !set.is_rest())?;
-        let in_group = |pid: &i32| *pid == set.leader || procfs::process_or_ids(*pid).group == set.leader;
+        let in_group =
+            |pid: &i32| *pid == set.leader || procfs::process_or_ids(*pid).group == set.leader;
         set.roots.iter().any(in_group).then_some(set.leader)
     }
 
@@ -463,20 +519,28 @@ impl Children {
             // Our own child: its number is not given away before we reap it.
             return signals::send(process.pid, number);
         }
-        signals::send_checked(process.pid, number, || procfs::process(process.pid).is_some_and(|now| now.started == process.started))
+        signals::send_checked(process.pid, number, || {
+            procfs::process(process.pid).is_some_and(|now| now.started == process.started)
+        })
     }
 
     /// The number of the leader's group is in use, although no root of the set is left. Most
     /// probably somebody made a sibling of the leader; a look at all our children will tell.
     pub(super) fn group_remains(&self, id: u32) -> bool {
         let gone = |set: &&Set| !set.is_rest() && set.roots.is_empty();
-        !self.blind && self.sets.get(&id).filter(gone).is_some_and(|set| signals::send_group(set.leader, 0))
+        !self.blind
+            && self
+                .sets
+                .get(&id)
+                .filter(gone)
+                .is_some_and(|set| signals::send_group(set.leader, 0))
     }
 
     /// The running leader that has, or may have, the terminal.
     pub(super) fn foreground(&self) -> Option<i32> {
         let mut sets = self.sets.values();
-        sets.find(|set| set.foreground && set.is_running()).map(|set| set.leader)
+        sets.find(|set| set.foreground && set.is_running())
+            .map(|set| set.leader)
     }
 
     #[cfg(test)]
@@ -516,7 +580,10 @@ fn rfc3339(wall: f64) -> String {
     let (days, ms) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", ms % 1000)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
+        ms % 1000
+    )
 }
 
 /// Days since 1970 as year, month, day; counted in years that begin in March, so that the odd day
@@ -525,11 +592,16 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let since = days + 719_468;
     let era = since.div_euclid(146_097);
     let day_of_era = since.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }

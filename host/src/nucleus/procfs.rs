@@ -25,14 +25,16 @@ static OURS: AtomicBool = AtomicBool::new(false);
 /// Whether /proc is there and speaks of this process's own pid namespace. The other functions go
 /// by the last answer, as numbers of another namespace would be worse than none.
 pub fn is_ours() -> bool {
-    let ours = fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&getpid().to_string()));
+    let ours =
+        fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&getpid().to_string()));
     OURS.store(ours, Ordering::Relaxed);
     ours
 }
 
 /// A file or folder of /proc, where it is to be believed.
 fn path(rest: std::fmt::Arguments<'_>) -> Option<String> {
-    OURS.load(Ordering::Relaxed).then(|| format!("/proc/{rest}"))
+    OURS.load(Ordering::Relaxed)
+        .then(|| format!("/proc/{rest}"))
 }
 
 /// One process, as far as it matters here.
@@ -133,7 +135,12 @@ pub fn own_children(which: Which) -> Option<Vec<i32>> {
     }
     children.or_else(|| {
         let scan = scan()?;
-        Some(scan.iter().filter(|process| process.parent == first).map(|process| process.pid).collect())
+        Some(
+            scan.iter()
+                .filter(|process| process.parent == first)
+                .map(|process| process.pid)
+                .collect(),
+        )
     })
 }
 
@@ -141,7 +148,11 @@ pub fn own_children(which: Which) -> Option<Vec<i32>> {
 fn thread_children(pid: i32, thread: i32) -> Option<Vec<i32>> {
     let text = fs::read(path(format_args!("{pid}/task/{thread}/children"))?).ok()?;
     let text = String::from_utf8(text).ok()?;
-    Some(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+    Some(
+        text.split_ascii_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect(),
+    )
 }
 
 /// The trees below some processes, the roots included, parents before children.
@@ -155,7 +166,9 @@ pub fn trees(roots: &[i32]) -> Vec<Process> {
         for process in scan().unwrap_or_default() {
             below.entry(process.parent).or_default().push(process.pid);
         }
-        grow(roots, |process| below.remove(&process.pid).unwrap_or_default())
+        grow(roots, |process| {
+            below.remove(&process.pid).unwrap_or_default()
+        })
     }
 }
 
@@ -190,13 +203,22 @@ fn children(process: &Process) -> Vec<i32> {
 
 /// Every process there is; for kernels without the `children` files.
 fn scan() -> Option<Vec<Process>> {
-    Some(numbers(&path(format_args!(""))?)?.into_iter().filter_map(process).collect())
+    Some(
+        numbers(&path(format_args!(""))?)?
+            .into_iter()
+            .filter_map(process)
+            .collect(),
+    )
 }
 
 fn numbers(folder: &str) -> Option<Vec<i32>> {
     let entries = fs::read_dir(folder).ok()?;
     let names = entries.flatten().map(|entry| entry.file_name());
-    Some(names.filter_map(|name| name.to_str()?.parse().ok()).collect())
+    Some(
+        names
+            .filter_map(|name| name.to_str()?.parse().ok())
+            .collect(),
+    )
 }
 
 /// The command line as words separated by spaces. `None` also for a moment during an execve, when
@@ -204,7 +226,10 @@ fn numbers(folder: &str) -> Option<Vec<i32>> {
 pub fn command(pid: i32) -> Option<String> {
     let mut buffer = [0; COMMAND_MAX + 1];
     let line = read_into(&path(format_args!("{pid}/cmdline"))?, &mut buffer)?;
-    let text: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
+    let text: Vec<u8> = line
+        .iter()
+        .map(|byte| if *byte == 0 { b' ' } else { *byte })
+        .collect();
     Some(shorten(String::from_utf8_lossy(&text).trim_end())).filter(|text| !text.is_empty())
 }
 
@@ -227,7 +252,9 @@ pub fn shorten(text: &str) -> String {
 pub fn environment(pid: i32) -> Option<Vec<u8>> {
     let mut environment = Vec::new();
     let file = File::open(path(format_args!("{pid}/environ"))?).ok()?;
-    file.take(ENVIRONMENT_MAX).read_to_end(&mut environment).ok()?;
+    file.take(ENVIRONMENT_MAX)
+        .read_to_end(&mut environment)
+        .ok()?;
     Some(environment)
 }
 
@@ -242,7 +269,9 @@ pub fn variable<'a>(environment: &'a [u8], name: &str) -> Option<&'a str> {
 /// The cgroup (version 2) a process is in, as a path from the root of its namespace.
 pub fn cgroup(pid: &str) -> Option<String> {
     let text = fs::read_to_string(path(format_args!("{pid}/cgroup"))?).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+    text.lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .map(str::to_owned)
 }
 
 /// Wall clock of a process's start, ms since 1970.
@@ -275,7 +304,10 @@ mod tests {
         let line = b"7 (a) R (b) ) S 3 4 5 0 -1 0 0 0 0 0 0 0 0 0 20 0 9 0 123 0 0";
         let process = parse_stat(7, line).expect("a stat line");
         assert_eq!((process.parent, process.group, process.session), (3, 4, 5));
-        assert_eq!((process.threads, process.started, process.zombie), (9, 123, false));
+        assert_eq!(
+            (process.threads, process.started, process.zombie),
+            (9, 123, false)
+        );
         for cut in 0..line.len() - 8 {
             parse_stat(7, &line[..cut]);
         }
@@ -293,7 +325,10 @@ mod tests {
             .expect("a clock after 1970")
             .as_secs_f64();
         let started = wall_started(&own).expect("it is visible") / 1000.0;
-        assert!(started <= now + 1.0 && started > now - 3600.0, "{started} {now}");
+        assert!(
+            started <= now + 1.0 && started > now - 3600.0,
+            "{started} {now}"
+        );
     }
 
     #[test]

@@ -9,6 +9,11 @@ use crate::protocol::{Event, Exit};
 use nix::{errno::Errno, libc};
 use std::collections::{BTreeMap, HashSet};
 
+/// Leftovers are counted with all that is below them, up to so many.
+const COUNTED_MAX: usize = 100;
+/// From so many orphans in a row they are reaped by the list.
+const BURST: usize = 32;
+
 /// A child that was reaped.
 struct Dead {
     pid: i32,
@@ -40,7 +45,11 @@ impl Children {
                 touched.entry(id).or_default().insert(dead.pid);
             }
         }
-        events.extend(touched.into_iter().filter_map(|(id, dead)| self.roots_ended(id, &dead, now)));
+        events.extend(
+            touched
+                .into_iter()
+                .filter_map(|(id, dead)| self.roots_ended(id, &dead, now)),
+        );
         events
     }
 
@@ -49,8 +58,12 @@ impl Children {
         if self.group_remains(id) {
             self.look(Which::All);
         }
-        let has_roots = self.sets.get(&id).is_some_and(|set| !set.roots.is_empty());
-        let mut leftovers = if has_roots { self.survey(id).len() as u32 } else { 0 };
+        let mut leftovers = match self.sets.get(&id)?.roots.len() {
+            0 => 0,
+            // With so many the number matters less than the time.
+            many @ COUNTED_MAX.. => many as u32,
+            _ => self.survey(id).len() as u32,
+        };
         let set = self.sets.get_mut(&id)?;
         if self.unsure || (self.blind && signals::send_group(set.leader, 0)) {
             // Somebody is there, or may be; nobody can tell how many.
@@ -58,40 +71,61 @@ impl Children {
         }
         set.leftovers = leftovers;
         let (exit, at) = set.exit.clone()?;
-        Some(Event::Exited { id, at, exit, leftovers })
+        Some(Event::Exited {
+            id,
+            at,
+            exit,
+            leftovers,
+        })
     }
 
-    /// Until nobody who has ended is left. Each is looked at before it is reaped: until then its
-    /// number is its own.
+    /// Until nobody who has ended is left.
     fn reap_all(&mut self, now: f64) -> Vec<Dead> {
         let mut dead = Vec::new();
+        let mut orphans = 0;
+        // Asking for anybody, the kernel goes through all our children until it finds one who has
+        // ended.
         while let Some(found) = wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT) {
-            let owner = self.roots.get(&found.pid).copied();
-            let member = match owner {
-                Some(set) => set.or_else(|| self.members.get(&found.pid).copied()),
-                // Adopted and ended since we last looked; a stop may know it as a descendant.
-                None if self.members.contains_key(&found.pid) => {
-                    procfs::process(found.pid).and_then(|process| self.remembered(&process))
-                }
-                None => None,
-            };
-            let Some(ended) = wait(libc::P_PID, found.pid, libc::WEXITED) else {
+            let Some(reaped) = self.reap(found.pid, now) else {
                 // It was there a moment ago and nobody else reaps. Trying again for ever would be
                 // worse than leaving it for the next CHLD.
                 break;
             };
-            let exit = ended.exit();
-            if let Some(stop) = member.and_then(|id| self.stop_of_mut(id)) {
-                stop.ended(ended.pid, now, &exit);
+            orphans = if reaped.set.is_none() { orphans + 1 } else { 0 };
+            dead.push(reaped);
+            if orphans == BURST {
+                let listed = procfs::own_children(Which::Adopted).unwrap_or_default();
+                let strangers = listed
+                    .into_iter()
+                    .filter(|pid| !self.roots.contains_key(pid));
+                let strangers: Vec<i32> = strangers.collect();
+                dead.extend(strangers.into_iter().filter_map(|pid| self.reap(pid, now)));
             }
-            let leader = self.remove_root(ended.pid, member, exit, now);
-            dead.push(Dead {
-                pid: ended.pid,
-                set: member,
-                leader,
-            });
         }
         dead
+    }
+
+    /// Reaps this child if it has ended. It is looked at before that: until then its number is its
+    /// own.
+    fn reap(&mut self, pid: i32, now: f64) -> Option<Dead> {
+        let member = match self.roots.get(&pid) {
+            Some(set) => set.or_else(|| self.members.get(&pid).copied()),
+            // Adopted and ended since we last looked; a stop may know it as a descendant.
+            None if self.members.contains_key(&pid) => {
+                procfs::process(pid).and_then(|process| self.remembered(&process))
+            }
+            None => None,
+        };
+        let exit = wait(libc::P_PID, pid, libc::WEXITED)?.exit();
+        if let Some(stop) = member.and_then(|id| self.stop_of_mut(id)) {
+            stop.ended(pid, now, &exit);
+        }
+        let leader = self.remove_root(pid, member, exit, now);
+        Some(Dead {
+            pid,
+            set: member,
+            leader,
+        })
     }
 
     /// True if it was the leader of its set.
@@ -123,7 +157,10 @@ impl Children {
         let (Some(leader), true) = (self.foreground(), self.terminal.is_some()) else {
             return;
         };
-        if let (Some(stopped), Some(terminal)) = (wait(libc::P_PID, leader, libc::WSTOPPED), &mut self.terminal) {
+        if let (Some(stopped), Some(terminal)) = (
+            wait(libc::P_PID, leader, libc::WSTOPPED),
+            &mut self.terminal,
+        ) {
             terminal.on_command_stopped(leader, stopped.status);
         }
     }

@@ -37,7 +37,9 @@ pub fn take_control() -> io::Result<()> {
             Signal::SIGKILL | Signal::SIGSTOP => continue,
             // Writing to a closed pipe, a full quota, and the terminal's wish to stop a
             // background process are errors of the one call, not ends of the supervisor.
-            Signal::SIGPIPE | Signal::SIGXFSZ | Signal::SIGTTIN | Signal::SIGTTOU => SigHandler::SigIgn,
+            Signal::SIGPIPE | Signal::SIGXFSZ | Signal::SIGTTIN | Signal::SIGTTOU => {
+                SigHandler::SigIgn
+            }
             // CHLD above all: if it were ignored, as it may be inherited, the kernel would reap
             // the children itself and their exit codes would be lost.
             _ => SigHandler::SigDfl,
@@ -156,7 +158,10 @@ pub fn number(name: &str) -> Option<i32> {
         match short {
             "CLD" => Some(libc::SIGCHLD),
             "POLL" => Some(libc::SIGIO),
-            _ => format!("SIG{short}").parse::<Signal>().ok().map(|signal| signal as i32),
+            _ => format!("SIG{short}")
+                .parse::<Signal>()
+                .ok()
+                .map(|signal| signal as i32),
         }
     };
     number.filter(|number| (1..=libc::SIGRTMAX()).contains(number))
@@ -185,7 +190,16 @@ pub fn send_checked(pid: i32, number: i32, still: impl FnOnce() -> bool) -> bool
     let fd = unsafe { OwnedFd::from_raw_fd(fd as RawFd) };
     let nothing = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: without a siginfo the kernel makes one up.
-    still() && unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), number, nothing, 0) } == 0
+    still()
+        && unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                fd.as_raw_fd(),
+                number,
+                nothing,
+                0,
+            )
+        } == 0
 }
 
 /// kill(2) for a process group. With number 0: whether it has a member, even one we may not touch.
@@ -205,7 +219,12 @@ mod tests {
     #[test]
     fn names_and_numbers_are_twins() {
         for number in 1..=libc::SIGRTMAX() {
-            assert_eq!(super::number(&name(number)), Some(number), "{}", name(number));
+            assert_eq!(
+                super::number(&name(number)),
+                Some(number),
+                "{}",
+                name(number)
+            );
         }
         assert_eq!(name(15), "TERM");
         assert_eq!(name(libc::SIGRTMIN() + 3), "RTMIN+3");
@@ -217,7 +236,17 @@ mod tests {
         assert_eq!(number("hup"), Some(1));
         assert_eq!(number("9"), Some(9));
         assert_eq!(number("RTMAX-1"), Some(libc::SIGRTMAX() - 1));
-        for wrong in ["", "SIG", "0", "65", "-1", "RTMIN+31", "RTMAX+1", "RTMIN-9999999999", "NONE"] {
+        for wrong in [
+            "",
+            "SIG",
+            "0",
+            "65",
+            "-1",
+            "RTMIN+31",
+            "RTMAX+1",
+            "RTMIN-9999999999",
+            "NONE",
+        ] {
             assert_eq!(number(wrong), None, "{wrong}");
         }
     }

@@ -80,11 +80,21 @@ pub fn failure(step: &str, errno: Errno, message: String) -> SpawnFailure {
     SpawnFailure {
         step: step.to_owned(),
         errno: errno as i32,
-        error: if known { format!("{errno:?}") } else { String::new() },
+        error: if known {
+            format!("{errno:?}")
+        } else {
+            String::new()
+        },
         message,
         transient: matches!(
             errno,
-            Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::EINTR | Errno::ETXTBSY
+            Errno::EAGAIN
+                | Errno::ENOMEM
+                | Errno::EMFILE
+                | Errno::ENFILE
+                | Errno::ENOBUFS
+                | Errno::EINTR
+                | Errno::ETXTBSY
         ),
     }
 }
@@ -137,11 +147,18 @@ impl Origin {
             self.stack = Stack::new();
         }
         let Some(stack) = &self.stack else {
-            return Err(failure("fork", Errno::ENOMEM, "no memory for a new process".to_owned()));
+            return Err(failure(
+                "fork",
+                Errno::ENOMEM,
+                "no memory for a new process".to_owned(),
+            ));
         };
         let program = Program::new(order, self)?;
         let limits = limits(order.spec, self.inherited.nofile)?;
-        let oom_score = order.spec.oom_score_adjust.or(self.inherited.oom_score_adjust);
+        let oom_score = order
+            .spec
+            .oom_score_adjust
+            .or(self.inherited.oom_score_adjust);
         let oom_score = oom_score.map(|score| score.to_string()).unwrap_or_default();
         let mut plan = Plan {
             terminal: order.terminal,
@@ -189,9 +206,16 @@ impl Program {
         let spec = order.spec;
         let name = spec.argv.first().map_or("", String::as_str);
         if name.is_empty() {
-            return Err(failure("exec", Errno::ENOENT, "there is no command to run".to_owned()));
+            return Err(failure(
+                "exec",
+                Errno::ENOENT,
+                "there is no command to run".to_owned(),
+            ));
         }
-        let argv = spec.argv.iter().map(|word| c_string(word.clone().into_bytes(), "exec"));
+        let argv = spec
+            .argv
+            .iter()
+            .map(|word| c_string(word.clone().into_bytes(), "exec"));
         let argv = argv.collect::<Result<Vec<_>, _>>()?;
         let own = own_environment(order)?;
         let inherited: Vec<&CString> = match spec.clean_environment {
@@ -200,15 +224,25 @@ impl Program {
                 let is_replaced = |entry: &&CString| {
                     let name = variable_name(entry);
                     own.iter().any(|other| variable_name(other) == name)
-                        || (!spec.foreground && NOT_FOR_SERVICES.iter().any(|other| other.as_bytes() == name))
+                        || (!spec.foreground
+                            && NOT_FOR_SERVICES
+                                .iter()
+                                .any(|other| other.as_bytes() == name))
                 };
-                origin.environment.iter().filter(|entry| !is_replaced(entry)).collect()
+                origin
+                    .environment
+                    .iter()
+                    .filter(|entry| !is_replaced(entry))
+                    .collect()
             }
         };
-        let path = own.iter().chain(inherited.iter().copied()).find_map(|entry| {
-            let value = entry.to_bytes().strip_prefix(b"PATH=")?;
-            Some(String::from_utf8_lossy(value).into_owned())
-        });
+        let path = own
+            .iter()
+            .chain(inherited.iter().copied())
+            .find_map(|entry| {
+                let value = entry.to_bytes().strip_prefix(b"PATH=")?;
+                Some(String::from_utf8_lossy(value).into_owned())
+            });
         let path = path.unwrap_or_else(|| DEFAULT_PATH.to_owned());
         let inherited: Vec<*const c_char> = inherited.iter().map(|entry| entry.as_ptr()).collect();
         Ok(Program {
@@ -254,7 +288,10 @@ fn own_environment(order: &Order<'_>) -> Result<Vec<CString>, SpawnFailure> {
         entries.push(("ONEUP_SERVICE", spec.service.as_str()));
     }
     let user = order.identity.environment.iter();
-    entries.extend(user.filter(|(name, _)| !configured(name)).map(|(name, value)| (*name, value.as_str())));
+    entries.extend(
+        user.filter(|(name, _)| !configured(name))
+            .map(|(name, value)| (*name, value.as_str())),
+    );
     let marked = order.marker.is_some();
     let is_marker = |name: &str| marked && matches!(name, "ONEUP_ID" | "ONEUP_SERVICE");
     let given = spec.environment.iter().filter(|(name, _)| !is_marker(name));
@@ -273,7 +310,11 @@ fn variable_name(entry: &CString) -> &[u8] {
 fn c_string(bytes: Vec<u8>, step: &str) -> Result<CString, SpawnFailure> {
     CString::new(bytes).map_err(|error| {
         let text = String::from_utf8_lossy(&error.into_vec()).replace('\0', "\\0");
-        failure(step, Errno::EINVAL, format!("a null byte cannot be passed to a program: \"{text}\""))
+        failure(
+            step,
+            Errno::EINVAL,
+            format!("a null byte cannot be passed to a program: \"{text}\""),
+        )
     })
 }
 
@@ -286,7 +327,9 @@ fn candidates(name: &str, path: &str) -> Result<Vec<CString>, SpawnFailure> {
         "" => format!("./{name}"),
         _ => format!("{}/{name}", folder.trim_end_matches('/')),
     };
-    path.split(':').map(|folder| c_string(join(folder).into_bytes(), "exec")).collect()
+    path.split(':')
+        .map(|folder| c_string(join(folder).into_bytes(), "exec"))
+        .collect()
 }
 
 /// One limit of the child, ready for the call.
@@ -321,12 +364,19 @@ fn limits(spec: &SpawnSpec, nofile: Option<(u64, u64)>) -> Result<Vec<PlannedLim
     if let (Some((soft, hard)), false) = (nofile, spec.limits.contains_key("nofile")) {
         planned.push(PlannedLimit {
             resource: libc::RLIMIT_NOFILE,
-            value: libc::rlimit64 { rlim_cur: soft, rlim_max: hard },
+            value: libc::rlimit64 {
+                rlim_cur: soft,
+                rlim_max: hard,
+            },
         });
     }
     for (name, limit) in &spec.limits {
         let Some((_, resource)) = RESOURCES.iter().find(|(known, _)| known == name) else {
-            return Err(failure("limits", Errno::EINVAL, format!("there is no limit called \"{name}\"")));
+            return Err(failure(
+                "limits",
+                Errno::EINVAL,
+                format!("there is no limit called \"{name}\""),
+            ));
         };
         planned.push(PlannedLimit {
             resource: *resource,
@@ -403,20 +453,40 @@ unsafe fn prepare(plan: &Plan<'_>) -> Steps {
         }
     }
     // All of the supervisor's own are marked already; this is for what some library opened.
-    libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+    libc::syscall(
+        libc::SYS_close_range,
+        3u32,
+        u32::MAX,
+        libc::CLOSE_RANGE_CLOEXEC,
+    );
     if let Some(entrance) = plan.cgroup_entrance {
-        check(CGROUP, libc::syscall(libc::SYS_write, entrance, c"0".as_ptr(), 1usize))?;
+        check(
+            CGROUP,
+            libc::syscall(libc::SYS_write, entrance, c"0".as_ptr(), 1usize),
+        )?;
     }
     set_oom_score(plan)?;
     for limit in plan.limits {
         let nothing = ptr::null_mut::<c_void>();
-        check(LIMITS, libc::syscall(libc::SYS_prlimit64, 0, limit.resource, &limit.value, nothing))?;
+        check(
+            LIMITS,
+            libc::syscall(
+                libc::SYS_prlimit64,
+                0,
+                limit.resource,
+                &limit.value,
+                nothing,
+            ),
+        )?;
     }
     if let Some(umask) = plan.umask {
         check(UMASK, libc::syscall(libc::SYS_umask, umask))?;
     }
     if let Some(nice) = plan.nice {
-        check(NICE, libc::syscall(libc::SYS_setpriority, libc::PRIO_PROCESS, 0, nice))?;
+        check(
+            NICE,
+            libc::syscall(libc::SYS_setpriority, libc::PRIO_PROCESS, 0, nice),
+        )?;
     }
     if let Some(home) = plan.home {
         // As the supervisor was, whoever the child is; if the folder has gone, the child stays in /.
@@ -424,10 +494,20 @@ unsafe fn prepare(plan: &Plan<'_>) -> Steps {
     }
     become_user(plan.identity)?;
     if let Some(directory) = plan.directory {
-        check(DIRECTORY, libc::syscall(libc::SYS_chdir, directory.as_ptr()))?;
+        check(
+            DIRECTORY,
+            libc::syscall(libc::SYS_chdir, directory.as_ptr()),
+        )?;
     }
     if plan.no_new_privileges {
-        let call = libc::syscall(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1usize, 0usize, 0usize, 0usize);
+        let call = libc::syscall(
+            libc::SYS_prctl,
+            libc::PR_SET_NO_NEW_PRIVS,
+            1usize,
+            0usize,
+            0usize,
+            0usize,
+        );
         check(NO_NEW_PRIVILEGES, call)?;
     }
     Ok(())
@@ -440,7 +520,13 @@ unsafe fn default_dispositions() -> Steps {
     for signal in 1..=64 {
         if signal != libc::SIGKILL && signal != libc::SIGSTOP {
             let nothing = ptr::null_mut::<c_void>();
-            let call = libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), nothing, 8usize);
+            let call = libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                nothing,
+                8usize,
+            );
             check(SIGNALS, call)?;
         }
     }
@@ -458,7 +544,9 @@ unsafe fn join_group(plan: &Plan<'_>) -> Steps {
         let call = libc::syscall(libc::SYS_ioctl, terminal, libc::TIOCSPGRP, &group);
         // A terminal that has gone meanwhile is no reason not to run.
         match check(TERMINAL, call) {
-            Err((_, errno)) if errno != libc::ENOTTY && errno != libc::EIO => return Err((TERMINAL, errno)),
+            Err((_, errno)) if errno != libc::ENOTTY && errno != libc::EIO => {
+                return Err((TERMINAL, errno))
+            }
             _ => {}
         }
     }
@@ -472,9 +560,16 @@ unsafe fn set_oom_score(plan: &Plan<'_>) -> Steps {
     }
     let path = c"/proc/self/oom_score_adj".as_ptr();
     let flags = libc::O_WRONLY | libc::O_CLOEXEC;
-    let done = check(OOM_SCORE, libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, flags, 0)).and_then(|fd| {
+    let done = check(
+        OOM_SCORE,
+        libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path, flags, 0),
+    )
+    .and_then(|fd| {
         let text = plan.oom_score;
-        let written = check(OOM_SCORE, libc::syscall(libc::SYS_write, fd, text.as_ptr(), text.len()));
+        let written = check(
+            OOM_SCORE,
+            libc::syscall(libc::SYS_write, fd, text.as_ptr(), text.len()),
+        );
         libc::syscall(libc::SYS_close, fd);
         written
     });
@@ -486,7 +581,10 @@ unsafe fn set_oom_score(plan: &Plan<'_>) -> Steps {
 
 unsafe fn become_user(identity: &Identity) -> Steps {
     if let Some(groups) = &identity.groups {
-        match check(GROUPS, libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr())) {
+        match check(
+            GROUPS,
+            libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()),
+        ) {
             Err((_, libc::EPERM)) if identity.groups_optional => {}
             result => _ = result?,
         }
@@ -507,11 +605,22 @@ unsafe fn exec(plan: &Plan<'_>) -> Steps {
     let nothing = ptr::null_mut::<c_void>();
     // Signals that came since the child's birth take effect now: with the default dispositions
     // none of them runs code in this memory.
-    let call = libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &none, nothing, 8usize);
+    let call = libc::syscall(
+        libc::SYS_rt_sigprocmask,
+        libc::SIG_SETMASK,
+        &none,
+        nothing,
+        8usize,
+    );
     check(SIGNALS, call)?;
     let mut errno = libc::ENOENT;
     for candidate in plan.candidates {
-        libc::syscall(libc::SYS_execve, candidate.as_ptr(), plan.argv.as_ptr(), plan.envp.as_ptr());
+        libc::syscall(
+            libc::SYS_execve,
+            candidate.as_ptr(),
+            plan.argv.as_ptr(),
+            plan.envp.as_ptr(),
+        );
         match Errno::last_raw() {
             libc::ENOENT | libc::ENOTDIR => {}
             libc::EACCES => errno = libc::EACCES,
@@ -676,19 +785,37 @@ fn clone_into(_: &Plan<'_>, _: &Stack, _: BorrowedFd<'_>) -> Result<i32, Errno> 
 fn block_everything() -> u64 {
     let (all, mut before) = (u64::MAX, 0u64);
     // SAFETY: two masks of the kernel's size.
-    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &all, &mut before, 8usize) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &all,
+            &mut before,
+            8usize,
+        )
+    };
     before
 }
 
 fn restore_mask(mask: u64) {
     let nothing = ptr::null_mut::<c_void>();
     // SAFETY: a mask of the kernel's size.
-    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &mask, nothing, 8usize) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &mask,
+            nothing,
+            8usize,
+        )
+    };
 }
 
 fn explain_fork(errno: Errno) -> SpawnFailure {
     let message = match errno {
-        Errno::EAGAIN => "no more processes allowed: the limit of processes (nproc, pids) is reached".to_owned(),
+        Errno::EAGAIN => {
+            "no more processes allowed: the limit of processes (nproc, pids) is reached".to_owned()
+        }
         Errno::ENOMEM => "no memory for a new process".to_owned(),
         _ => format!("no new process could be made: {}", errno.desc()),
     };
@@ -698,10 +825,22 @@ fn explain_fork(errno: Errno) -> SpawnFailure {
 /// One sentence that says what, where, and what to do.
 fn explain(step: i32, errno: Errno, order: &Order<'_>, program: &Program) -> SpawnFailure {
     let spec = order.spec;
-    let name = usize::try_from(step).ok().and_then(|step| STEPS.get(step)).copied().unwrap_or("spawn");
+    let name = usize::try_from(step)
+        .ok()
+        .and_then(|step| STEPS.get(step))
+        .copied()
+        .unwrap_or("spawn");
     let desc = errno.desc();
-    let user = spec.user.as_deref().map(|user| format!(" as user \"{user}\"")).unwrap_or_default();
-    let only_root = if errno == Errno::EPERM { ": only root may" } else { "" };
+    let user = spec
+        .user
+        .as_deref()
+        .map(|user| format!(" as user \"{user}\""))
+        .unwrap_or_default();
+    let only_root = if errno == Errno::EPERM {
+        ": only root may"
+    } else {
+        ""
+    };
     let message = match step {
         EXEC => explain_exec(errno, spec, program, &user),
         DIRECTORY => {
@@ -732,7 +871,9 @@ fn explain_exec(errno: Errno, spec: &SpawnSpec, program: &Program, user: &str) -
     let shown = found.as_deref().unwrap_or(Path::new(name)).display();
     match (errno, &found) {
         (Errno::ENOENT | Errno::ENOTDIR, Some(file)) => missing_interpreter(file),
-        (Errno::ENOENT | Errno::ENOTDIR, None) if name.contains('/') => format!("no such program: \"{name}\""),
+        (Errno::ENOENT | Errno::ENOTDIR, None) if name.contains('/') => {
+            format!("no such program: \"{name}\"")
+        }
         (Errno::ENOENT | Errno::ENOTDIR, None) => {
             format!("program \"{name}\" not found in PATH ({})", program.path)
         }
@@ -747,8 +888,14 @@ fn explain_exec(errno: Errno, spec: &SpawnSpec, program: &Program, user: &str) -
 
 /// The first candidate that is there at all, as seen by the supervisor.
 fn existing(program: &Program) -> Option<PathBuf> {
-    let base = program.directory.as_deref().and_then(|directory| directory.to_str().ok());
-    let candidates = program.candidates.iter().filter_map(|candidate| candidate.to_str().ok());
+    let base = program
+        .directory
+        .as_deref()
+        .and_then(|directory| directory.to_str().ok());
+    let candidates = program
+        .candidates
+        .iter()
+        .filter_map(|candidate| candidate.to_str().ok());
     candidates
         .map(|candidate| Path::new(base.unwrap_or("")).join(candidate))
         .find(|path| fs::metadata(path).is_ok())
@@ -772,9 +919,18 @@ fn interpreter(file: &Path) -> Option<String> {
         return None;
     }
     let mut head = Vec::new();
-    fs::File::open(file).ok()?.take(256).read_to_end(&mut head).ok()?;
-    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    let line = String::from_utf8_lossy(line).trim_start_matches([' ', '\t']).to_owned();
+    fs::File::open(file)
+        .ok()?
+        .take(256)
+        .read_to_end(&mut head)
+        .ok()?;
+    let line = head
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?;
+    let line = String::from_utf8_lossy(line)
+        .trim_start_matches([' ', '\t'])
+        .to_owned();
     let end = line.find([' ', '\t']).unwrap_or(line.len());
     line.get(..end).map(str::to_owned)
 }

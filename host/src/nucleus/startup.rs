@@ -6,11 +6,7 @@ use nix::{
     libc,
     sys::resource::{getrlimit, setrlimit, Resource},
 };
-use std::{
-    ffi::CString,
-    fs, io,
-    os::unix::ffi::OsStringExt,
-};
+use std::{ffi::CString, fs, io, os::unix::ffi::OsStringExt};
 
 /// As much as any supervisor needs; more would only be a larger table for the kernel.
 const NOFILE_MAX: u64 = 1 << 20;
@@ -97,7 +93,11 @@ fn open_dead_pipe(wanted: i32) {
             return;
         }
         let [read, write] = ends;
-        let (keep, drop) = if wanted == 0 { (read, write) } else { (write, read) };
+        let (keep, drop) = if wanted == 0 {
+            (read, write)
+        } else {
+            (write, read)
+        };
         libc::dup2(keep, wanted);
         for end in [keep, drop] {
             if end != wanted {
@@ -110,14 +110,23 @@ fn open_dead_pipe(wanted: i32) {
 /// Whatever else was inherited stays ours alone.
 fn close_strays_on_exec() {
     // SAFETY: no pointers.
-    let done = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            3u32,
+            u32::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
     if done == 0 {
         return;
     }
     // Kernels before 5.11. Without /proc too: the lower numbers, where strays are found.
     let listed = fs::read_dir("/proc/self/fd").map(|entries| {
         let names = entries.flatten().map(|entry| entry.file_name());
-        names.filter_map(|name| name.to_str()?.parse().ok()).collect::<Vec<i32>>()
+        names
+            .filter_map(|name| name.to_str()?.parse().ok())
+            .collect::<Vec<i32>>()
     });
     for fd in listed.unwrap_or_else(|_| (3..4096).collect()) {
         if fd > 2 {
@@ -147,7 +156,11 @@ fn raise_nofile() -> Option<(u64, u64)> {
 }
 
 fn lower_oom_score() -> Option<i32> {
-    let before: i32 = fs::read_to_string("/proc/self/oom_score_adj").ok()?.trim().parse().ok()?;
+    let before: i32 = fs::read_to_string("/proc/self/oom_score_adj")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     if before <= OOM_SCORE_ADJUST || !procfs::is_ours() {
         return None;
     }

@@ -117,7 +117,8 @@ impl Stop {
     fn note_gone(&mut self, below: &HashSet<i32>, is_ours: impl Fn(i32) -> bool, now: f64) {
         for ((pid, started), member) in &mut self.members {
             if member.left.is_none() && below.contains(&member.root) && !is_ours(*pid) {
-                let lives = procfs::process(*pid).is_some_and(|process| process.started == *started && !process.zombie);
+                let lives = procfs::process(*pid)
+                    .is_some_and(|process| process.started == *started && !process.zombie);
                 if !lives {
                     member.left = Some(now);
                 }
@@ -163,12 +164,23 @@ enum Verdict {
 impl Children {
     /// Ends a set. Finished at once if it was empty; else `Stopped` comes from `on_sigchld` or
     /// `on_deadline`. For a set at stop already this can only bring the deadline forward.
-    pub fn stop(&mut self, id: u32, signal: &str, timeout_ms: f64, tree: bool, now: f64) -> Vec<Event> {
+    pub fn stop(
+        &mut self,
+        id: u32,
+        signal: &str,
+        timeout_ms: f64,
+        tree: bool,
+        now: f64,
+    ) -> Vec<Event> {
         let deadline = now + timeout_ms.max(0.0);
         let Some(set) = self.sets.get_mut(&id) else {
             // Forgotten or never started: an answer is owed, and there is nothing there.
             let receipt = Stop::new(SIGTERM, tree, deadline, now).receipt(None, true, now);
-            return vec![Event::Stopped { id, at: now, receipt }];
+            return vec![Event::Stopped {
+                id,
+                at: now,
+                receipt,
+            }];
         };
         match &mut set.stop {
             Some(stop) => {
@@ -190,7 +202,12 @@ impl Children {
             return self.stop(id, signal, timeout_ms, true, now);
         }
         self.list_children(Which::All);
-        let roots = self.roots.iter().filter(|(_, set)| set.is_none()).map(|(pid, _)| *pid).collect();
+        let roots = self
+            .roots
+            .iter()
+            .filter(|(_, set)| set.is_none())
+            .map(|(pid, _)| *pid)
+            .collect();
         self.sets.insert(id, Set::rest(roots, now));
         self.stop(id, signal, timeout_ms, true, now)
     }
@@ -210,7 +227,10 @@ impl Children {
 
     /// The next time something is to be done without anything happening.
     pub fn next_deadline(&self) -> Option<f64> {
-        let stops = self.stopping.iter().filter_map(|id| self.sets.get(id)?.stop.as_deref());
+        let stops = self
+            .stopping
+            .iter()
+            .filter_map(|id| self.sets.get(id)?.stop.as_deref());
         stops.map(Stop::deadline).min_by(f64::total_cmp)
     }
 
@@ -221,7 +241,9 @@ impl Children {
             return Vec::new();
         }
         self.look(Which::All);
-        due.into_iter().filter_map(|id| self.on_due(id, now)).collect()
+        due.into_iter()
+            .filter_map(|id| self.on_due(id, now))
+            .collect()
     }
 
     fn on_due(&mut self, id: u32, now: f64) -> Option<Event> {
@@ -289,7 +311,10 @@ impl Children {
                 seen.retain(|seen| seen.process.group == set.leader);
             }
             self.press_group(id, &seen, killing);
-            let fresh = seen.iter().filter(|seen| self.press_one(id, seen, killing)).count();
+            let fresh = seen
+                .iter()
+                .filter(|seen| self.press_one(id, seen, killing))
+                .count();
             if fresh == 0 {
                 break;
             }
@@ -332,7 +357,8 @@ impl Children {
             let command = self.command_of(id, process.pid);
             self.members.insert(process.pid, id);
             if let Some(stop) = self.stop_of_mut(id) {
-                stop.members.insert(key(process), Member::new(seen, command));
+                stop.members
+                    .insert(key(process), Member::new(seen, command));
             }
         }
         let leader = self.sets.get(&id).map_or(0, |set| set.leader);
@@ -344,14 +370,28 @@ impl Children {
             return false;
         };
         member.root = seen.root;
-        let before = if killing { &mut member.killed } else { &mut member.asked };
+        let before = if killing {
+            &mut member.killed
+        } else {
+            &mut member.asked
+        };
         if std::mem::replace(before, true) {
             return false;
         }
-        let wanted = if killing { &[SIGKILL][..] } else { &[signal, SIGCONT] };
-        let sent = wanted.iter().copied().filter(|number| (group_asked && !killing) || self.send(process, *number));
+        let wanted = if killing {
+            &[SIGKILL][..]
+        } else {
+            &[signal, SIGCONT]
+        };
+        let sent = wanted
+            .iter()
+            .copied()
+            .filter(|number| (group_asked && !killing) || self.send(process, *number));
         let sent: Vec<i32> = sent.collect();
-        if let Some(member) = self.stop_of_mut(id).and_then(|stop| stop.members.get_mut(&key(process))) {
+        if let Some(member) = self
+            .stop_of_mut(id)
+            .and_then(|stop| stop.members.get_mut(&key(process)))
+        {
             member.signals.extend(sent);
         }
         true
@@ -365,7 +405,9 @@ impl Children {
         }
         let stop = self.stop_of_mut(id)?;
         stop.recheck = (verdict == Verdict::Unwatched).then_some(now + RECHECK_MS);
-        (verdict == Verdict::Empty).then(|| self.finish(id, true, now)).flatten()
+        (verdict == Verdict::Empty)
+            .then(|| self.finish(id, true, now))
+            .flatten()
     }
 
     fn verdict(&self, id: u32) -> Verdict {
@@ -378,7 +420,10 @@ impl Children {
         };
         let unwatched = || match stop.tree {
             true => set.leaf.as_ref().is_some_and(|leaf| leaf.is_populated()),
-            false => self.survey(id).iter().any(|seen| seen.process.group == set.leader),
+            false => self
+                .survey(id)
+                .iter()
+                .any(|seen| seen.process.group == set.leader),
         };
         if watched {
             Verdict::Watched
@@ -403,7 +448,11 @@ impl Children {
         }
         set.receipt = Some(Box::new(receipt.clone()));
         self.stopping.retain(|other| *other != id);
-        Some(Event::Stopped { id, at: now, receipt })
+        Some(Event::Stopped {
+            id,
+            at: now,
+            receipt,
+        })
     }
 }
 

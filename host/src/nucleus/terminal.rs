@@ -32,7 +32,10 @@ impl Terminal {
     /// `None` without a controlling terminal.
     pub fn open() -> Option<Terminal> {
         if tcgetpgrp(io::stdin()).is_ok() {
-            return Some(Terminal { own: None, given: false });
+            return Some(Terminal {
+                own: None,
+                given: false,
+            });
         }
         // Standard input is something else, as in a pipeline; the command may still ask for the
         // terminal by its name.
@@ -43,7 +46,10 @@ impl Terminal {
             .open("/dev/tty")
             .ok()?;
         tcgetpgrp(&file).ok()?;
-        Some(Terminal { own: Some(file), given: false })
+        Some(Terminal {
+            own: Some(file),
+            given: false,
+        })
     }
 
     /// The descriptor the command makes itself the foreground with at its start. Only where it

@@ -9,7 +9,9 @@ use super::{
     signals::Signals,
     startup,
 };
-use crate::protocol::{Event, Exit, Found, Limit, Receipt, ReceiptProcess, Scope, SpawnFailure, SpawnSpec};
+use crate::protocol::{
+    Event, Exit, Found, Limit, Receipt, ReceiptProcess, Scope, SpawnFailure, SpawnSpec,
+};
 use nix::{
     libc,
     poll::{poll, PollFd, PollFlags, PollTimeout},
@@ -61,17 +63,33 @@ fn isolated_under(wrapper: &[&str], body: fn()) {
         return;
     }
     let own = env::current_exe().expect("/proc of this machine");
-    let name = thread::current().name().expect("tests have names").to_owned();
-    let words = wrapper.iter().map(PathBuf::from).chain([own]).collect::<Vec<_>>();
+    let name = thread::current()
+        .name()
+        .expect("tests have names")
+        .to_owned();
+    let words = wrapper
+        .iter()
+        .map(PathBuf::from)
+        .chain([own])
+        .collect::<Vec<_>>();
     let output = Command::new(&words[0])
         .args(&words[1..])
-        .args([&name, "--exact", "--nocapture", "--test-threads=1", "--include-ignored"])
+        .args([
+            &name,
+            "--exact",
+            "--nocapture",
+            "--test-threads=1",
+            "--include-ignored",
+        ])
         .env(INSIDE, "1")
         .output()
         .expect("the test program itself");
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     eprintln!("{text}");
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }
 
 fn run_forked(body: fn()) {
@@ -111,7 +129,11 @@ impl World {
 
     fn with(single: bool) -> World {
         let inherited = startup::prepare();
-        let folder = env::temp_dir().join(format!("oneup-test-{}-{}", getpid(), nix::unistd::getppid()));
+        let folder = env::temp_dir().join(format!(
+            "oneup-test-{}-{}",
+            getpid(),
+            nix::unistd::getppid()
+        ));
         fs::create_dir_all(&folder).expect("a folder");
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("our folder");
         World {
@@ -132,11 +154,17 @@ impl World {
         self.folder.join(name)
     }
 
-    fn try_spawn(&mut self, spec: &SpawnSpec, stdio: Stdio<'_>) -> Result<(u32, u32), SpawnFailure> {
+    fn try_spawn(
+        &mut self,
+        spec: &SpawnSpec,
+        stdio: Stdio<'_>,
+    ) -> Result<(u32, u32), SpawnFailure> {
         let id = self.next_id;
         self.next_id += 1;
         let now = self.now();
-        self.children.spawn(id, spec, stdio, now).map(|pid| (id, pid))
+        self.children
+            .spawn(id, spec, stdio, now)
+            .map(|pid| (id, pid))
     }
 
     fn spawn(&mut self, spec: &SpawnSpec) -> (u32, u32) {
@@ -156,7 +184,8 @@ impl World {
     /// `$T` is the test's folder; its path is free of blanks.
     fn sh(&self, script: &str) -> SpawnSpec {
         let mut spec = spec(&["/bin/sh", "-c", script]);
-        spec.environment.insert("T".to_owned(), self.folder.display().to_string());
+        spec.environment
+            .insert("T".to_owned(), self.folder.display().to_string());
         spec
     }
 
@@ -171,13 +200,18 @@ impl World {
         drop(write);
         let exit = self.exit(id);
         let mut text = String::new();
-        fs::File::from(read).read_to_string(&mut text).expect("text");
+        fs::File::from(read)
+            .read_to_string(&mut text)
+            .expect("text");
         (text, exit)
     }
 
     /// One turn of the loop: waits for a signal, a deadline, or a moment.
     fn turn(&mut self) {
-        let limit = self.children.next_deadline().map_or(20.0, |at| (at - self.now()).clamp(0.0, 20.0));
+        let limit = self
+            .children
+            .next_deadline()
+            .map_or(20.0, |at| (at - self.now()).clamp(0.0, 20.0));
         let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut fds, PollTimeout::from(limit.ceil() as u8));
         let now = self.now();
@@ -190,7 +224,11 @@ impl World {
     fn until(&mut self, mut done: impl FnMut(&mut World) -> bool) {
         let start = Instant::now();
         while !done(self) {
-            assert!(start.elapsed() < PATIENCE, "waited too long; events: {:#?}", self.events);
+            assert!(
+                start.elapsed() < PATIENCE,
+                "waited too long; events: {:#?}",
+                self.events
+            );
             self.turn();
         }
     }
@@ -204,7 +242,9 @@ impl World {
 
     fn exited(&mut self, id: u32) -> (Exit, u32) {
         match self.event(|event| matches!(event, Event::Exited { id: other, .. } if *other == id)) {
-            Event::Exited { exit, leftovers, .. } => (exit, leftovers),
+            Event::Exited {
+                exit, leftovers, ..
+            } => (exit, leftovers),
             _ => unreachable!(),
         }
     }
@@ -220,7 +260,8 @@ impl World {
     }
 
     fn stopped(&mut self, id: u32) -> Receipt {
-        match self.event(|event| matches!(event, Event::Stopped { id: other, .. } if *other == id)) {
+        match self.event(|event| matches!(event, Event::Stopped { id: other, .. } if *other == id))
+        {
             Event::Stopped { receipt, .. } => receipt,
             _ => unreachable!(),
         }
@@ -231,7 +272,9 @@ impl World {
         let path = self.path(name);
         let mut pid = None;
         self.until(|_| {
-            pid = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+            pid = fs::read_to_string(&path)
+                .ok()
+                .and_then(|text| text.trim().parse().ok());
             pid.is_some()
         });
         pid.expect("it was waited for")
@@ -241,8 +284,14 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         let now = self.now();
-        let ids: Vec<u32> = self.children.records().iter().map(|record| record.id).collect();
-        ids.into_iter().for_each(|id| drop(self.children.stop(id, "KILL", 0.0, true, now)));
+        let ids: Vec<u32> = self
+            .children
+            .records()
+            .iter()
+            .map(|record| record.id)
+            .collect();
+        ids.into_iter()
+            .for_each(|id| drop(self.children.stop(id, "KILL", 0.0, true, now)));
         self.children.stop_rest(u32::MAX, "KILL", 0.0, now);
         let start = Instant::now();
         while self.children.next_deadline().is_some() && start.elapsed() < PATIENCE {
@@ -275,7 +324,9 @@ fn lives(pid: u32) -> bool {
 
 fn of(receipt: &Receipt, pid: u32) -> &ReceiptProcess {
     let mut processes = receipt.processes.iter();
-    processes.find(|process| process.pid == pid).unwrap_or_else(|| panic!("{pid} is not in {receipt:#?}"))
+    processes
+        .find(|process| process.pid == pid)
+        .unwrap_or_else(|| panic!("{pid} is not in {receipt:#?}"))
 }
 
 fn code(code: i32) -> Exit {

@@ -49,8 +49,16 @@ pub fn group_exists(name: &str) -> bool {
 
 /// Whom the spec wants, against whom we are.
 pub fn resolve(spec: &SpawnSpec) -> Result<Identity, SpawnFailure> {
-    let gid = spec.group.as_deref().map(|name| group_id(name, "group")).transpose()?;
-    let user = spec.user.as_deref().map(|name| wanted_user(name, gid)).transpose()?;
+    let gid = spec
+        .group
+        .as_deref()
+        .map(|name| group_id(name, "group"))
+        .transpose()?;
+    let user = spec
+        .user
+        .as_deref()
+        .map(|name| wanted_user(name, gid))
+        .transpose()?;
     let gid = gid.or(user.as_ref().map(|user| user.gid));
     let groups = match (&spec.groups, &user) {
         (Some(names), _) => Some(
@@ -63,8 +71,12 @@ pub fn resolve(spec: &SpawnSpec) -> Result<Identity, SpawnFailure> {
         _ => None,
     };
     Ok(Identity {
-        groups_optional: spec.groups.is_none() && user.as_ref().is_some_and(|user| is_uid(user.uid)),
-        uid: user.as_ref().map(|user| user.uid).filter(|uid| !is_uid(*uid)),
+        groups_optional: spec.groups.is_none()
+            && user.as_ref().is_some_and(|user| is_uid(user.uid)),
+        uid: user
+            .as_ref()
+            .map(|user| user.uid)
+            .filter(|uid| !is_uid(*uid)),
         gid: gid.filter(|gid| !is_gid(*gid)),
         groups: groups.filter(|groups| !are_groups(groups)),
         environment: user.map(environment_of).unwrap_or_default(),
@@ -78,11 +90,19 @@ fn is_unprivileged_self(user: &User) -> bool {
 }
 
 fn is_uid(uid: u32) -> bool {
-    getresuid().is_ok_and(|ids| [ids.real, ids.effective, ids.saved].iter().all(|id| id.as_raw() == uid))
+    getresuid().is_ok_and(|ids| {
+        [ids.real, ids.effective, ids.saved]
+            .iter()
+            .all(|id| id.as_raw() == uid)
+    })
 }
 
 fn is_gid(gid: u32) -> bool {
-    getresgid().is_ok_and(|ids| [ids.real, ids.effective, ids.saved].iter().all(|id| id.as_raw() == gid))
+    getresgid().is_ok_and(|ids| {
+        [ids.real, ids.effective, ids.saved]
+            .iter()
+            .all(|id| id.as_raw() == gid)
+    })
 }
 
 fn are_groups(wanted: &[u32]) -> bool {
@@ -91,11 +111,19 @@ fn are_groups(wanted: &[u32]) -> bool {
         ids.dedup();
         ids
     };
-    getgroups().is_ok_and(|ours| sorted(ours.iter().map(|id| id.as_raw()).collect()) == sorted(wanted.to_vec()))
+    getgroups().is_ok_and(|ours| {
+        sorted(ours.iter().map(|id| id.as_raw()).collect()) == sorted(wanted.to_vec())
+    })
 }
 
 fn environment_of(user: User) -> Vec<(&'static str, String)> {
-    let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
+    let or = |text: String, default: &str| {
+        if text.is_empty() {
+            default.to_owned()
+        } else {
+            text
+        }
+    };
     vec![
         ("HOME", or(user.home, "/")),
         ("USER", user.name.clone()),
@@ -121,7 +149,9 @@ fn wanted_user(name: &str, gid: Option<u32>) -> Result<User, SpawnFailure> {
         (Some(_), None) => Err(failure(
             "user",
             Errno::UnknownErrno,
-            format!("user {name} has no entry in {PASSWD}, so its group is unknown: set \"group\" too"),
+            format!(
+                "user {name} has no entry in {PASSWD}, so its group is unknown: set \"group\" too"
+            ),
         )),
         (None, _) => Err(failure(
             "user",
@@ -133,16 +163,23 @@ fn wanted_user(name: &str, gid: Option<u32>) -> Result<User, SpawnFailure> {
 
 fn group_id(name: &str, step: &str) -> Result<u32, SpawnFailure> {
     let broken = |error: io::Error| unreadable(step, "group", name, GROUP, &error);
-    find_group(name)
-        .map_err(broken)?
-        .ok_or_else(|| failure(step, Errno::UnknownErrno, format!("group \"{name}\" not found in {GROUP}")))
+    find_group(name).map_err(broken)?.ok_or_else(|| {
+        failure(
+            step,
+            Errno::UnknownErrno,
+            format!("group \"{name}\" not found in {GROUP}"),
+        )
+    })
 }
 
 fn unreadable(step: &str, kind: &str, name: &str, file: &str, error: &io::Error) -> SpawnFailure {
     let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
     let message = match errno {
         Errno::ENOENT => format!("{kind} \"{name}\" not found: the system has no {file}"),
-        _ => format!("{kind} \"{name}\" cannot be looked up: {file}: {}", errno.desc()),
+        _ => format!(
+            "{kind} \"{name}\" cannot be looked up: {file}: {}",
+            errno.desc()
+        ),
     };
     failure(step, errno, message)
 }
@@ -176,7 +213,8 @@ fn find_group(name: &str) -> io::Result<Option<u32>> {
 /// As initgroups(3) has it: the group itself, then every group that lists the user.
 fn memberships(user: &User, gid: Option<u32>) -> Result<Vec<u32>, SpawnFailure> {
     let mut groups = vec![gid.unwrap_or(user.gid)];
-    let lines = lines(GROUP, true).map_err(|error| unreadable("groups", "user", &user.name, GROUP, &error))?;
+    let lines = lines(GROUP, true)
+        .map_err(|error| unreadable("groups", "user", &user.name, GROUP, &error))?;
     for line in lines {
         if let Some((_, gid, members)) = parse_group(&line) {
             if members.split(',').any(|member| member == user.name) && !groups.contains(&gid) {
@@ -195,7 +233,10 @@ fn lines(path: &str, optional: bool) -> io::Result<impl Iterator<Item = String>>
         Err(error) => return Err(error),
     };
     let lines = file.map(|file| BufReader::new(file).split(b'\n').map_while(Result::ok));
-    Ok(lines.into_iter().flatten().filter_map(|line| String::from_utf8(line).ok()))
+    Ok(lines
+        .into_iter()
+        .flatten()
+        .filter_map(|line| String::from_utf8(line).ok()))
 }
 
 fn parse_user(line: &str) -> Option<User> {
@@ -226,7 +267,9 @@ fn parse_group(line: &str) -> Option<(&str, u32, &str)> {
 /// The highest number means "leave as it is" to the kernel, so nobody can have it.
 fn parse_id(text: &str) -> Option<u32> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| text.parse().ok())?.filter(|id| *id != libc::uid_t::MAX)
+    plain
+        .then(|| text.parse().ok())?
+        .filter(|id| *id != libc::uid_t::MAX)
 }
 
 #[cfg(test)]
@@ -235,10 +278,22 @@ mod tests {
 
     #[test]
     fn entries() {
-        let user = parse_user("www:x:33:33:www-data:/var/www:/usr/sbin/nologin").expect("a good line");
-        assert_eq!((user.uid, user.gid, user.home.as_str()), (33, 33, "/var/www"));
+        let user =
+            parse_user("www:x:33:33:www-data:/var/www:/usr/sbin/nologin").expect("a good line");
+        assert_eq!(
+            (user.uid, user.gid, user.home.as_str()),
+            (33, 33, "/var/www")
+        );
         assert!(parse_user("www:x:33:33:c:/home").is_some_and(|user| user.shell.is_empty()));
-        for bad in ["", "a", "a:x:1", "a:x:-1:1:::", "a:x:+1:1:::", ":x:1:1:::", "a:x:4294967295:1:::"] {
+        for bad in [
+            "",
+            "a",
+            "a:x:1",
+            "a:x:-1:1:::",
+            "a:x:+1:1:::",
+            ":x:1:1:::",
+            "a:x:4294967295:1:::",
+        ] {
             assert_eq!(parse_user(bad), None, "{bad}");
         }
         assert_eq!(parse_group("video:x:44:a,b"), Some(("video", 44, "a,b")));

@@ -15,12 +15,20 @@ fn a_set_of_one() {
         assert_eq!(receipt.service.as_deref(), Some("test"));
         assert_eq!(receipt.processes.len(), 1);
         let process = of(&receipt, pid);
-        assert_eq!((process.command.as_str(), process.found), ("/bin/sleep 100", Found::Child));
+        assert_eq!(
+            (process.command.as_str(), process.found),
+            ("/bin/sleep 100", Found::Child)
+        );
         assert_eq!(process.signals, ["TERM", "CONT"]);
-        assert_eq!((process.exit.clone(), process.killed), (Some(killed_by("TERM")), false));
+        assert_eq!(
+            (process.exit.clone(), process.killed),
+            (Some(killed_by("TERM")), false)
+        );
         assert!(process.left_ms.is_some());
         let record = &world.children.records()[0];
-        assert!(record.receipt.as_ref() == Some(&receipt) && !record.stopping && record.exit.is_some());
+        assert!(
+            record.receipt.as_ref() == Some(&receipt) && !record.stopping && record.exit.is_some()
+        );
         // What is empty stays so: another stop is done at once.
         world.stop(id, "TERM", 10_000.0, true);
         assert!(world.stopped(id).processes.is_empty());
@@ -50,13 +58,24 @@ fn members_that_left_the_session_or_their_parents() {
             .is_ok_and(|text| text.contains(&format!("oneup-{}/{id}", getpid())));
         let listed = world.children.processes(id).to_string();
         for pid in [leader, group, session, daemon] {
-            assert!(listed.contains(&format!("\"pid\":{pid},")), "{pid}: {listed}");
+            assert!(
+                listed.contains(&format!("\"pid\":{pid},")),
+                "{pid}: {listed}"
+            );
         }
         world.stop(id, "TERM", 20_000.0, true);
         let receipt = world.stopped(id);
         assert_eq!(world.exited(id).0, killed_by("TERM"));
-        assert!(receipt.empty && receipt.duration_ms < 10_000.0, "{receipt:#?}");
-        for (pid, found) in [(leader, Found::Child), (group, Found::Group), (session, Found::Child), (daemon, Found::Adopted)] {
+        assert!(
+            receipt.empty && receipt.duration_ms < 10_000.0,
+            "{receipt:#?}"
+        );
+        for (pid, found) in [
+            (leader, Found::Child),
+            (group, Found::Group),
+            (session, Found::Child),
+            (daemon, Found::Adopted),
+        ] {
             let process = of(&receipt, pid);
             assert_eq!(process.found, found, "{process:?}");
             assert_eq!(process.signals, ["TERM", "CONT"], "{process:?}");
@@ -71,7 +90,12 @@ fn members_that_left_the_session_or_their_parents() {
         world.events.extend(events);
         let rest = world.stopped(900);
         assert_eq!((rest.service, rest.empty), (None, true));
-        assert_eq!(rest.processes.len(), usize::from(!has_cgroup), "{:?}", rest.processes);
+        assert_eq!(
+            rest.processes.len(),
+            usize::from(!has_cgroup),
+            "{:?}",
+            rest.processes
+        );
         assert!(!lives(clean));
     });
 }
@@ -92,7 +116,11 @@ fn the_rest_is_stopped() {
         let now = world.now();
         let events = world.children.stop_rest(900, "TERM", 20_000.0, now);
         world.events.extend(events);
-        assert!(world.children.records().iter().any(|record| record.id == 900 && record.role == "rest"));
+        assert!(world
+            .children
+            .records()
+            .iter()
+            .any(|record| record.id == 900 && record.role == "rest"));
         let receipt = world.stopped(900);
         assert!(receipt.empty && !lives(clean));
         let process = of(&receipt, clean);
@@ -116,11 +144,17 @@ fn who_ignores_term_is_killed_at_the_deadline() {
         assert!(leftovers > 0);
         assert!(lives(deaf));
         let receipt = world.stopped(id);
-        assert!(receipt.empty && (300.0..4000.0).contains(&receipt.duration_ms), "{receipt:?}");
+        assert!(
+            receipt.empty && (300.0..4000.0).contains(&receipt.duration_ms),
+            "{receipt:?}"
+        );
         assert!(!of(&receipt, leader).killed);
         let process = of(&receipt, deaf);
         assert_eq!(process.signals, ["TERM", "CONT", "KILL"]);
-        assert!(process.killed && process.exit == Some(killed_by("KILL")), "{process:?}");
+        assert!(
+            process.killed && process.exit == Some(killed_by("KILL")),
+            "{process:?}"
+        );
         assert!(!lives(deaf));
     });
 }
@@ -129,12 +163,16 @@ fn who_ignores_term_is_killed_at_the_deadline() {
 fn no_time_is_kill_at_once() {
     isolated(|| {
         let mut world = World::new();
-        let (id, leader) = world.script("trap 'touch $T/term' TERM; sleep 100 & touch $T/ready; wait; wait");
+        let (id, leader) =
+            world.script("trap 'touch $T/term' TERM; sleep 100 & touch $T/ready; wait; wait");
         world.stop(id, "TERM", 0.0, true);
         let receipt = world.stopped(id);
         assert_eq!(world.exit(id), killed_by("KILL"));
         assert!(receipt.empty && receipt.processes.len() == 2, "{receipt:?}");
-        assert!(receipt.processes.iter().all(|process| process.signals == ["KILL"] && process.killed));
+        assert!(receipt
+            .processes
+            .iter()
+            .all(|process| process.signals == ["KILL"] && process.killed));
         assert!(!world.path("term").exists() && !lives(leader));
     });
 }
@@ -143,10 +181,14 @@ fn no_time_is_kill_at_once() {
 fn a_second_stop_only_hurries() {
     isolated(|| {
         let mut world = World::new();
-        let (id, leader) = world.script("trap '' TERM; touch $T/ready; while :; do sleep 0.05; done");
+        let (id, leader) =
+            world.script("trap '' TERM; touch $T/ready; while :; do sleep 0.05; done");
         world.stop(id, "TERM", 60_000.0, true);
         world.stop(id, "INT", 90_000.0, true);
-        assert!(world.children.next_deadline().is_some_and(|at| at <= world.now() + 60_000.0));
+        assert!(world
+            .children
+            .next_deadline()
+            .is_some_and(|at| at <= world.now() + 60_000.0));
         for _ in 0..3 {
             world.turn();
         }
@@ -163,9 +205,12 @@ fn a_second_stop_only_hurries() {
 fn a_stopped_process_is_continued_to_end() {
     isolated(|| {
         let mut world = World::new();
-        let (id, pid) = world.script("trap 'exit 9' TERM; touch $T/ready; while :; do sleep 0.05; done");
+        let (id, pid) =
+            world.script("trap 'exit 9' TERM; touch $T/ready; while :; do sleep 0.05; done");
         world.children.signal(id, "STOP", Scope::Tree);
-        world.until(|_| fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|text| text.contains(") T ")));
+        world.until(|_| {
+            fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|text| text.contains(") T "))
+        });
         world.stop(id, "TERM", 20_000.0, true);
         assert!(world.stopped(id).duration_ms < 10_000.0);
         assert_eq!(world.exit(id), code(9));
@@ -185,9 +230,15 @@ fn what_is_forked_during_the_stop_is_found() {
         let receipt = world.stopped(id);
         let late = world.pid_in("late");
         assert_eq!(world.exited(id).0, code(5));
-        assert!(receipt.empty && receipt.duration_ms < 10_000.0, "{receipt:#?}");
+        assert!(
+            receipt.empty && receipt.duration_ms < 10_000.0,
+            "{receipt:#?}"
+        );
         let process = of(&receipt, late);
-        assert_eq!((process.found, process.exit.clone()), (Found::Adopted, Some(killed_by("TERM"))));
+        assert_eq!(
+            (process.found, process.exit.clone()),
+            (Found::Adopted, Some(killed_by("TERM")))
+        );
         assert!(of(&receipt, leader).exit == Some(code(5)) && !lives(late));
     });
 }
@@ -215,13 +266,17 @@ fn a_chain_of_daemons_is_followed() {
 fn leftovers_are_told_and_stopped() {
     isolated(|| {
         let mut world = World::new();
-        let (id, _) = world.script("sleep 100 & sleep 101 & echo $! >$T/left; touch $T/ready; exit 0");
+        let (id, _) =
+            world.script("sleep 100 & sleep 101 & echo $! >$T/left; touch $T/ready; exit 0");
         assert_eq!(world.exited(id), (code(0), 2));
         assert_eq!(world.children.records()[0].leftovers, 2);
         world.stop(id, "TERM", 20_000.0, true);
         let receipt = world.stopped(id);
         assert!(receipt.empty && receipt.processes.len() == 2, "{receipt:?}");
-        assert!(receipt.processes.iter().all(|process| process.found == Found::Group));
+        assert!(receipt
+            .processes
+            .iter()
+            .all(|process| process.found == Found::Group));
         let left = world.pid_in("left");
         assert!(!lives(left));
         assert_eq!(world.children.records()[0].leftovers, 0);
@@ -240,8 +295,15 @@ fn the_group_alone_where_the_tree_is_not_wanted() {
         let (group, session) = (world.pid_in("group"), world.pid_in("session"));
         world.stop(id, "TERM", 20_000.0, false);
         let receipt = world.stopped(id);
-        assert!(receipt.empty && receipt.duration_ms < 10_000.0, "{receipt:#?}");
-        let mut pids: Vec<u32> = receipt.processes.iter().map(|process| process.pid).collect();
+        assert!(
+            receipt.empty && receipt.duration_ms < 10_000.0,
+            "{receipt:#?}"
+        );
+        let mut pids: Vec<u32> = receipt
+            .processes
+            .iter()
+            .map(|process| process.pid)
+            .collect();
         pids.sort_unstable();
         let mut wanted = vec![leader, group];
         wanted.sort_unstable();
@@ -279,14 +341,19 @@ time.sleep(100)
             return;
         }
         let mut spec = world.sh("");
-        spec.argv = ["/usr/bin/python3", "-c", python].map(str::to_owned).to_vec();
+        spec.argv = ["/usr/bin/python3", "-c", python]
+            .map(str::to_owned)
+            .to_vec();
         let (id, _) = world.spawn(&spec);
         let ready = world.path("ready");
         world.until(|_| ready.exists());
         let member = world.pid_in("member");
         world.stop(id, "TERM", 20_000.0, false);
         let receipt = world.stopped(id);
-        assert!(receipt.empty && (250.0..10_000.0).contains(&receipt.duration_ms), "{receipt:#?}");
+        assert!(
+            receipt.empty && (250.0..10_000.0).contains(&receipt.duration_ms),
+            "{receipt:#?}"
+        );
         assert!(of(&receipt, member).exit.is_none() && !lives(member));
         world.stop(id, "KILL", 0.0, true);
         assert!(world.stopped(id).empty);
@@ -303,10 +370,16 @@ fn signals_reach_their_scope() {
              while ! [ -s $T/group.pid -a -s $T/session.pid ]; do sleep 0.01; done; touch $T/ready; {count}"
         ).replace("$0", &count.replace('$', "\\$")));
         let counts = |world: &World| {
-            ["leader", "group", "session"].map(|name| fs::read_to_string(world.path(name)).map_or(0, |text| text.lines().count()))
+            ["leader", "group", "session"].map(|name| {
+                fs::read_to_string(world.path(name)).map_or(0, |text| text.lines().count())
+            })
         };
         world.pid_in("leader.pid");
-        for (scope, wanted) in [(Scope::Main, [1, 0, 0]), (Scope::Group, [2, 1, 0]), (Scope::Tree, [3, 2, 1])] {
+        for (scope, wanted) in [
+            (Scope::Main, [1, 0, 0]),
+            (Scope::Group, [2, 1, 0]),
+            (Scope::Tree, [3, 2, 1]),
+        ] {
             world.children.signal(id, "USR1", scope);
             world.until(|world| counts(world) == wanted);
         }
@@ -326,10 +399,14 @@ fn many_stops_at_once() {
         let ids: Vec<u32> = (0..100).map(|_| world.spawn(&spec).0).collect();
         thread::sleep(Duration::from_millis(500));
         let start = Instant::now();
-        ids.iter().for_each(|id| world.stop(*id, "TERM", 20_000.0, true));
+        ids.iter()
+            .for_each(|id| world.stop(*id, "TERM", 20_000.0, true));
         for id in &ids {
             let receipt = world.stopped(*id);
-            assert!(receipt.empty && receipt.processes.iter().all(|process| !process.killed), "{receipt:?}");
+            assert!(
+                receipt.empty && receipt.processes.iter().all(|process| !process.killed),
+                "{receipt:?}"
+            );
         }
         say(&format!("100 stops of 0.3 s: {:?}\n", start.elapsed()));
         assert!(start.elapsed() < Duration::from_secs(10));
@@ -351,7 +428,9 @@ os._exit(2)
     }
     let mut world = World::new();
     let mut spec = world.sh("");
-    spec.argv = ["/usr/bin/python3", "-c", python].map(str::to_owned).to_vec();
+    spec.argv = ["/usr/bin/python3", "-c", python]
+        .map(str::to_owned)
+        .to_vec();
     let (id, _) = world.spawn(&spec);
     let sibling = world.pid_in("sibling");
     assert_eq!(world.exited(id), (code(2), 1));
