@@ -785,3 +785,6 @@ impl Timer for TokioTimer {
         Box::pin(TokioSleep(Box::pin(tokio::time::sleep_until(deadline))))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,693 @@
+//! The server with real sockets, and a stand-in for the main loop and the brain.
+
+use super::*;
+use crate::protocol::{EventQuery, LogFormat, LogOptions, LogQuery, StreamFormat};
+use nix::poll::{poll, PollFd, PollFlags};
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream as StdStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc as std_mpsc;
+use std::thread;
+use tokio::task::LocalSet;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+const TOKEN: &str = "0123456789abcdef";
+
+/// What a test may tell the server's thread, besides asking it over the socket.
+enum Order {
+    Line(String),
+    Event(u32, String),
+    Relisten,
+    Close,
+}
+
+struct Fixture {
+    path: String,
+    tcp: String,
+    folder: PathBuf,
+    orders: mpsc::UnboundedSender<Order>,
+    /// What the brain heard: targets of requests, and `gone`.
+    heard: std_mpsc::Receiver<String>,
+    server: Option<thread::JoinHandle<()>>,
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::Close);
+        if let Some(server) = self.server.take() {
+            let ended = server.join();
+            assert!(ended.is_ok() || thread::panicking());
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn fixture() -> Fixture {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("oneup-http-{}-{count}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("sock").to_str().unwrap().to_owned();
+    let token_file = folder.join("token");
+    std::fs::write(&token_file, format!("{TOKEN}\n")).unwrap();
+    let tcp = format!("127.0.0.1:{}", free_port());
+    let options = ListenTcp {
+        address: tcp.clone(),
+        token_file: token_file.to_str().unwrap().into(),
+    };
+    let (orders, orders_in) = mpsc::unbounded_channel();
+    let (heard_in, heard) = std_mpsc::channel();
+    let (ready_in, ready) = std_mpsc::channel();
+    let socket = path.clone();
+    let server = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        LocalSet::new().block_on(&runtime, async move {
+            let stage = Stage::new(heard_in);
+            stage.server.listen_unix(&socket).unwrap();
+            stage.server.listen_tcp(&options).unwrap();
+            ready_in.send(()).unwrap();
+            stage.run(orders_in, &socket).await;
+        });
+    });
+    ready.recv_timeout(DEADLINE).unwrap();
+    Fixture {
+        path,
+        tcp,
+        folder,
+        orders,
+        heard,
+        server: Some(server),
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// The server's side.
+struct Stage {
+    server: Rc<Server>,
+    logs: Rc<RefCell<Logs>>,
+    events: Rc<RefCell<Events>>,
+    writer: std::fs::File,
+    calls: mpsc::Receiver<Knock>,
+    heard: std_mpsc::Sender<String>,
+    /// Asked and never answered.
+    held: Vec<oneshot::Sender<ReplyData>>,
+}
+
+impl Stage {
+    fn new(heard: std_mpsc::Sender<String>) -> Stage {
+        let null = || std::fs::File::create("/dev/null").unwrap().into();
+        let console = super::super::log::Console::new(LogFormat::Text, false, null(), null());
+        let mut logs = Logs::new(console).unwrap();
+        let options = LogOptions {
+            lines: 100,
+            console: false,
+            file: None,
+        };
+        logs.open("web", &options);
+        let writer = logs.write_ends("web").unwrap().0.try_clone_to_owned();
+        let logs = Rc::new(RefCell::new(logs));
+        let events = Rc::new(RefCell::new(Events::new()));
+        let (calls_in, calls) = mpsc::channel(CALLS_MAX);
+        Stage {
+            server: Server::new(calls_in, logs.clone(), events.clone()),
+            logs,
+            events,
+            writer: writer.unwrap().into(),
+            calls,
+            heard,
+            held: Vec::new(),
+        }
+    }
+
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>, path: &str) {
+        loop {
+            tokio::select! {
+                Some(knock) = self.calls.recv() => self.on_knock(knock),
+                order = orders.recv() => match order {
+                    Some(Order::Line(line)) => {
+                        self.writer.write_all(line.as_bytes()).unwrap();
+                        self.logs.borrow_mut().on_readable(wall_now());
+                    }
+                    Some(Order::Event(seq, text)) => self.events.borrow_mut().publish(seq, text),
+                    Some(Order::Relisten) => {
+                        assert!(!self.server.socket_is_there());
+                        self.server.listen_unix(path).unwrap();
+                        assert!(self.server.socket_is_there());
+                    }
+                    Some(Order::Close) | None => break,
+                },
+            }
+        }
+        self.held.clear();
+        self.server.close(Duration::from_secs(5)).await;
+        assert!(!std::path::Path::new(path).exists());
+        let seats = |kind: usize| self.server.shared.seats[kind].get();
+        assert_eq!((seats(0), seats(1)), (0, 0), "every connection has ended");
+    }
+
+    fn on_knock(&mut self, knock: Knock) {
+        let Knock::Call(incoming) = knock else {
+            let gone = self.held.iter().filter(|held| held.is_closed()).count();
+            self.held.retain(|held| !held.is_closed());
+            let _ = self.heard.send(format!("gone {gone}"));
+            return;
+        };
+        let what = match &incoming.call {
+            Call::Http { path, .. } => path.clone(),
+            Call::JsonRpc { text } => text.clone(),
+        };
+        let _ = self.heard.send(what.clone());
+        let uid = incoming.uid;
+        match reply_to(&incoming.call, uid) {
+            Some(reply) => drop(incoming.reply.send(reply)),
+            None => self.held.push(incoming.reply),
+        }
+    }
+}
+
+/// The brain: answers by path, or by the whole line of JSON-RPC.
+fn reply_to(call: &Call, uid: u32) -> Option<ReplyData> {
+    let text = |text: &str| Part::Text { text: text.into() };
+    let logs = |grep: &str, format, follow| Part::Logs {
+        query: LogQuery {
+            follow,
+            grep: Some(grep.into()),
+            ..LogQuery::default()
+        },
+        format,
+    };
+    let follow_events = || Part::Events {
+        query: EventQuery {
+            follow: true,
+            ..EventQuery::default()
+        },
+        format: StreamFormat::Sse,
+    };
+    let (content_type, parts) = match call {
+        Call::Http {
+            path,
+            body,
+            method,
+            query,
+        } => match path.as_str() {
+            "/never" => return None,
+            "/lost" => return Some(ReplyData::problem(503, "no brain")),
+            "/logs" => (
+                "",
+                vec![
+                    text("{\"a\":"),
+                    logs("", StreamFormat::Array, false),
+                    text("}"),
+                ],
+            ),
+            "/follow" => ("text/event-stream", vec![logs("", StreamFormat::Sse, true)]),
+            "/events" => ("text/event-stream", vec![follow_events()]),
+            "/bad" => ("", vec![logs("(", StreamFormat::Array, false)]),
+            "/api" => ("", vec![Part::OpenApi]),
+            "/large" => ("", vec![text(&"L".repeat(3 << 20))]),
+            _ => {
+                let echo = format!("{method} {path}?{query} {body} {uid}");
+                ("text/plain", vec![text(&echo)])
+            }
+        },
+        Call::JsonRpc { text: line } if line.contains("never") => return None,
+        Call::JsonRpc { text: line } if line.contains("lost") => {
+            return Some(ReplyData::problem(503, "no brain"));
+        }
+        Call::JsonRpc { text: line } if line.contains("note") => ("", vec![]),
+        Call::JsonRpc { text: line } if line.contains("logs") => (
+            "",
+            vec![
+                text("{\"result\":"),
+                logs("", StreamFormat::Sse, true),
+                text("}"),
+            ],
+        ),
+        Call::JsonRpc { text: line } if line.contains("bad") => {
+            ("", vec![logs("(", StreamFormat::Array, true)])
+        }
+        Call::JsonRpc { text: line } => ("", vec![text(&format!("echo\n{line}"))]),
+    };
+    let mut reply = ReplyData {
+        status: 200,
+        content_type: content_type.into(),
+        parts,
+        ..ReplyData::default()
+    };
+    reply.headers.insert("X-More".into(), "yes".into());
+    Some(reply)
+}
+
+impl Fixture {
+    fn connect(&self) -> StdStream {
+        let stream = StdStream::connect(&self.path).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream
+    }
+
+    /// Sends, and reads until the server closes.
+    fn talk(&self, text: &str) -> String {
+        let mut stream = self.connect();
+        stream.write_all(text.as_bytes()).unwrap();
+        read_to_end(&mut stream)
+    }
+
+    fn get(&self, path: &str) -> String {
+        self.talk(&format!(
+            "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        ))
+    }
+
+    fn talk_tcp(&self, text: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(&self.tcp).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        read_to_end(&mut stream)
+    }
+
+    fn hears(&self, what: &str) {
+        let heard = self.heard.recv_timeout(DEADLINE).unwrap();
+        assert_eq!(heard, what);
+    }
+
+    fn order(&self, order: Order) {
+        assert!(self.orders.send(order).is_ok());
+    }
+}
+
+fn read_to_end(stream: &mut impl std::io::Read) -> String {
+    let mut all = Vec::new();
+    // A reset after the answer is an end too.
+    let _ = stream.read_to_end(&mut all);
+    String::from_utf8(all).unwrap()
+}
+
+fn read_until(stream: &mut StdStream, end: &str) -> String {
+    let mut all = Vec::new();
+    let mut piece = [0; 65_536];
+    loop {
+        let count = stream.read(&mut piece).unwrap();
+        assert!(
+            count > 0,
+            "it ended with {:?}",
+            String::from_utf8_lossy(&all)
+        );
+        // The end may lie across two pieces.
+        let from = all.len() - all.len().min(end.len());
+        all.extend_from_slice(&piece[..count]);
+        if memchr::memmem::find(&all[from..], end.as_bytes()).is_some() {
+            return String::from_utf8(all).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_request_and_its_reply() {
+    let f = fixture();
+    let body = r#"{"signal":"USR1"}"#;
+    let answer = f.talk(&format!(
+        "POST /v1/a%20b?wait=false HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    ));
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("content-type: text/plain\r\n"));
+    assert!(answer.contains("x-more: yes\r\n"));
+    let uid = nix::unistd::geteuid();
+    let echo = format!("POST /v1/a%20b?wait=false {body} {uid}");
+    assert!(answer.contains(&format!("content-length: {}\r\n", echo.len())));
+    assert!(answer.ends_with(&echo), "{answer}");
+    let answer = f.talk("HEAD /x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    assert!(
+        answer.contains("content-length: ") && answer.ends_with("\r\n\r\n"),
+        "{answer}"
+    );
+    assert!(f.get("/lost").contains("503 Service Unavailable"));
+    let answer = f.get("/api");
+    let document = answer.split_once("\r\n\r\n").unwrap().1;
+    let _: serde_json::Value = serde_json::from_str(document).unwrap();
+    assert!(!document.contains('\n'));
+    assert!(f.get("/large").len() > 3 << 20);
+}
+
+#[test]
+fn connections_stay_and_requests_may_come_at_once() {
+    let f = fixture();
+    let mut stream = f.connect();
+    let one = "GET /a HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(one.repeat(3).as_bytes()).unwrap();
+    for _ in 0..3 {
+        f.hears("/a");
+    }
+    stream
+        .write_all(one.replace("/a", "/b").as_bytes())
+        .unwrap();
+    read_until(&mut stream, "GET /b?");
+    // Who closes the writing end still gets the answer.
+    stream
+        .write_all(b"GET /c HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert!(read_to_end(&mut stream).contains("GET /c?"));
+}
+
+#[test]
+fn logs_and_events_are_written_from_their_rings() {
+    let f = fixture();
+    f.order(Order::Line("one\ntwo\n".into()));
+    let answer = f.get("/logs");
+    assert!(answer.contains("transfer-encoding: chunked"));
+    assert!(answer.contains("\"line\":\"one\"") && answer.contains("\"line\":\"two\""));
+    assert!(f.get("/bad").starts_with("HTTP/1.1 400 "));
+    let mut logs = f.connect();
+    logs.write_all(b"GET /follow HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    let text = read_until(&mut logs, "\"two\"}\n\n");
+    assert!(text.contains("data: {\"time\":"));
+    f.order(Order::Line("three\n".into()));
+    read_until(&mut logs, "\"three\"}\n\n");
+    let mut events = f.connect();
+    events
+        .write_all(b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    read_until(&mut events, "event-stream");
+    f.order(Order::Event(1, "{\"seq\":1}".into()));
+    read_until(&mut events, "data: {\"seq\":1}\n\n");
+    // The end of the supervisor ends the streams as it should be.
+    f.order(Order::Close);
+    assert!(read_to_end(&mut logs).ends_with("0\r\n\r\n"));
+    assert!(read_to_end(&mut events).ends_with("0\r\n\r\n"));
+}
+
+#[test]
+fn a_follower_that_does_not_read_holds_nobody_up_and_learns_its_loss() {
+    let f = fixture();
+    let mut stream = f.connect();
+    stream
+        .write_all(b"GET /follow HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    f.order(Order::Line("first\n".into()));
+    read_until(&mut stream, "first");
+    const COUNT: usize = 60_000;
+    for i in 0..COUNT / 10 {
+        f.order(Order::Line(format!("{:0999}\n", i).repeat(10)));
+    }
+    f.order(Order::Line("last\n".into()));
+    // All that has been written when this is answered.
+    assert!(f.get("/a").contains("200 OK"));
+    let text = read_until(&mut stream, "\"last\"");
+    let lost: usize = text
+        .split("\"lost_lines\":")
+        .skip(1)
+        .map(|rest| rest.split(',').next().unwrap().parse::<usize>().unwrap())
+        .sum();
+    let seen = text.matches("\"line\":\"0").count();
+    assert!(lost > 0);
+    assert_eq!(seen + lost, COUNT);
+}
+
+#[test]
+fn clients_that_go_are_told() {
+    let f = fixture();
+    let mut stream = f.connect();
+    stream
+        .write_all(b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    f.hears("/never");
+    drop(stream);
+    f.hears("gone 1");
+    let mut stream = f.connect();
+    stream
+        .write_all(b"{\"id\":1,\"never\":1}\n{\"id\":2,\"never\":2}\n")
+        .unwrap();
+    f.hears("{\"id\":1,\"never\":1}");
+    f.hears("{\"id\":2,\"never\":2}");
+    drop(stream);
+    // Both are found by the first look, or one by each.
+    let first = f.heard.recv_timeout(DEADLINE).unwrap();
+    assert!(first == "gone 2" || first == "gone 1", "{first}");
+    // A follower on an idle log leaves no connection behind: `run` looks at the end.
+    let mut stream = f.connect();
+    stream
+        .write_all(b"GET /follow HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    read_until(&mut stream, "\r\n\r\n");
+    // Over TCP too.
+    let mut stream = std::net::TcpStream::connect(&f.tcp).unwrap();
+    let request = format!(
+        "GET /never HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {TOKEN}\r\n\r\n",
+        f.tcp
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    loop {
+        if f.heard.recv_timeout(DEADLINE).unwrap() == "/never" {
+            break;
+        }
+    }
+    drop(stream);
+    assert!(f.heard.recv_timeout(DEADLINE).unwrap().starts_with("gone"));
+}
+
+#[test]
+fn limits() {
+    let f = fixture();
+    let head = format!(
+        "GET / HTTP/1.1\r\nhost: x\r\n{}\r\n",
+        "x: yyyyyyyy\r\n".repeat(2000)
+    );
+    assert!(f.talk(&head).starts_with("HTTP/1.1 431 "));
+    let long = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        (1 << 20) + 1
+    );
+    let answer = f.talk(&long);
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("application/problem+json") && answer.contains("\"status\":413"));
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let chunked = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n{}0\r\n\r\n",
+        chunk.repeat(17)
+    );
+    let mut stream = f.connect();
+    // It may be refused before all is sent.
+    let _ = stream.write_all(chunked.as_bytes());
+    assert!(read_to_end(&mut stream).starts_with("HTTP/1.1 413 "));
+    let most = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{}",
+        1 << 20,
+        "x".repeat(1 << 20)
+    );
+    assert!(f.talk(&most).starts_with("HTTP/1.1 200 "));
+    assert!(f
+        .talk("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n\u{e9}")
+        .contains("200 OK"));
+    let mut stream = f.connect();
+    stream
+        .write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n\xff")
+        .unwrap();
+    assert!(read_to_end(&mut stream).starts_with("HTTP/1.1 400 "));
+    let mut stream = f.connect();
+    stream.write_all(b"\x00\x01\xff\xfe\r\n\r\n").unwrap();
+    assert!(read_to_end(&mut stream).starts_with("HTTP/1.1 400 "));
+}
+
+#[test]
+fn beyond_256_connections_are_closed_and_places_come_back() {
+    let f = fixture();
+    let mut streams: Vec<StdStream> = (0..256).map(|_| f.connect()).collect();
+    // The last of them is served.
+    let last = streams.last_mut().unwrap();
+    last.write_all(b"GET /a HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    read_until(last, "GET /a?");
+    assert_eq!(f.connect().read(&mut [0; 10]).unwrap(), 0);
+    // A crowd here does not lock out the other door.
+    let request = format!(
+        "GET / HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\r\n",
+        f.tcp
+    );
+    assert!(f.talk_tcp(&request).contains("200 OK"));
+    drop(streams);
+    let start = Instant::now();
+    loop {
+        let mut stream = f.connect();
+        // It may be closed before it is written to.
+        let _ = stream.write_all(b"GET /a HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        if read_to_end(&mut stream).contains("200 OK") {
+            break;
+        }
+        assert!(start.elapsed() < DEADLINE);
+    }
+}
+
+#[test]
+fn tcp_wants_a_token_and_no_foreign_page() {
+    let f = fixture();
+    let ask = |fields: &str| {
+        f.talk_tcp(&format!(
+            "GET /x HTTP/1.1\r\n{fields}connection: close\r\n\r\n"
+        ))
+    };
+    let host = format!("host: {}\r\n", f.tcp);
+    let token = format!("authorization: Bearer {TOKEN}\r\n");
+    assert!(ask(&format!("{host}{token}")).contains("200 OK"));
+    let answer = ask(&host);
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("www-authenticate: Bearer"));
+    assert!(answer.contains("application/problem+json"));
+    assert!(ask(&format!("host: evil.example\r\n{token}")).starts_with("HTTP/1.1 403 "));
+    assert!(ask(&token).starts_with("HTTP/1.1 403 "));
+    let origin = format!("{host}{token}origin: http://evil.example\r\n");
+    assert!(ask(&origin).starts_with("HTTP/1.1 403 "));
+    assert_eq!(
+        f.heard.try_iter().count(),
+        1,
+        "the brain heard of the good one only"
+    );
+    // No JSON-RPC without a token.
+    assert!(f.talk_tcp("{\"id\":1}\n").starts_with("HTTP/1.1 400 "));
+}
+
+#[test]
+fn strangers_are_turned_away() {
+    // Becoming one needs root.
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt as _;
+    let f = fixture();
+    let mode = |path: &std::path::Path| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    };
+    mode(&f.folder);
+    mode(std::path::Path::new(&f.path));
+    let as_stranger = |text: &'static str| {
+        let path = f.path.clone();
+        thread::spawn(move || {
+            // SAFETY: the plain system call changes this one thread alone, which then ends.
+            let done = unsafe { libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) };
+            assert_eq!(done, 0);
+            let mut stream = StdStream::connect(path).unwrap();
+            stream.set_read_timeout(Some(DEADLINE)).unwrap();
+            stream.write_all(text.as_bytes()).unwrap();
+            read_to_end(&mut stream)
+        })
+        .join()
+        .unwrap()
+    };
+    let answer = as_stranger("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert_eq!(as_stranger("{\"id\":1}\n"), "");
+    assert!(f.heard.try_recv().is_err());
+}
+
+#[test]
+fn json_rpc_lines() {
+    let f = fixture();
+    let mut stream = f.connect();
+    let mut all = String::new();
+    stream
+        .write_all(b"{\"id\":0,\"never\":1}\n{\"id\":1}\r\n\n[\"x\"]\n")
+        .unwrap();
+    // The first one waits, the others do not.
+    all.push_str(&read_until(&mut stream, "[\"x\"]\n"));
+    assert_eq!(all, "echo {\"id\":1}\necho [\"x\"]\n");
+    stream.write_all(b"{\"note\":1}\n{\"id\":2}\n").unwrap();
+    assert_eq!(read_until(&mut stream, "\n"), "echo {\"id\":2}\n");
+    f.order(Order::Line("one\ntwo\n".into()));
+    stream.write_all(b"{\"id\":3,\"logs\":1}\n").unwrap();
+    let line = read_until(&mut stream, "\n");
+    assert!(
+        line.starts_with("{\"result\":[{") && line.ends_with("}]}\n"),
+        "{line}"
+    );
+    stream.write_all(b"{\"id\":4,\"bad\":1}\n").unwrap();
+    assert!(read_until(&mut stream, "\n")
+        .starts_with("{\"jsonrpc\":\"2.0\",\"id\":4,\"error\":{\"code\":-32602,"));
+    stream.write_all(b"{\"id\":\"5\",\"lost\":1}\n").unwrap();
+    assert_eq!(
+        read_until(&mut stream, "\n"),
+        "{\"jsonrpc\":\"2.0\",\"id\":\"5\",\"error\":{\"code\":-32000,\"message\":\"no brain\"}}\n"
+    );
+    let long = "x".repeat((1 << 20) + 10);
+    stream.write_all(long.as_bytes()).unwrap();
+    assert!(read_until(&mut stream, "\n").contains("-32600"));
+    stream.write_all(b"yyy\n{\"id\":6}\n").unwrap();
+    assert_eq!(read_until(&mut stream, "\n"), "echo {\"id\":6}\n");
+    for byte in "{\"id\":\"é\"}\n".as_bytes() {
+        stream.write_all(&[*byte]).unwrap();
+    }
+    assert_eq!(read_until(&mut stream, "\n"), "echo {\"id\":\"é\"}\n");
+    // Who closes the writing end still gets what was asked for.
+    let mut stream = f.connect();
+    stream.write_all(b"{\"id\":7}\n{\"id\":8}\n").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let text = read_to_end(&mut stream);
+    assert_eq!(text.matches("echo").count(), 2, "{text}");
+}
+
+#[test]
+fn many_lines_at_once_are_all_answered() {
+    let f = fixture();
+    let stream = f.connect();
+    let mut writer = stream.try_clone().unwrap();
+    let sender = thread::spawn(move || {
+        for i in 0..20_000 {
+            writeln!(writer, "{{\"id\":{i}}}").unwrap();
+        }
+        writer.shutdown(std::net::Shutdown::Write).unwrap();
+    });
+    let text = read_to_end(&mut &stream);
+    sender.join().unwrap();
+    let mut ids: Vec<usize> = text
+        .lines()
+        .map(|line| {
+            line.trim_matches(|c: char| !c.is_ascii_digit())
+                .parse()
+                .unwrap()
+        })
+        .collect();
+    ids.sort_unstable();
+    assert!(ids.iter().copied().eq(0..20_000));
+}
+
+#[test]
+fn a_removed_socket_can_be_made_again_and_silence_costs_nothing() {
+    let f = fixture();
+    let mut open = f.connect();
+    open.write_all(b"GET /a HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    read_until(&mut open, "GET /a?");
+    std::fs::remove_file(&f.path).unwrap();
+    f.order(Order::Relisten);
+    let start = Instant::now();
+    while StdStream::connect(&f.path).is_err() {
+        assert!(start.elapsed() < DEADLINE);
+    }
+    assert!(f.get("/a").contains("200 OK"));
+    // A connection from before that says nothing more is not closed at once, and is at the end.
+    let mut fds = [PollFd::new(open.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut fds, 0u8).unwrap(), 0);
+    f.order(Order::Close);
+    assert_eq!(open.read(&mut [0; 1]).unwrap(), 0);
+}
+
+#[test]
+fn slow_heads_are_not_waited_for_without_end() {
+    let f = fixture();
+    let mut silent = f.connect();
+    let mut half = f.connect();
+    half.write_all(b"GET /v1/serv").unwrap();
+    let start = Instant::now();
+    for stream in [&mut silent, &mut half] {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+    }
+    assert!(start.elapsed() >= HEAD_TIME / 2);
+}
