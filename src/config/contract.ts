@@ -19,7 +19,7 @@ export interface SchemaInput {
 
 /** What was read, known as far as it goes whether or not there were errors. */
 export interface Loaded {
-  /** Of all services, tasks and targets, in the order of the files. */
+  /** File by file, in each the services, the tasks and the targets. */
   readonly names: readonly string[];
   /** The same with their kinds. */
   readonly definitions: readonly { readonly name: string; readonly kind: Kind }[];

@@ -28,7 +28,7 @@ export function readDocument(
     const document = new Document(file, text);
     const root = new DocumentNode(document, null, "", value);
     // Most files have neither variables nor a NUL in them.
-    if (text.includes("$") || text.includes("\\")) expandAll(root, document, environment, issues);
+    if (text.includes("$") || text.includes("\\")) new Expander(document, environment, issues).all(root);
     return root;
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
@@ -37,11 +37,28 @@ export function readDocument(
   }
 }
 
+/** Keys of containers. */
+class Marks {
+  private readonly keys = new Map<unknown, Set<string | number>>();
+
+  add(container: unknown, key: string | number): void {
+    const keys = this.keys.get(container);
+    if (keys) keys.add(key);
+    else this.keys.set(container, new Set([key]));
+  }
+
+  has(container: unknown, key: string | number): boolean {
+    return this.keys.size > 0 && this.keys.get(container)?.has(key) === true;
+  }
+}
+
 class Document {
   readonly file: string;
   readonly text: string;
   /** Containers, and which of their keys hold a string with a variable in it. */
-  readonly expanded = new Map<unknown, Set<string | number>>();
+  readonly expanded = new Marks();
+  /** And which of them hold, at any depth, one whose variables are not right. */
+  readonly broken = new Marks();
   private root: Spot | undefined;
   private lineStarts: number[] | undefined;
 
@@ -101,7 +118,11 @@ class DocumentNode implements Node {
   }
 
   get expanded(): boolean {
-    return this.document.expanded.get(this.parent?.value)?.has(this.key) === true;
+    return this.document.expanded.has(this.parent?.value, this.key);
+  }
+
+  get broken(): boolean {
+    return this.document.broken.has(this.parent?.value, this.key);
   }
 
   get raw(): string {
@@ -146,22 +167,43 @@ class DocumentNode implements Node {
   }
 }
 
-/** Depth is bounded by the parser. */
-function expandAll(node: Node, document: Document, environment: Environment, issues: Issues): void {
-  const children =
-    node.type === "list" ? node.items().map((item, index) => [index, item] as const) : node.entries();
-  for (const [key, child] of children) {
-    if (typeof child.value !== "string") {
-      expandAll(child, document, environment, issues);
-      continue;
+/** Puts the variables' values into every string, in place. */
+class Expander {
+  private readonly document: Document;
+  private readonly environment: Environment;
+  private readonly issues: Issues;
+
+  constructor(document: Document, environment: Environment, issues: Issues) {
+    this.document = document;
+    this.environment = environment;
+    this.issues = issues;
+  }
+
+  /** Tells whether a variable somewhere in it is not right. The parser has bounded the depth. */
+  all(node: Node): boolean {
+    const children =
+      node.type === "list" ? node.items().map((item, index) => [index, item] as const) : node.entries();
+    let broken = false;
+    for (const [key, child] of children) {
+      const { value } = child;
+      const wrong = typeof value === "string" ? this.one(value, child, node.value, key) : this.all(child);
+      if (!wrong) continue;
+      this.document.broken.add(node.value, key);
+      broken = true;
     }
-    const { text, expanded, problems } = expand(child.value, environment);
-    for (const { offset, message, hint } of problems) issues.at(child.placeOf(offset ?? 0), message, hint);
-    if (text.includes("\0")) issues.at(child.place, "a string with a NUL character", "remove it");
-    // The parser made these containers for us alone.
-    Object.assign(Object(node.value), { [key]: text });
-    if (!expanded) continue;
-    const keys = document.expanded.get(node.value) ?? new Set();
-    document.expanded.set(node.value, keys.add(key));
+    return broken;
+  }
+
+  private one(text: string, node: Node, container: unknown, key: string | number): boolean {
+    const { text: whole, expanded, problems } = expand(text, this.environment);
+    for (const { offset, message, hint } of problems) {
+      this.issues.at(node.placeOf(offset ?? 0), message, hint);
+    }
+    const nul = whole.includes("\0");
+    if (nul) this.issues.at(node.place, "a string with a NUL character", "remove it");
+    if (expanded) this.document.expanded.add(container, key);
+    // The parser made this container for us alone.
+    Object.assign(Object(container), { [key]: whole });
+    return nul || problems.length > 0;
   }
 }

@@ -36,12 +36,10 @@ export function showPlace(place: Place): string {
 
 /** The order people read them in: files as they were read, then from top to bottom. */
 export function sortIssues(list: readonly ConfigIssue[], files: readonly string[]): ConfigIssue[] {
-  const rank = (file: string) => {
-    const index = files.indexOf(file);
-    return index < 0 ? files.length : index;
-  };
+  const order = [...new Set([...files, ...list.map(({ file }) => file)])];
+  const rank = new Map(order.map((file, index) => [file, index]));
+  const rankOf = ({ file }: ConfigIssue) => rank.get(file) ?? order.length;
   return [...list].sort(
-    (a, b) =>
-      rank(a.file) - rank(b.file) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+    (a, b) => rankOf(a) - rankOf(b) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
   );
 }

@@ -19,7 +19,8 @@ export function load(input: LoadInput, host: FileHost): LoadOutput {
   const definitions = readings.flatMap((reading) => reading.definitions);
   checkGraph(definitions, issues);
   const settings = mergeSettings(readings, issues);
-  if (definitions.length === 0 && issues.list.length === 0) reportNothing(sources, issues);
+  if (definitions.every(({ kind }) => kind === "target") && issues.list.length === 0)
+    reportNothing(sources, issues);
 
   const loaded: Loaded = {
     names: [...new Set(definitions.map(({ name }) => name))],
@@ -66,7 +67,7 @@ function mergeSettings(readings: readonly Reading[], issues: Issues): Supervisor
     ...readings.map((one) => one.supervisor),
   );
   const listen = nodes.get("api-listen");
-  if (listen && settings.apiListen !== "" && !nodes.has("api-token-file")) {
+  if (listen && settings.apiListen !== "" && settings.apiTokenFile === "") {
     issues.at(
       listen.keyPlace,
       "api-listen needs api-token-file: no TCP without a token",

@@ -25,7 +25,7 @@ interface Explained {
 function explain(reason: string, line: string, column: number): Explained {
   const before = line.slice(0, column - 1);
   const found = /^[^\s,\]}=#]+/.exec(line.slice(column - 1))?.[0] ?? "";
-  if (/key/.test(reason)) return explainKey(before, found);
+  if (/key/.test(reason) && !/end-of-line/.test(reason)) return explainKey(before, found);
   if (/invalid value/.test(reason)) return explainValue(before, found);
   if (/numeric|end-of-line/.test(reason) && /[0-9]$/.test(before.trimEnd())) {
     const hint = 'write durations and sizes in quotes, such as "10s" or "64MiB"';
@@ -89,13 +89,16 @@ function reportTwice(lines: readonly string[], place: Place, issues: Issues): vo
   const isHeader = HEADER.test(again);
   const pattern = isHeader ? HEADER : PAIR;
   const [, lead = "", key = ""] = pattern.exec(again) ?? [];
-  const label = isHeader ? `[${key}]` : key === "" ? "a key" : `"${key}"`;
+  const hint = "remove or rename one of them";
+  if (!isHeader && lead.length + 1 !== place.column) {
+    const inner = /^[^\s=.]+/.exec(again.slice(place.column - 1))?.[0] ?? "";
+    issues.at(place, `"${inner}" is defined twice`, hint);
+    return;
+  }
+  const column = lead.length + 1;
   const first = earlier(lines, place.line - 2, pattern, key);
-  // The same text stands there, so the same part of it is as far from its start.
-  const shift = place.column - lead.length;
-  const at = first && { ...place, line: first.line, column: first.lead + shift };
-  const where = at ? `, first at ${showPlace(at)}` : "";
-  issues.at(place, `${label} is defined twice${where}`, "remove or rename one of them");
+  const where = first ? `, first at ${showPlace({ file: place.file, ...first })}` : "";
+  issues.at({ ...place, column }, `${isHeader ? `[${key}]` : `"${key}"`} is defined twice${where}`, hint);
 }
 
 /** A key is looked for only in its own section. */
@@ -103,7 +106,7 @@ function earlier(lines: readonly string[], from: number, pattern: RegExp, key: s
   for (let index = from; index >= 0 && key !== ""; index--) {
     const line = lines[index] ?? "";
     const [, lead = "", found] = pattern.exec(line) ?? [];
-    if (found === key) return { line: index + 1, lead: lead.length };
+    if (found === key) return { line: index + 1, column: lead.length + 1 };
     if (pattern === PAIR && HEADER.test(line)) return undefined;
   }
   return undefined;

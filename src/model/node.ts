@@ -18,6 +18,8 @@ export interface Node {
   readonly keyPlace: Place;
   /** A variable is in this string, so its value may be a secret and is never shown. */
   readonly expanded: boolean;
+  /** A variable in it, or somewhere below it, is not set; that has been reported. */
+  readonly broken: boolean;
   /** As it stands in the file, quotes included. */
   readonly raw: string;
   /** Of a table: its keys and their values, in the order of the file. */

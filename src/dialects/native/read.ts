@@ -116,6 +116,7 @@ function relationsOf(table: Node): Relation[] {
   for (const field of RELATIONS) {
     const list = table.get(field);
     for (const item of list?.items() ?? []) {
+      if (item.broken) continue;
       if (typeof item.value === "string" && item.value !== "") {
         relations.push({ field, name: item.value, kind: null, node: item });
       }

@@ -62,6 +62,7 @@ function readField(
   context: TableContext,
   out: Record<string, unknown>,
 ): void {
+  if (node.broken) return;
   const early = node.type === "table" ? tooEarly(`${context.section}.${key}`, node) : undefined;
   if (early) {
     context.issues.at(early[1].keyPlace, `"${key}.${early[0]}" is not supported yet`, "remove it");

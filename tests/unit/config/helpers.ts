@@ -11,7 +11,7 @@ export class FakeHost implements FileHost {
   readonly links = new Map<string, string>();
   readonly failures = new Map<string, HostError>();
   readonly users = new Set(["root", "www"]);
-  readonly groups = new Set(["root", "www", "video"]);
+  readonly groups = new Set(["root", "www", "video", "audio"]);
   readonly reads: string[] = [];
 
   constructor(files: Readonly<Record<string, string>>, cwd = "/work") {
