@@ -29,10 +29,10 @@ export function enter(world: World, service: Service, state: State, because: str
   service.state = state;
   append(world, service, to, because);
   touch(world, service);
-  if (from !== to) publishState(world, service, "state", from, to);
-  if (spread(world, service) & FACT_READY && service.facts & FACT_READY) {
-    publishState(world, service, "ready", null, null);
-  }
+  const { name } = service.spec;
+  if (from !== to) publish(world, name, "state", from, to, because, null);
+  const becameReady = spread(world, service) & FACT_READY && service.facts & FACT_READY;
+  if (becameReady) publish(world, name, "ready", null, null, because, null);
 }
 
 /** A cause whose consequence has not come yet: why it is about to start, or to leave. */
@@ -52,12 +52,10 @@ function noteAs(world: World, service: Service, what: string, because: string): 
 }
 
 export function causeOf(service: Service): string {
-  return lastEntry(service)?.because ?? "nobody asked for it yet";
-}
-
-export function lastEntry(service: Service): ChainEntry | null {
-  if (service.chain === "") return null;
-  return parseEntry(service.chain.slice(service.chain.lastIndexOf("\n") + 1));
+  const { chain } = service;
+  if (chain === "") return "nobody asked for it yet";
+  const what = chain.indexOf(" ", chain.lastIndexOf("\n") + 1);
+  return chain.slice(chain.indexOf(" ", what + 1) + 1);
 }
 
 /** Oldest first. */
@@ -78,12 +76,14 @@ function parseEntry(line: string): ChainEntry {
 function append(world: World, service: Service, what: string, because: string): void {
   const text = because.includes("\n") ? because.replaceAll("\n", " ") : because;
   const line = `${Math.round(world.wall)} ${what} ${text}`;
-  const start = service.chain.lastIndexOf("\n") + 1;
-  const last = service.chain.slice(start);
+  const { chain } = service;
   // A note is replaced by the change it announced, if that came for the very same reason.
-  const announced = last.endsWith(` ${ASKED} ${text}`);
-  const before = announced ? service.chain.slice(0, Math.max(0, start - 1)) : service.chain;
+  const before = chain.endsWith(` ${ASKED} ${text}`) ? withoutLast(chain) : chain;
   service.chain = before === "" ? line : bounded(`${before}\n${line}`);
+}
+
+function withoutLast(chain: string): string {
+  return chain.slice(0, Math.max(0, chain.lastIndexOf("\n")));
 }
 
 function bounded(chain: string): string {
@@ -117,16 +117,6 @@ function brokenText(broken: Service): string {
 
 // ---- the event stream
 
-function publishState(
-  world: World,
-  service: Service,
-  event: "state" | "ready",
-  from: string | null,
-  to: string | null,
-): void {
-  publish(world, service.spec.name, event, from, to, causeOf(service), null);
-}
-
 export function publishReceipt(world: World, receipt: Receipt, cause: string): void {
   publish(world, receipt.service, "receipt", null, null, cause, receipt);
 }
@@ -145,14 +135,11 @@ function publish(
   receipt: Receipt | null,
 ): void {
   const seq = world.nextSeq++;
-  const head = `{"seq":${seq},"time":"${timeText(world)}","service":${quoted(service)},"event":"${event}"`;
-  const change = `,"from":${quoted(from)},"to":${quoted(to)},"cause":${JSON.stringify(cause)}`;
-  const proof = receipt === null ? "}" : `,"receipt":${JSON.stringify(receipt)}}`;
-  world.out.push({ type: "publish", seq, text: head + change + proof });
-}
-
-function quoted(text: string | null): string {
-  return text === null ? "null" : JSON.stringify(text);
+  const name = service === null ? "null" : JSON.stringify(service);
+  const change = from === null ? `"from":null,"to":null` : `"from":"${from}","to":"${to}"`;
+  const proof = receipt === null ? "" : `,"receipt":${JSON.stringify(receipt)}`;
+  const text = `{"seq":${seq},"time":"${timeText(world)}","service":${name},"event":"${event}",${change},"cause":${JSON.stringify(cause)}${proof}}`;
+  world.out.push({ type: "publish", seq, text });
 }
 
 /** RFC 3339 in UTC with milliseconds. */
@@ -176,5 +163,5 @@ export function say(world: World, text: string): void {
 
 /** News of a service. A single command speaks for itself. */
 export function tell(world: World, service: Service, text: string): void {
-  if (!world.config.supervisor.single) say(world, `${service.spec.name}: ${text}`);
+  if (!world.supervisor.single) say(world, `${service.spec.name}: ${text}`);
 }

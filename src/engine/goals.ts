@@ -120,7 +120,6 @@ function raiseOne(world: World, service: Service, because: string, named: boolea
   setWish(world, service, mustLeave(service) ? "again" : "up");
   if (named) fire(world, service, "start", because);
   else fire(world, service, "need", because);
-  spread(world, service);
 }
 
 /** Who asks for a start by name gives it a new chance: former failures do not count. */
@@ -130,6 +129,7 @@ function startAfresh(world: World, service: Service): void {
   past.streak = 0;
   past.times = [];
   touch(world, service);
+  spread(world, service);
 }
 
 /** Starting one stops the other. True if there was one. */
@@ -174,7 +174,6 @@ function lowerOne(world: World, { service, because }: Named, to: "down" | "again
   if (to === "down") setWish(world, service, isLive(service) ? "leave" : "down");
   else if (isLive(service)) setWish(world, service, "again");
   fire(world, service, "halt", { because, named });
-  spread(world, service);
 }
 
 /**

@@ -46,7 +46,7 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
   assert(byName.size === services.length, "names are unique");
   linkAll(services, byName);
   return {
-    config: boot.config,
+    supervisor: boot.config.supervisor,
     services,
     byName,
     sets: new Map(),
@@ -81,18 +81,14 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
 
 /** Each pair once, whatever it is named by; a requirement says more than an order. */
 function linkAll(services: readonly Service[], byName: ReadonlyMap<string, Service>): void {
-  const follows = new Map<string, string[]>(); // The reverse of `before`.
-  for (const { spec } of services) {
-    for (const name of spec.before) {
-      const followers = follows.get(name);
-      if (followers === undefined) follows.set(name, [spec.name]);
-      else followers.push(spec.name);
-    }
-  }
+  const follows = reverseBefore(services);
   for (const service of services) {
     const { name, requires, wants, after, conflicts } = service.spec;
+    const reverse = follows.get(name) ?? NONE;
+    const plain = requires.length + wants.length + after.length + reverse.length + conflicts.length === 0;
+    if (plain) continue; // As most are: no set is made for them.
     const required = new Set(requires.map((requirement) => requirement.name));
-    const ordered = new Set([...wants, ...after, ...(follows.get(name) ?? [])]);
+    const ordered = new Set([...wants, ...after, ...reverse]);
     for (const other of required) link(service, byName.get(other), "requires", "dependents");
     for (const other of ordered) {
       if (!required.has(other)) link(service, byName.get(other), "order", "successors");
@@ -101,10 +97,25 @@ function linkAll(services: readonly Service[], byName: ReadonlyMap<string, Servi
   }
 }
 
+const NONE: readonly string[] = Object.freeze([]);
+
+/** Who names whom in `before`, the other way round. */
+function reverseBefore(services: readonly Service[]): Map<string, string[]> {
+  const follows = new Map<string, string[]>();
+  for (const { spec } of services) {
+    for (const name of spec.before) {
+      const followers = follows.get(name);
+      if (followers === undefined) follows.set(name, [spec.name]);
+      else followers.push(spec.name);
+    }
+  }
+  return follows;
+}
+
 function link(from: Service, to: Service | undefined, forth: keyof Edges, back: keyof Edges): void {
   if (to === undefined || to === from) return;
-  ownEdges(from)[forth].push(to);
-  ownEdges(to)[back].push(from);
+  addNeighbour(from, forth, to);
+  addNeighbour(to, back, from);
 }
 
 /** Both may name each other. */
@@ -113,11 +124,11 @@ function linkConflict(service: Service, other: Service | undefined): void {
   link(service, other, "conflicts", "conflicts");
 }
 
-function ownEdges(service: Service): Edges {
-  if (service.edges === NO_EDGES) {
-    service.edges = { requires: [], order: [], dependents: [], successors: [], conflicts: [] };
-  }
-  return service.edges;
+/** Lists that stay empty stay shared. */
+function addNeighbour(service: Service, list: keyof Edges, other: Service): void {
+  if (service.edges === NO_EDGES) service.edges = { ...NO_EDGES };
+  if (service.edges[list] === NO_EDGES[list]) service.edges[list] = [other];
+  else service.edges[list].push(other);
 }
 
 // ---- first start and every later one

@@ -51,7 +51,7 @@ export function lateText(service: Service): string {
 /** It could not even be started. What may pass by itself is tried again, the rest is not. */
 export function judgeRefusal(world: World, service: Service, failure: SpawnFailure, text: string): void {
   ownPast(service).exit = null;
-  if (world.config.supervisor.single) say(world, text); // A command that never ran cannot say it itself.
+  if (world.supervisor.single) say(world, text); // A command that never ran cannot say it itself.
   const end: End = { text, success: false, code: null, outward: refusalCode(failure) };
   if (failure.transient) conclude(world, service, end);
   else fail(world, service, end.text, end.outward);

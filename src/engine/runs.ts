@@ -97,7 +97,7 @@ function unwatchRun(world: World, service: Service): void {
 
 function forwardEarlySignals(world: World, service: Service): void {
   const { signals } = world.shutdown;
-  if (!world.config.supervisor.single || signals.length === 0) return;
+  if (!world.supervisor.single || signals.length === 0) return;
   for (const signal of signals) {
     world.out.push({ type: "signal", id: service.child, signal, scope: "main" });
   }
@@ -197,7 +197,7 @@ export function takeReceipt(world: World, service: Service, receipt: Receipt): v
 
 /** At the end of all things the receipt goes to the console, a line per process. */
 export function reportReceipt(world: World, name: string | null, receipt: Receipt): void {
-  if (world.shutdown.phase === "running" || world.config.supervisor.single) return;
+  if (world.shutdown.phase === "running" || world.supervisor.single) return;
   for (const process of receipt.processes) say(world, `${name ?? "others"}: ${receiptLine(process)}`);
 }
 

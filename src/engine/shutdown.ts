@@ -42,11 +42,11 @@ function beginShutdown(world: World, demand: ShutdownDemand): void {
   shutdown.because = demand.because;
   shutdown.code = demand.code;
   shutdown.asked = demand.asked;
-  shutdown.deadline = world.now + world.config.supervisor.shutdownTimeoutMs;
+  shutdown.deadline = world.now + world.supervisor.shutdownTimeoutMs;
   world.shutdownTouched = true;
   armShutdown(world);
   publishSupervisor(world, `shutting down: ${demand.because}`);
-  if (!world.config.supervisor.single) say(world, `shutting down: ${demand.because}`);
+  if (!world.supervisor.single) say(world, `shutting down: ${demand.because}`);
   lowerAll(world);
 }
 
@@ -69,7 +69,7 @@ export function shutdownDue(world: World): void {
   const { phase, deadline } = world.shutdown;
   if (phase !== "stopping" && phase !== "resting") return;
   if (world.now < deadline) armShutdown(world);
-  else hurry(world, `not done within ${durationText(world.config.supervisor.shutdownTimeoutMs)}`);
+  else hurry(world, `not done within ${durationText(world.supervisor.shutdownTimeoutMs)}`);
 }
 
 /** No more waiting, for nobody. */
@@ -80,7 +80,7 @@ function hurry(world: World, because: string): void {
   world.shutdownTouched = true;
   world.out.push({ type: "cancel", key: "shutdown" });
   publishSupervisor(world, `shutdown hurried: ${because}`);
-  if (!world.config.supervisor.single) say(world, `killing what is left: ${because}`);
+  if (!world.supervisor.single) say(world, `killing what is left: ${because}`);
   for (const service of world.services) {
     if (isLive(service)) fire(world, service, "hurry", null);
   }
@@ -111,7 +111,7 @@ export function advanceShutdown(world: World): void {
 /** Also sent again, to bring its deadline forward. */
 export function stopRest(world: World): void {
   assert(world.shutdown.rest !== 0, "the rest has an id");
-  const patience = world.config.supervisor.single
+  const patience = world.supervisor.single
     ? (world.services[0]?.spec.stop.timeoutMs ?? REST_TIMEOUT_MS)
     : REST_TIMEOUT_MS;
   const timeoutMs = Math.min(patience, shutdownLeftMs(world));
@@ -139,7 +139,7 @@ export function restStopped(world: World, receipt: Receipt): void {
 // ---- signals to the supervisor
 
 export function takeSignal(world: World, event: Extract<Event, { type: "signal" }>): void {
-  if (world.config.supervisor.single) forward(world, event);
+  if (world.supervisor.single) forward(world, event);
   else if (SHUTDOWN_SIGNALS.has(event.signal)) requestShutdown(world, event);
   else if (event.signal === "HUP")
     say(world, "got HUP: reading the configuration again is not supported yet");
@@ -153,7 +153,7 @@ function requestShutdown(world: World, { signal, sender }: Extract<Event, { type
 /** 0, as asked for; but a single command that has ended already has set the code. */
 function askedCode(world: World): number {
   const exit = world.services[0]?.past.exit ?? null;
-  return world.config.supervisor.single && exit !== null ? outwardCode(exit) : 0;
+  return world.supervisor.single && exit !== null ? outwardCode(exit) : 0;
 }
 
 /** Single-command mode: every signal belongs to the command, each time it comes. */

@@ -192,7 +192,7 @@ export interface Shutdown {
 }
 
 export interface World {
-  readonly config: Config;
+  readonly supervisor: Config["supervisor"];
   readonly services: readonly Service[];
   readonly byName: ReadonlyMap<string, Service>;
   /** Every process set not forgotten; `null`: it belongs to no service and is being stopped. */

@@ -48,11 +48,15 @@ test("the same seed gives the same commands", () => {
 });
 
 describe("a brain lost at any point", () => {
-  /** A machine whose end does not depend on time: each service fails so and so often, then stays. */
+  /**
+   * A machine whose end does not depend on time: each service fails so and so often and then stays
+   * up, or can never be started at all.
+   */
   function ordered(seed: number, lost: (batch: number) => boolean): Kernel {
     const dice = new Dice(mix(seed, "graph"));
     const services = randomServices(dice, { conflicts: false, endings: false }).map((spec) => ({
       ...spec,
+      restart: spec.kind === "task" ? ("on-failure" as const) : ("always" as const),
       restartLimit: 0,
       restartDelayMs: 20,
       startTimeoutMs: 0,
