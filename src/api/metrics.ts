@@ -51,18 +51,23 @@ export function metricsText(views: readonly ServiceView[], wallStarted: number, 
       "oneup_start_time_seconds",
       "gauge",
       "When the supervisor was started, as seconds since 1970.",
-      [`oneup_start_time_seconds ${wallStarted / 1000}`],
+      [`oneup_start_time_seconds ${seconds(wallStarted)}`],
       "seconds",
     ),
     ...family(
       "oneup_uptime_seconds",
       "gauge",
       "How long the supervisor has been running.",
-      [`oneup_uptime_seconds ${Math.max(0, wall - wallStarted) / 1000}`],
+      [`oneup_uptime_seconds ${seconds(Math.max(0, wall - wallStarted))}`],
       "seconds",
     ),
     "# EOF\n",
   ].join("\n");
+}
+
+/** To the millisecond. */
+function seconds(ms: number): number {
+  return Math.round(ms) / 1000;
 }
 
 function family(

@@ -25,7 +25,7 @@ type Machine = Pick<CliHost, "environment" | "cwd" | "pid" | "uid" | "stat" | "r
 /** Where to look for a supervisor, in this order; the first that answers is the one. */
 export function placesToAsk(host: Machine, option: string | null): Place[] {
   const explicit = explicitPlace(host, option);
-  if (explicit !== null) return [explicit];
+  if (explicit !== null) return [fitting(explicit, EXIT.noSupervisor)];
   const system: Place = { socket: SYSTEM_SOCKET, by: "system", configuration: null };
   const nearest = nearestConfiguration(host);
   // A supervisor that is PID 1 has the system's socket, whatever configuration it runs.
@@ -38,7 +38,7 @@ export function placesToAsk(host: Machine, option: string | null): Place[] {
  */
 export function placeToListen(host: Machine, option: string | null, configuration: string | null): Place {
   const explicit = explicitPlace(host, option);
-  if (explicit !== null) return { ...explicit, configuration };
+  if (explicit !== null) return { ...fitting(explicit, EXIT.usage), configuration };
   const ofSystem = `${configuration ?? ""}/`.startsWith(`${SYSTEM_CONFIGURATION}/`);
   if (configuration === null || host.pid === 1 || ofSystem) {
     return { socket: SYSTEM_SOCKET, by: "system", configuration };
@@ -47,22 +47,28 @@ export function placeToListen(host: Machine, option: string | null, configuratio
 }
 
 /** `--socket`, else ONEUP_SOCKET; `null` if neither says anything. */
-export function explicitPlace(host: Machine, option: string | null): Place | null {
-  if (option !== null) return checked(host, option, "--socket");
+function explicitPlace(host: Machine, option: string | null): Place | null {
+  if (option !== null) return { socket: absolute(host.cwd, option), by: "--socket", configuration: null };
   const variable = host.environment.ONEUP_SOCKET ?? "";
-  return variable === "" ? null : checked(host, variable, "ONEUP_SOCKET");
+  if (variable === "") return null;
+  return { socket: absolute(host.cwd, variable), by: "ONEUP_SOCKET", configuration: null };
 }
 
-function checked(host: Machine, path: string, by: "--socket" | "ONEUP_SOCKET"): Place {
-  const socket = absolute(host.cwd, path);
-  if (utf8Length(socket) > LONGEST_SOCKET) {
-    throw new Failure(
-      EXIT.usage,
-      `${by}: a Unix socket's path has at most ${LONGEST_SOCKET} bytes, this one has ${utf8Length(socket)}: ${socket}`,
-      "choose a shorter path",
-    );
-  }
-  return { socket, by, configuration: null };
+/** Nobody can listen at a longer path: no supervisor for who asks, wrong usage for who listens. */
+function fitting(place: Place, exit: number): Place {
+  const length = utf8Length(place.socket);
+  if (length <= LONGEST_SOCKET) return place;
+  throw new Failure(
+    exit,
+    `${place.by}: a Unix socket's path has at most ${LONGEST_SOCKET} bytes, this one has ${length}: ${place.socket}`,
+    "choose a shorter path",
+  );
+}
+
+/** The place that `--socket` names, for a supervisor that has no other. */
+export function placeNamed(host: Machine, option: string | null): Place | null {
+  const place = option === null ? null : explicitPlace(host, option);
+  return place === null ? null : fitting(place, EXIT.usage);
 }
 
 /** True if the path of a socket fits the address of a Unix socket. */

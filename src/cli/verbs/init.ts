@@ -2,7 +2,7 @@
 import type { Config } from "../../model/spec.ts";
 import type { Input } from "../arguments.ts";
 import { EXIT, usage } from "../failure.ts";
-import { explicitPlace } from "../locate.ts";
+import { placeNamed } from "../locate.ts";
 import type { Session } from "../session.ts";
 import { refuseSecond, supervision } from "./run.ts";
 
@@ -16,7 +16,8 @@ export function runCommand(session: Session, input: Input): number {
     throw usage(`either PATHs or a command, not both: "${input.words[0]}" stands before --`, "run");
   }
   if (session.json) throw usage("a command's output is its own: --json has no place here", "run");
-  const place = socketOf(session);
+  // An init for one command has a socket only if it is asked for by name.
+  const place = placeNamed(session.host, session.socket);
   if (place !== null) refuseSecond(session, place);
   session.host.supervise({
     ...supervision(session, configFor(argv, input.duration("stop-timeout") ?? STOP_TIMEOUT_MS)),
@@ -25,11 +26,6 @@ export function runCommand(session: Session, input: Input): number {
     single: true,
   });
   return EXIT.done;
-}
-
-/** An init for one command has a socket only if it is asked for by name. */
-function socketOf(session: Session) {
-  return session.socket === null ? null : explicitPlace(session.host, session.socket);
 }
 
 export function configFor(argv: readonly string[], stopTimeoutMs: number): Config {

@@ -36,7 +36,7 @@ interface Link {
 }
 
 function makeLinks(host: CliHost, folder: string): Link[] {
-  const target = host.executable();
+  const target = host.executable() ?? null;
   if (target === null) {
     throw new Failure(
       EXIT.failed,

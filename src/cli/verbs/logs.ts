@@ -36,11 +36,12 @@ function logQuery(session: Session, input: Input): string {
   if (since !== null && parseMoment(since, session.host.now()) === null) {
     throw usage(
       `--since: "${since}" is neither a duration such as "10m" nor a time such as "2026-01-31T12:00:00Z"`,
+      "logs",
     );
   }
   const grep = input.value("grep");
   const wrong = grep === null ? null : session.host.regexError(grep);
-  if (wrong !== null) throw usage(`--grep: ${wrong}`);
+  if (wrong !== null) throw usage(`--grep: ${wrong}`, "logs");
   const lines = input.count("lines");
   const follow = input.has("follow");
   return queryText([

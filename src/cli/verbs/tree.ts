@@ -29,24 +29,29 @@ interface Edge {
 
 export function treeLines(session: Session, services: readonly Fields[]): string[] {
   const edges = new Map(services.map((service) => [text(service, "name"), edgesOf(service)]));
-  const needed = new Set([...edges.values()].flatMap((list) => list.map((edge) => edge.to)));
+  const needed = new Set([...edges.values()].flatMap((list) => list.filter(needs).map((edge) => edge.to)));
   const roots = [...edges.keys()].filter((name) => !needed.has(name));
   const lines: string[] = [];
   const shown = new Set<string>();
-  const draw = (name: string, first: string, further: string, how: string) => {
-    const below = edges.get(name) ?? [];
-    const again = shown.has(name) && below.length > 0;
-    const notes = [how, again ? "see above" : ""].filter((note) => note !== "").join(", ");
-    lines.push(`${first}${name}${notes === "" ? "" : session.paint("dim", ` (${notes})`)}`);
-    if (again) return;
-    shown.add(name);
-    for (const [index, edge] of below.entries()) {
+  const draw = (edge: Edge, first: string, further: string) => {
+    // What it only comes after is no part of it.
+    const below = needs(edge) ? (edges.get(edge.to) ?? []) : [];
+    const again = shown.has(edge.to) && below.length > 0;
+    const notes = [edge.how, again ? "see above" : ""].filter((note) => note !== "").join(", ");
+    lines.push(`${first}${edge.to}${notes === "" ? "" : session.paint("dim", ` (${notes})`)}`);
+    if (again || !needs(edge)) return;
+    shown.add(edge.to);
+    for (const [index, next] of below.entries()) {
       const last = index === below.length - 1;
-      draw(edge.to, `${further}${last ? "└─ " : "├─ "}`, `${further}${last ? "   " : "│  "}`, edge.how);
+      draw(next, `${further}${last ? "└─ " : "├─ "}`, `${further}${last ? "   " : "│  "}`);
     }
   };
-  for (const root of roots) draw(root, "", "", "");
+  for (const root of roots) draw({ to: root, how: "" }, "", "");
   return lines;
+}
+
+function needs(edge: Edge): boolean {
+  return edge.how !== "after";
 }
 
 function edgesOf(service: Fields): Edge[] {

@@ -93,9 +93,18 @@ describe("which supervisor a verb talks to", () => {
   });
 
   it("refuses a path that no socket can have", () => {
-    const { exit, err } = oneup(new FakeHost(), "status", "--socket", `/${"x".repeat(107)}`);
-    expect(exit).toBe(2);
-    expect(err).toContain("at most 107 bytes, this one has 108");
+    const long = `/${"x".repeat(107)}`;
+    const asking = oneup(new FakeHost(), "status", "--socket", long);
+    expect(asking).toMatchObject({
+      exit: 5,
+      err: expect.stringContaining("at most 107 bytes, this one has 108"),
+    });
+    for (const args of [["run"], ["--", "true"]]) {
+      const host = new FakeHost();
+      host.config = { ok: true, config: {}, names: [], warnings: [], root: null };
+      expect(oneup(host, "--socket", long, ...args)).toMatchObject({ exit: 2 });
+      expect(host.supervised).toBeNull();
+    }
   });
 });
 

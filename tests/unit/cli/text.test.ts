@@ -134,7 +134,7 @@ describe("tree", () => {
       node("worker", { requires: ["api"] }),
       node("db"),
       node("cache"),
-      node("logger"),
+      node("logger", { after: ["web"] }),
     ];
     expect(oneup(saying({ services }), "tree").out).toBe(
       [
@@ -145,6 +145,8 @@ describe("tree", () => {
         "└─ cache (wanted)",
         "worker",
         "└─ api (see above)",
+        "logger",
+        "└─ web (after)",
         "",
       ].join("\n"),
     );
