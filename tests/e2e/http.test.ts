@@ -80,9 +80,13 @@ describe("reading", () => {
     await up.reaches("web", "running");
     const processes = await up.until("both processes", async () => {
       const found = await up.ok("GET", "/v1/services/web/processes");
-      return Array.isArray(found) && found.length === 2 ? (found as unknown[]) : null;
+      const text = JSON.stringify(found);
+      return /"child"/.test(text) && /"adopted"/.test(text) && Array.isArray(found)
+        ? (found as unknown[])
+        : null;
     });
     const { pid } = await up.service("web");
+    expect(processes).toHaveLength(2);
     expect(processes).toContainEqual(expect.objectContaining({ pid, found: "child" }));
     expect(processes).toContainEqual(expect.objectContaining({ found: "adopted" }));
     for (const each of processes)

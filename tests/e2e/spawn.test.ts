@@ -5,7 +5,8 @@ import { statusField } from "./harness/proc.ts";
 
 /** Hardly any program starts from such a mess; a child must not see any of it. */
 const dirty =
-  "trap '' HUP INT CHLD PIPE XFSZ TSTP TTIN TTOU USR2; ulimit -S -n 777; umask 027; exec 9</dev/null; exec 200</";
+  "trap '' HUP INT CHLD PIPE XFSZ TSTP TTIN TTOU USR2; ulimit -S -n 777; umask 027; exec 9</dev/null; " +
+  `set -- bash -c 'exec 200</; exec "$@"' bash "$@"`;
 
 describe("a service inherits nothing by accident", () => {
   for (const as of ["init", "child"] as const) {
@@ -265,12 +266,18 @@ describe("a start that fails names its step", () => {
     await up.answers();
     await up.reaches("a", "running");
     // nproc counts the user's processes everywhere; one is always too many.
-    const limit = await box.run(["prlimit", "--pid", String(pid), "--nproc=1:4096"]);
-    expect(limit.code).toBe(0);
+    // Its own user may change its soft limit; root needs a capability for that.
+    const limit = (soft: string) =>
+      box.run(["prlimit", "--pid", String(pid), `--nproc=${soft}:`], { user: "nobody" });
+    const hard = (
+      await box.run(["prlimit", "--pid", String(pid), "--nproc", "--output=HARD", "--noheadings"])
+    ).out;
+    const lowered = await limit("1");
+    expect(lowered.code, lowered.err).toBe(0);
     await up.strike("a");
     const waiting = await up.reaches("a", ["backoff", "starting"], (one) => /EAGAIN/.test(one.cause ?? ""));
     expect(waiting.cause).toMatch(/fork/);
-    await box.run(["prlimit", "--pid", String(pid), "--nproc=4096:4096"]);
+    await limit(hard.trim());
     await up.reaches("a", "running");
   });
 });

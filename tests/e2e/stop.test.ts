@@ -250,7 +250,9 @@ stop = { timeout = "20s" }`);
     await up.reaches("a", "stopping");
     const started = await up.start("a");
     expect(started.state).toBe("running");
-    expect((await stopping).status).toBeLessThan(500);
+    // Whether a stop that was overtaken counts as done is a matter of taste; its proof is not.
+    const { text } = await stopping;
+    expect(text).toMatch(/"empty":true/);
     expect(box.words("marks")).toEqual(["start", "TERM", "done", "start"]);
   });
 

@@ -27,7 +27,7 @@ import { buildPrograms, oneup } from "./paths.ts";
 import { childrenOf, isAlive, withEnvironment } from "./proc.ts";
 import { type Inherited, inherited } from "./shapes.ts";
 import { Supervisor } from "./supervisor.ts";
-import { DEADLINE_MS, until, within } from "./wait.ts";
+import { DEADLINE_MS, pause, until, within } from "./wait.ts";
 
 export { expect } from "vitest";
 export { isRoot } from "./launch.ts";
@@ -260,11 +260,21 @@ export class Box {
   async close(): Promise<void> {
     for (const running of this.#running) endNow(running);
     await Promise.all(this.#running.map((running) => running.outcome().catch(() => {})));
-    const left = withEnvironment("ONEUP_E2E", this.id).filter(isAlive);
+    const left = await this.#leftBehind();
     for (const pid of left) kill(pid);
     await until("the end of everything a test had started", () => !left.some(isAlive));
     rmSync(this.folder, { recursive: true, force: true });
     if (left.length > 0 && !this.#bare) throw new Error(`the test left processes behind: ${left.join(" ")}`);
+  }
+
+  /** What outlives its namespace's PID 1 by more than the moment the kernel takes. */
+  async #leftBehind(): Promise<number[]> {
+    const end = Date.now() + (this.#bare ? 0 : 5_000);
+    for (;;) {
+      const left = withEnvironment("ONEUP_E2E", this.id).filter(isAlive);
+      if (left.length === 0 || Date.now() > end) return left;
+      await pause(5);
+    }
   }
 
   report(): string {
