@@ -27,7 +27,6 @@ pub struct Answer {
 
 /// The nucleus's end of a running brain.
 pub struct Brain {
-    pub generation: u64,
     batches: mpsc::Sender<String>,
 }
 
@@ -42,10 +41,7 @@ impl Brain {
             .name("brain".into())
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || think(program, generation, &inbox, &answers))?;
-        Ok(Brain {
-            generation,
-            batches,
-        })
+        Ok(Brain { batches })
     }
 
     /// Hands over a batch. False: the thread is gone (its last answer says why).

@@ -47,10 +47,15 @@ use startup::Inherited;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},
-    future, io,
+    future::{self, poll_fn, Future},
+    io,
     os::fd::OwnedFd,
+    panic::{self, AssertUnwindSafe},
+    pin::pin,
     process::ExitCode,
     rc::Rc,
+    task::Poll,
+    thread,
     time::Duration,
 };
 use timers::Timers;
@@ -66,6 +71,9 @@ const BATCH_EVENTS_MAX: usize = 256;
 
 /// How long the process waits at its end for readers of its output and of its last answers.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+
+/// A fault that comes back at once must not take the whole processor.
+const PANIC_PAUSE: Duration = Duration::from_millis(100);
 
 /// Milliseconds of CLOCK_MONOTONIC.
 pub fn monotonic_ms() -> f64 {
@@ -195,13 +203,30 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
         probes,
         calls,
     };
-    let code = nucleus.run(&mut inboxes).await;
+    let code = loop {
+        match without_panic(nucleus.run(&mut inboxes)).await {
+            Ok(code) => break code,
+            Err(_) => nucleus.after_panic().await,
+        }
+    };
     // Nobody answers any more those who still wait.
     nucleus.requests = Requests::default();
     drop(inboxes);
     server.close(LEAVE_WITHIN).await;
     nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
     Ok(code)
+}
+
+/// PID 1 does not end because of a fault of its own: the loop starts over on the same tables.
+async fn without_panic<T>(work: impl Future<Output = T>) -> thread::Result<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        match panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(fault) => Poll::Ready(Err(fault)),
+        }
+    })
+    .await
 }
 
 fn listen(
@@ -214,6 +239,13 @@ fn listen(
 }
 
 impl Nucleus {
+    /// The panic's message is on stderr already. Half of a batch may have been applied, so the
+    /// brain's picture may be wrong: a fresh one starts from the tables.
+    async fn after_panic(&mut self) {
+        tokio::time::sleep(PANIC_PAUSE).await;
+        self.lose_brain("a fault in the nucleus".into());
+    }
+
     /// Until the brain says `Exit`.
     async fn run(&mut self, inboxes: &mut Inboxes) -> i32 {
         loop {
