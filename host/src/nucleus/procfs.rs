@@ -66,11 +66,6 @@ pub fn process(pid: i32) -> Option<Process> {
     parse_stat(pid, text)
 }
 
-/// Whether /proc shows this process.
-pub fn shows(pid: i32) -> bool {
-    process(pid).is_some()
-}
-
 /// The same for a process known to be there, from system calls where /proc does not show it.
 pub fn process_or_ids(pid: i32) -> Process {
     process(pid).unwrap_or_else(|| {
@@ -160,7 +155,7 @@ pub fn trees(roots: &[i32]) -> Vec<Process> {
     let own = getpid();
     let listed = path(format_args!("{own}/task/{own}/children"));
     if listed.is_some_and(|path| Path::new(&path).exists()) {
-        grow(roots, |process| children(process))
+        grow(roots, children)
     } else {
         let mut below: HashMap<i32, Vec<i32>> = HashMap::new();
         for process in scan().unwrap_or_default() {

@@ -36,28 +36,26 @@ use std::{
 mod machine;
 mod spawning;
 mod stopping;
+mod terminals;
 
 const INSIDE: &str = "ONEUP_TEST_INSIDE";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a test in a process of its own.
-fn isolated(body: fn()) {
+fn isolated(body: impl FnOnce()) {
     isolated_under(&[], body);
 }
 
 /// The same on a second thread of that process, as the supervisor itself does it.
 fn isolated_beside(body: fn()) {
-    static BODY: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
-    BODY.set(body).expect("one such test in a process");
     isolated(|| {
         super::signals::take_control().expect("control");
-        let beside = thread::spawn(BODY.get().expect("it was set"));
-        assert!(beside.join().is_ok());
+        assert!(thread::spawn(body).join().is_ok());
     });
 }
 
 /// The same below another program, such as `unshare`.
-fn isolated_under(wrapper: &[&str], body: fn()) {
+fn isolated_under(wrapper: &[&str], body: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
         run_forked(body);
         return;
@@ -92,7 +90,7 @@ fn isolated_under(wrapper: &[&str], body: fn()) {
     );
 }
 
-fn run_forked(body: fn()) {
+fn run_forked(body: impl FnOnce()) {
     // SAFETY: the other thread of this process waits for this one and holds no lock.
     match unsafe { fork() }.expect("a process") {
         ForkResult::Parent { child } => {
@@ -101,7 +99,7 @@ fn run_forked(body: fn()) {
         ForkResult::Child => {
             // The harness would keep what is printed for a thread that is not here.
             panic::set_hook(Box::new(|info| say(&format!("{info}\n"))));
-            let done = panic::catch_unwind(body).is_ok();
+            let done = panic::catch_unwind(panic::AssertUnwindSafe(body)).is_ok();
             // SAFETY: ends this process without running what belongs to its parent.
             unsafe { libc::_exit(i32::from(!done)) };
         }
@@ -215,8 +213,12 @@ impl World {
         let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut fds, PollTimeout::from(limit.ceil() as u8));
         let now = self.now();
-        if self.signals.read().iter().any(|arrived| arrived.is_child()) {
-            self.events.extend(self.children.on_sigchld(now));
+        for arrived in self.signals.read() {
+            if arrived.is_child() {
+                self.events.extend(self.children.on_sigchld(now));
+            } else if arrived.is_continue() {
+                self.children.on_continued();
+            }
         }
         self.events.extend(self.children.on_deadline(now));
     }

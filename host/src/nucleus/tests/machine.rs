@@ -164,7 +164,10 @@ fn hidden_processes_are_reached_by_their_group() {
             let (id, pid) = world.spawn(&spec);
             let ready = world.path("ready");
             world.until(|_| ready.exists());
-            assert!(super::super::procfs::is_ours() && !super::super::procfs::shows(pid as i32));
+            assert!(
+                super::super::procfs::is_ours()
+                    && super::super::procfs::process(pid as i32).is_none()
+            );
             world.stop(id, "TERM", 300.0, true);
             let receipt = world.stopped(id);
             assert_eq!(world.exit(id), killed_by("TERM"));

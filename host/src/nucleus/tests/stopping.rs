@@ -248,17 +248,23 @@ fn what_is_forked_during_the_stop_is_found() {
 fn a_chain_of_daemons_is_followed() {
     isolated(|| {
         let mut world = World::new();
-        let script = "n=$1; trap \"\" TERM; [ $n -gt 0 ] && { setsid sh -c \"$2\" x $((n-1)) \"$2\" & sleep 0.02; exit 0; }; echo $$ >$T/last; while :; do sleep 0.05; done";
+        let script = "trap '' TERM; touch $T/ready; n=$1
+            [ $n -gt 0 ] && { setsid sh -c \"$2\" x $((n-1)) \"$2\" & sleep 0.02; exit 0; }
+            echo $$ >$T/last; while :; do sleep 0.05; done";
         let mut spec = world.sh(script);
         spec.argv.extend(["x", "8", script].map(str::to_owned));
         let (id, _) = world.spawn(&spec);
+        let ready = world.path("ready");
+        world.until(|_| ready.exists());
         world.stop(id, "TERM", 800.0, true);
         let receipt = world.stopped(id);
-        assert!(receipt.empty, "{receipt:#?}");
-        world.stop(id, "TERM", 0.0, true);
+        assert!(
+            receipt.empty && receipt.duration_ms >= 800.0,
+            "{receipt:#?}"
+        );
         let last = world.pid_in("last");
-        assert!(!lives(last), "{receipt:#?}");
-        assert!(of(&receipt, last).killed);
+        assert!(!lives(last) && of(&receipt, last).killed, "{receipt:#?}");
+        assert_eq!(of(&receipt, last).found, Found::Adopted);
     });
 }
 
