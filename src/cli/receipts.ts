@@ -22,7 +22,7 @@ export function receiptLines(session: Session, receipts: readonly Fields[], noth
     .filter((receipt) => receipt.empty !== true)
     .map((receipt) => session.paint("red", `${nameOf(receipt)}: something is still there`));
   if (rows.length + left.length === 0) return [nothing];
-  return [...table(rows, session.width), ...left];
+  return [...table(rows, session.host.columns()), ...left];
 }
 
 /** What belonged to no service has no name. */

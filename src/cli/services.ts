@@ -26,7 +26,7 @@ export function serviceTable(session: Session, services: readonly Fields[]): str
     noteOf(service, now),
   ]);
   const head = ["NAME", "STATE", "PID", "SINCE", "RESTARTS", "NOTE"];
-  return table([head, ...rows], session.width, (cell, row, column) => {
+  return table([head, ...rows], session.host.columns(), (cell, row, column) => {
     if (row === 0) return session.paint("bold", cell);
     return column === 1 ? paintState(session, text(services[row - 1] ?? {}, "state"), cell) : cell;
   });

@@ -36,11 +36,6 @@ export class Session {
     return this.#client;
   }
 
-  /** The terminal's width; `null` where there is no terminal to fit. */
-  get width(): number | null {
-    return this.host.columns() ?? null;
-  }
-
   print(line: string): void {
     this.host.write(1, `${line}\n`);
   }

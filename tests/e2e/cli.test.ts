@@ -270,7 +270,7 @@ describe("start, stop, restart, kill", () => {
   test("kill of what does not run is an error, not silence", async ({ box }) => {
     const up = await box.supervise(config);
     const end = await up.cli(["kill", "off"]);
-    expect(end.code).toBe(3);
+    expect(end.code).toBe(1);
     expect(end.err).toMatch(/off/);
   });
 });

@@ -36,7 +36,7 @@ interface Link {
 }
 
 function makeLinks(host: CliHost, folder: string): Link[] {
-  const target = host.executable() ?? null;
+  const target = host.executable();
   if (target === null) {
     throw new Failure(
       EXIT.failed,
