@@ -120,7 +120,7 @@ pub struct Turn {
 
 impl Logs {
     pub fn new(console: Console) -> io::Result<Logs> {
-        Ok(Logs {
+        let mut logs = Logs {
             poller: Poller::new()?,
             slots: Vec::new(),
             free: Vec::new(),
@@ -143,7 +143,10 @@ impl Logs {
                 news: false,
                 bell: Rc::default(),
             },
-        })
+        };
+        // It may have been started already.
+        logs.watch_console();
+        Ok(logs)
     }
 
     /// Readable when `on_readable` has something to do.
@@ -519,15 +522,19 @@ impl Logs {
         match self.sink.console.start() {
             Ok(false) => true,
             Ok(true) => {
-                if let Some((space, timer)) = self.sink.console.descriptors() {
-                    // Without them a full console would lose lines; nothing else.
-                    let _ = self.poller.watch(space, Token::ConsoleSpace);
-                    let _ = self.poller.watch(timer, Token::ConsoleTimer);
-                }
+                self.watch_console();
                 true
             }
             // No memory for a thread: what it should show now is not shown.
             Err(_) => false,
+        }
+    }
+
+    fn watch_console(&mut self) {
+        if let Some((space, timer)) = self.sink.console.descriptors() {
+            // Without them a full console would lose lines; nothing else.
+            let _ = self.poller.watch(space, Token::ConsoleSpace);
+            let _ = self.poller.watch(timer, Token::ConsoleTimer);
         }
     }
 
