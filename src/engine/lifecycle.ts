@@ -346,7 +346,7 @@ function end(world: World, service: Service, event: EventOf<"exited">): void {
   const cause = exitText(event.exit);
   takeExit(service, world, event.exit, event.at);
   if (wasReady && !mustLeave(service)) {
-    const because = `bound to ${service.spec.name}, which ${cause}`;
+    const because = `bound to ${service.spec.name}, which ended: ${cause}`;
     world.demands.push({ type: "lost", service, because });
   }
   if (event.leftovers > 0) {

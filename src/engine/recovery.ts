@@ -182,13 +182,19 @@ function logOptions({ log }: ServiceSpec) {
   return { lines, console, file: file === null ? null : { path: file, maxBytes: maxSize, keep, format } };
 }
 
-/** What the configuration starts by itself, unless a record knows better. */
+/** What the configuration starts by itself, unless a record knows better; and what a lost record had kept up. */
 function startAutomatic(world: World, known: readonly Service[]): void {
   const recorded = new Set(known);
   const named: Named[] = [];
   for (const service of world.services) {
-    if (!service.spec.autostart || recorded.has(service) || wantsUp(service)) continue;
-    named.push({ service, because: "starts with the supervisor" });
+    if (!wantsUp(service)) {
+      const starts = service.spec.autostart && !recorded.has(service);
+      if (starts) named.push({ service, because: "starts with the supervisor" });
+      continue;
+    }
+    for (const other of service.edges.requires) {
+      if (!wantsUp(other)) named.push({ service: other, because: `needed by ${service.spec.name}` });
+    }
   }
   if (named.length > 0) world.demands.push({ type: "start", named });
 }

@@ -68,8 +68,10 @@ export function readServiceRecord(service: Service, slate: Slate): boolean {
   if (!isTime(started) || !isTime(startedWall) || !isTime(deadline)) return false;
   if (typeof chain !== "string" || chain.length > CHAIN_MAX || !isId(unmet)) return false;
   const past = readPast(record.slice(9));
-  if (past === null || !agrees(service, state, wish, child)) return false;
-  Object.assign(service, { state, wish, child, pid, started, startedWall, deadline, chain, past });
+  if (past === null) return false;
+  const found = { state, wish, child, pid, started, startedWall, deadline, chain, past };
+  if (!agrees(service, found)) return false;
+  Object.assign(service, found);
   const { ready } = service.spec;
   if ((state === "spawning" || state === "starting") && ready.length > 0) {
     service.watch = newWatch(service.spec);
@@ -78,12 +80,36 @@ export function readServiceRecord(service: Service, slate: Slate): boolean {
   return true;
 }
 
+type Found = Pick<Service, "state" | "wish" | "child" | "pid" | "deadline" | "past">;
+
+const ALIVE: readonly Wish[] = ["up", "leave", "again"];
+
+/** The wishes that go with each state between two steps. */
+const WISHES_OF: { readonly [S in State]: readonly Wish[] } = {
+  inactive: ["down"],
+  waiting: ["up"],
+  spawning: ALIVE,
+  starting: ALIVE,
+  working: ALIVE,
+  running: ALIVE,
+  stopping: ["leave", "again"],
+  clearing: ALIVE,
+  expiring: ALIVE,
+  backoff: ["up"],
+  exited: ["up", "down"],
+  failed: ["up", "down"],
+};
+
 /** What a brain would have written, as opposed to what merely has the right types. */
-function agrees(service: Service, state: State, wish: Wish, child: number): boolean {
-  const target = service.spec.kind === "target";
-  if (!isLiveState(state)) return child === 0 && (wish === "up" || wish === "down");
-  if (wish === "down") return false;
-  return target ? state === "running" && child === 0 : child !== 0;
+function agrees({ spec }: Service, { state, wish, child, pid, deadline, past }: Found): boolean {
+  if (!WISHES_OF[state].includes(wish)) return false;
+  const target = spec.kind === "target";
+  const live = isLiveState(state);
+  if (live && target && state !== "running") return false;
+  if (live && !target ? child === 0 : child !== 0) return false;
+  if (state === "clearing" && (pid !== 0 || past.exit === null)) return false;
+  if (state === "backoff") return deadline > 0;
+  return deadline === 0 || (deadline > 0 && (state === "starting" || state === "working"));
 }
 
 function readPast(record: unknown[]): Past | null {

@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { why } from "../../../src/engine/index.ts";
+import type { SparseSpec } from "../../../src/model/spec.ts";
+import type { Kernel } from "../../sim/kernel.ts";
 import {
   ask,
   cause,
   machine,
   needs,
   pass,
+  prepare,
   service,
   shutdown,
   spawned,
@@ -156,8 +159,17 @@ describe("may it start?", () => {
     expect(cause(kernel, "web")).toBe(`waits for api, which ${cause(kernel, "api")}`);
     expect(up(kernel, "web")).toEqual({ failed: cause(kernel, "web") });
     const chain = why(kernel.world, "web", kernel.clock)?.chain ?? [];
-    expect(chain.map((entry) => entry.service)).toEqual(["web", "web", "web", "api", "api", "api", "db"]);
-    expect(chain.at(-1)).toMatchObject({ service: "db", what: "failed" });
+    expect(chain.map((entry) => entry.service)).toEqual([
+      "web",
+      "web",
+      "web",
+      "api",
+      "api",
+      "api",
+      "db",
+      "db",
+    ]);
+    expect(chain.at(-2)).toMatchObject({ service: "db", what: "failed" });
     ask(kernel, "start", "db");
     expect(states(kernel)).toEqual({ db: "running", api: "running", web: "running" });
   });
@@ -228,12 +240,20 @@ describe("may it stop?", () => {
 describe("big graphs", () => {
   const COUNT = 5_000;
 
+  /** The test's own checks look at everything after each step, which is what is avoided here. */
+  function unchecked(services: readonly SparseSpec[]): Kernel {
+    const kernel = prepare(services, { shutdownTimeoutMs: 1e9 });
+    kernel.onBatch = null;
+    kernel.start();
+    kernel.run(kernel.now);
+    return kernel;
+  }
+
   test("a chain of thousands starts and stops: nothing recurses", () => {
     const services = Array.from({ length: COUNT }, (_, index) =>
       service(`s${index}`, index === 0 ? {} : { requires: needs(`s${index - 1}`) }),
     );
-    const kernel = machine(services, { shutdownTimeoutMs: 1e9 });
-    kernel.onBatch = null;
+    const kernel = unchecked(services);
     expect(state(kernel, `s${COUNT - 1}`)).toBe("running");
     shutdown(kernel);
     kernel.run();
@@ -243,13 +263,8 @@ describe("big graphs", () => {
 
   test("a target of thousands is reached with one look per member", () => {
     const services = Array.from({ length: COUNT }, (_, index) => service(`s${index}`));
-    const kernel = machine([
-      ...services,
-      target(
-        "all",
-        services.map(({ name }) => name),
-      ),
-    ]);
+    const names = services.map(({ name }) => name);
+    const kernel = unchecked([...services, target("all", names)]);
     expect(state(kernel, "all")).toBe("running");
     const { world } = kernel;
     expect(world.byName.get("all")?.blockers).toBe(0);
