@@ -23,6 +23,8 @@ pub struct Answer {
     pub generation: u64,
     /// The commands, or why the brain is lost. A lost brain's thread has ended.
     pub outcome: Result<Vec<Command>, String>,
+    /// How long it was as text.
+    pub bytes: usize,
 }
 
 /// The nucleus's end of a running brain.
@@ -59,29 +61,29 @@ fn think(
     let engine = match Engine::start(program, &LIMITS, |_| Ok(())) {
         Ok(engine) => engine,
         Err(error) => {
-            let outcome = Err(error);
             let _ = answers.send(Answer {
                 generation,
-                outcome,
+                outcome: Err(error),
+                bytes: 0,
             });
             return;
         }
     };
     // Ends when the nucleus drops its end.
     while let Ok(batch) = inbox.recv() {
+        let mut bytes = 0;
         let outcome = engine.call("batch", &batch).and_then(|text: String| {
+            bytes = text.len();
             serde_json::from_str(&text)
                 .map_err(|error| format!("its answer is no command: {error}"))
         });
         let lost = outcome.is_err();
-        if answers
-            .send(Answer {
-                generation,
-                outcome,
-            })
-            .is_err()
-            || lost
-        {
+        let answer = Answer {
+            generation,
+            outcome,
+            bytes,
+        };
+        if answers.send(answer).is_err() || lost {
             return;
         }
     }

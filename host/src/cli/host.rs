@@ -113,7 +113,10 @@ fn install_facts<'js>(host: &Object<'js>) -> Result<()> {
         "executable",
         Func::from(|ctx: Ctx<'js>| {
             let path = std::fs::read_link("/proc/self/exe").ok();
-            to_script(&ctx, &json!(path.map(|path| path.to_string_lossy().into_owned())))
+            to_script(
+                &ctx,
+                &json!(path.map(|path| path.to_string_lossy().into_owned())),
+            )
         }),
     )?;
     host.set(

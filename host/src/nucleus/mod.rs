@@ -41,8 +41,8 @@ use mind::{Heard, Mind};
 use nix::errno::Errno;
 use probe::Probes;
 use requests::Requests;
-use signals::{Arrived, Signals};
 use settle::Settling;
+use signals::{Arrived, Signals};
 use startup::Inherited;
 use std::{
     cell::RefCell,
@@ -220,12 +220,12 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
 /// PID 1 does not end because of a fault of its own: the loop starts over on the same tables.
 async fn without_panic<T>(work: impl Future<Output = T>) -> thread::Result<T> {
     let mut work = pin!(work);
-    poll_fn(|context| {
-        match panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+    poll_fn(
+        |context| match panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
             Ok(poll) => poll.map(Ok),
             Err(fault) => Poll::Ready(Err(fault)),
-        }
-    })
+        },
+    )
     .await
 }
 
@@ -295,9 +295,9 @@ impl Nucleus {
     }
 
     fn on_answer(&mut self, answer: Answer) {
+        self.settling.on_answer(answer.bytes, monotonic_ms());
         match self.mind.hear(answer) {
             Heard::Commands(commands) => {
-                self.settling.on_commands(commands.len(), monotonic_ms());
                 commands.into_iter().for_each(|command| self.apply(command));
             }
             Heard::Lost(reason) => self.lose_brain(reason),

@@ -4,13 +4,14 @@ use nix::libc;
 use std::slice;
 
 /// Quiet for so long after work: the burst is over.
-const QUIET_MS: f64 = 1000.0;
-/// Less work than this leaves nothing behind that is worth a wake-up.
-const BURST_COMMANDS: usize = 256;
+const QUIET_MS: f64 = 200.0;
+/// Less work than this, in bytes of the brain's answers, leaves nothing behind that is worth a
+/// wake-up.
+const BURST_BYTES: usize = 64 << 10;
 
 /// Notices when a burst of work is over.
 pub struct Settling {
-    commands: usize,
+    bytes: usize,
     at: Option<f64>,
 }
 
@@ -18,14 +19,14 @@ impl Settling {
     /// Start-up is a burst of its own.
     pub fn new() -> Settling {
         Settling {
-            commands: BURST_COMMANDS,
+            bytes: BURST_BYTES,
             at: None,
         }
     }
 
-    pub fn on_commands(&mut self, count: usize, now: f64) {
-        self.commands = self.commands.saturating_add(count);
-        if self.commands >= BURST_COMMANDS {
+    pub fn on_answer(&mut self, bytes: usize, now: f64) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes >= BURST_BYTES {
             self.at = Some(now + QUIET_MS);
         }
     }
@@ -36,10 +37,7 @@ impl Settling {
 
     pub fn on_deadline(&mut self, now: f64) {
         if self.at.is_some_and(|at| at <= now) {
-            *self = Settling {
-                commands: 0,
-                at: None,
-            };
+            *self = Settling { bytes: 0, at: None };
             give_back();
         }
     }
@@ -58,9 +56,10 @@ pub fn share_arena() {
 pub fn give_back() {
     // SAFETY: no pointers.
     unsafe { libc::malloc_trim(0) };
-    for segment in program_headers().iter().filter(|segment| {
-        segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W == 0
-    }) {
+    for segment in program_headers()
+        .iter()
+        .filter(|segment| segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W == 0)
+    {
         const PAGE: usize = 4096;
         let start = segment.p_vaddr as usize & !(PAGE - 1);
         let end = (segment.p_vaddr + segment.p_memsz) as usize;
@@ -74,7 +73,12 @@ pub fn give_back() {
 /// This executable's program headers, as the kernel told them at its start.
 fn program_headers() -> &'static [libc::Elf64_Phdr] {
     // SAFETY: no pointers.
-    let (address, count) = unsafe { (libc::getauxval(libc::AT_PHDR), libc::getauxval(libc::AT_PHNUM)) };
+    let (address, count) = unsafe {
+        (
+            libc::getauxval(libc::AT_PHDR),
+            libc::getauxval(libc::AT_PHNUM),
+        )
+    };
     // In a test build the executable is relocated, so that its headers are not its addresses.
     if address == 0 || cfg!(not(target_feature = "crt-static")) {
         return &[];
