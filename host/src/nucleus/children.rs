@@ -548,11 +548,14 @@ impl Children {
         self.cgroups = None;
     }
 
-    /// To be called when CONT came: whoever continued the supervisor means the command.
-    pub fn on_continued(&mut self) {
-        if let (Some(leader), Some(terminal)) = (self.foreground(), &mut self.terminal) {
-            terminal.on_continued(leader);
-        }
+    /// To be called when CONT came: whoever continued the supervisor means the command. True if
+    /// it was handed on.
+    pub fn on_continued(&mut self) -> bool {
+        let (Some(leader), Some(terminal)) = (self.foreground(), &mut self.terminal) else {
+            return false;
+        };
+        terminal.on_continued(leader);
+        true
     }
 }
 
