@@ -395,7 +395,7 @@ impl Children {
                 }
             };
             self.roots.insert(pid, set);
-            let owner = set.or_else(|| self.rest);
+            let owner = set.or(self.rest);
             if let Some(set) = owner.and_then(|id| self.sets.get_mut(&id)) {
                 set.roots.push(pid);
             }
