@@ -7,27 +7,22 @@
 //! which no other cgroup can be made: twice what there is for a whole start.
 
 use super::procfs;
-use nix::{
-    fcntl::{Flock, FlockArg},
-    unistd::getpid,
-};
+use nix::fcntl::{Flock, FlockArg};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::{
-        fd::{AsFd, BorrowedFd},
-        unix::fs::OpenOptionsExt,
-    },
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 const PREFIX: &str = "oneup-";
 
 pub struct Cgroups {
-    /// `…/oneup-PID`, below the cgroup we are in.
-    folder: PathBuf,
+    /// `…/oneup-NAME`, below the cgroup we are in.
+    folder: Rc<Path>,
     /// The same as processes' own `/proc/PID/cgroup` call it.
-    name: String,
+    path: String,
     /// Held as long as we live, so that nobody takes our folder for an abandoned one.
     _lock: Flock<File>,
     /// Could not be removed yet.
@@ -36,40 +31,43 @@ pub struct Cgroups {
 
 /// The cgroup of one process set.
 pub struct Leaf {
-    folder: PathBuf,
-    handle: File,
+    parent: Rc<Path>,
+    id: u32,
 }
 
 impl Cgroups {
-    /// `None` where there is no cgroup2 or ours is not writable.
-    pub fn open() -> Option<Cgroups> {
-        if !procfs::is_ours() {
+    /// `None` where there is no cgroup2 or ours is not writable. `name` is this supervisor's and
+    /// no other's.
+    pub fn open(name: &str) -> Option<Cgroups> {
+        // Only where a child can be born into its cgroup is all this worth its price: joining it
+        // later takes the kernel up to 15 ms.
+        if !super::spawn::CAN_SPAWN_INTO_CGROUP || !procfs::is_ours() {
             return None;
         }
-        let own_name = procfs::cgroup("self")?;
-        let own = mounted(&fs::read_to_string("/proc/self/mountinfo").ok()?, &own_name)?;
+        let own_path = procfs::cgroup("self")?;
+        let own = mounted(&fs::read_to_string("/proc/self/mountinfo").ok()?, &own_path)?;
         remove_abandoned(&own);
-        let folder = own.join(format!("{PREFIX}{}", getpid()));
-        // One that is there is abandoned (it would be another process's otherwise), but not empty.
-        match fs::create_dir(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return None,
-            _ => {}
-        }
+        let folder = own.join(format!("{PREFIX}{name}"));
+        fs::create_dir(&folder).ok()?;
         let lock = lock(&folder)?;
-        let cgroups = Cgroups {
-            name: format!("{}/{PREFIX}{}", own_name.trim_end_matches('/'), getpid()),
-            folder,
+        Some(Cgroups {
+            path: format!("{}/{PREFIX}{name}", own_path.trim_end_matches('/')),
+            folder: folder.into(),
             _lock: lock,
             remains: Vec::new(),
-        };
-        Some(cgroups)
+        })
     }
 
-    pub fn make(&self, id: u32) -> Option<Leaf> {
-        let folder = self.folder.join(id.to_string());
+    /// The leaf with the descriptor that a child is born into it by.
+    pub fn make(&self, id: u32) -> Option<(Leaf, File)> {
+        let leaf = Leaf {
+            parent: Rc::clone(&self.folder),
+            id,
+        };
+        let folder = leaf.folder();
         fs::create_dir(&folder).ok()?;
         match File::open(&folder) {
-            Ok(handle) => Some(Leaf { folder, handle }),
+            Ok(handle) => Some((leaf, handle)),
             Err(_) => {
                 // Nothing is in it; a failure leaves an empty folder behind, no more.
                 let _ = fs::remove_dir(&folder);
@@ -81,14 +79,14 @@ impl Cgroups {
     /// The set whose cgroup the process is in.
     pub fn set_of(&self, pid: i32) -> Option<u32> {
         let path = procfs::cgroup(&pid.to_string())?;
-        let below = path.strip_prefix(&self.name)?.strip_prefix('/')?;
+        let below = path.strip_prefix(&self.path)?.strip_prefix('/')?;
         below.split('/').next()?.parse().ok()
     }
 
     /// What cannot go yet (the kernel may be a moment behind with a process that has just ended)
     /// goes with a later one.
-    pub fn remove(&mut self, leaf: Leaf) {
-        self.remains.push(leaf.folder);
+    pub fn remove(&mut self, leaf: &Leaf) {
+        self.remains.push(leaf.folder());
         self.remains.retain(|folder| remove_tree(folder).is_err());
     }
 }
@@ -101,42 +99,31 @@ impl Drop for Cgroups {
 }
 
 impl Leaf {
-    /// For the spawn, which puts the child into it at its birth.
-    pub fn handle(&self) -> BorrowedFd<'_> {
-        self.handle.as_fd()
-    }
-
-    /// Where a process writes `0` to join.
-    pub fn entrance(&self) -> Option<File> {
-        OpenOptions::new()
-            .write(true)
-            .open(self.folder.join("cgroup.procs"))
-            .ok()
+    fn folder(&self) -> PathBuf {
+        self.parent.join(self.id.to_string())
     }
 
     /// The processes directly in it.
     pub fn processes(&self) -> Vec<i32> {
-        let text = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
+        let text = fs::read_to_string(self.folder().join("cgroup.procs")).unwrap_or_default();
         // 0 is a process outside our pid namespace.
-        text.lines()
-            .filter_map(|pid| pid.parse().ok())
-            .filter(|pid| *pid > 1)
-            .collect()
+        let pids = text.lines().filter_map(|pid| pid.parse().ok());
+        pids.filter(|pid| *pid > 1).collect()
     }
 
     /// Whether anything lives in it or below.
     pub fn is_populated(&self) -> bool {
-        fs::read_to_string(self.folder.join("cgroup.events"))
+        fs::read_to_string(self.folder().join("cgroup.events"))
             .is_ok_and(|text| text.lines().any(|line| line == "populated 1"))
     }
 
     /// Kills everything in it and below, also what is just being forked. Kernels before 5.14 have
     /// no such file; callers kill one by one besides.
     pub fn kill(&self) {
-        if let Ok(mut file) = OpenOptions::new()
+        let file = OpenOptions::new()
             .write(true)
-            .open(self.folder.join("cgroup.kill"))
-        {
+            .open(self.folder().join("cgroup.kill"));
+        if let Ok(mut file) = file {
             let _ = file.write_all(b"1");
         }
     }

@@ -25,7 +25,7 @@ use serde_json::{json, Value};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs::{File, OpenOptions},
-    os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     time::{Duration, Instant},
 };
 
@@ -56,6 +56,8 @@ pub struct Children {
     pub(super) roots: HashMap<i32, Option<u32>>,
     /// Sets with a stop at work.
     pub(super) stopping: Vec<u32>,
+    /// The id of the last `StopRest` that was not forgotten.
+    pub(super) rest: Option<u32>,
     /// The sets of all processes that these stops have found.
     pub(super) members: HashMap<i32, u32>,
     /// When our children were last listed.
@@ -132,16 +134,18 @@ impl Children {
         let own = procfs::is_ours()
             .then(|| procfs::process(getpid().as_raw()))
             .flatten();
+        let marker = format!("{}-{}", getpid(), own.map_or(0, |own| own.started));
         Children {
             origin: Origin::new(inherited),
-            marker: format!("{}-{}", getpid(), own.map_or(0, |own| own.started)),
+            cgroups: Cgroups::open(&marker),
+            marker,
             null: None,
             empty: None,
             terminal: if single { Terminal::open() } else { None },
-            cgroups: Cgroups::open(),
             sets: BTreeMap::new(),
             roots: HashMap::new(),
             stopping: Vec::new(),
+            rest: None,
             members: HashMap::new(),
             listed: None,
             blind: false,
@@ -164,37 +168,47 @@ impl Children {
         let identity = users::resolve(spec)?;
         let inherit = matches!(stdio, Stdio::Inherit);
         let stdio = self.descriptors(&stdio)?;
-        let leaf = self.cgroups.as_ref().and_then(|cgroups| cgroups.make(id));
+        let made = self.cgroups.as_ref().and_then(|cgroups| cgroups.make(id));
+        let (leaf, handle) = made.unzip();
         let order = Order {
             spec,
             identity,
             stdio,
-            terminal: spec
-                .foreground
-                .then(|| self.terminal.as_ref()?.for_start())
-                .flatten(),
-            cgroup: leaf.as_ref().map(Leaf::handle),
-            cgroup_entrance: &|| leaf.as_ref()?.entrance(),
+            terminal: self.terminal_for(spec),
+            cgroup: handle.as_ref().map(AsFd::as_fd),
             marker: (!inherit && !spec.foreground).then(|| format!("{}.{id}", self.marker)),
         };
         let result = self.origin.spawn(&order);
-        let given = order.terminal.is_some();
-        if let (true, Some(terminal)) = (given, &mut self.terminal) {
+        if let (Some(_), Some(terminal)) = (order.terminal, &mut self.terminal) {
             terminal.started();
+            if result.is_err() {
+                terminal.take_back();
+            }
         }
         match result {
-            Ok(pid) => {
-                self.register(id, pid, spec, leaf, now);
-                Ok(pid.unsigned_abs())
+            Ok(spawned) => {
+                let leaf = self.settle_leaf(leaf, spawned.in_cgroup);
+                self.register(id, spawned.pid, spec, leaf, now);
+                Ok(spawned.pid.unsigned_abs())
             }
             Err(failure) => {
                 self.remove_leaf(leaf);
-                if let (true, Some(terminal)) = (given, &mut self.terminal) {
-                    terminal.take_back();
-                }
                 Err(failure)
             }
         }
+    }
+
+    fn terminal_for(&self, spec: &SpawnSpec) -> Option<RawFd> {
+        let terminal = self.terminal.as_ref().filter(|_| spec.foreground)?;
+        terminal.for_start()
+    }
+
+    /// A kernel that did not take the child into its cgroup takes no other either.
+    fn settle_leaf(&mut self, leaf: Option<Leaf>, used: bool) -> Option<Leaf> {
+        if leaf.is_some() && !used {
+            self.cgroups = None;
+        }
+        leaf.filter(|_| used)
     }
 
     /// `spawn` without output, for probes.
@@ -296,12 +310,13 @@ impl Children {
             return;
         };
         self.stopping.retain(|other| *other != id);
+        self.rest = self.rest.filter(|rest| *rest != id);
         if set.stop.is_some() {
             self.members.retain(|_, other| *other != id);
         }
         self.roots
             .extend(set.roots.iter().map(|root| (*root, None)));
-        if let Some(rest) = self.rest().and_then(|id| self.sets.get_mut(&id)) {
+        if let Some(rest) = self.rest.and_then(|id| self.sets.get_mut(&id)) {
             rest.roots.extend(set.roots);
         }
         self.remove_leaf(set.leaf);
@@ -309,7 +324,7 @@ impl Children {
 
     fn remove_leaf(&mut self, leaf: Option<Leaf>) {
         if let (Some(cgroups), Some(leaf)) = (&mut self.cgroups, leaf) {
-            cgroups.remove(leaf);
+            cgroups.remove(&leaf);
         }
     }
 
@@ -380,7 +395,7 @@ impl Children {
                 }
             };
             self.roots.insert(pid, set);
-            let owner = set.or_else(|| self.rest());
+            let owner = set.or(self.rest);
             if let Some(set) = owner.and_then(|id| self.sets.get_mut(&id)) {
                 set.roots.push(pid);
             }
@@ -393,12 +408,6 @@ impl Children {
     /// adopted since is found when its set's next process ends.
     pub(super) fn listed_just_now(&self) -> bool {
         self.listed.is_some_and(|at| at.elapsed() < LIST_AGE_MAX)
-    }
-
-    /// The id of a `StopRest` at work.
-    pub(super) fn rest(&self) -> Option<u32> {
-        let is_rest = |id: &&u32| self.sets.get(*id).is_some_and(Set::is_rest);
-        self.stopping.iter().find(is_rest).copied()
     }
 
     /// Whose process was this orphan? What costs least comes first; each sign is a sure one.
@@ -524,6 +533,12 @@ impl Children {
         })
     }
 
+    /// Without /proc: the leader's group has a member, as far as anybody can tell. A group that
+    /// was seen to be empty is never asked for again, as its number may have been given away.
+    pub(super) fn group_lives(&self, set: &Set) -> bool {
+        self.blind && (set.is_running() || set.leftovers > 0) && signals::send_group(set.leader, 0)
+    }
+
     /// The number of the leader's group is in use, although no root of the set is left. Most
     /// probably somebody made a sibling of the leader; a look at all our children will tell.
     pub(super) fn group_remains(&self, id: u32) -> bool {
@@ -548,11 +563,14 @@ impl Children {
         self.cgroups = None;
     }
 
-    /// To be called when CONT came: whoever continued the supervisor means the command.
-    pub fn on_continued(&mut self) {
-        if let (Some(leader), Some(terminal)) = (self.foreground(), &mut self.terminal) {
-            terminal.on_continued(leader);
-        }
+    /// To be called when CONT came: whoever continued the supervisor means the command. True if
+    /// it was handed on.
+    pub fn on_continued(&mut self) -> bool {
+        let (Some(leader), Some(terminal)) = (self.foreground(), &mut self.terminal) else {
+            return false;
+        };
+        terminal.on_continued(leader);
+        true
     }
 }
 

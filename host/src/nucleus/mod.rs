@@ -353,8 +353,8 @@ impl Nucleus {
                 self.take(events, now);
                 continue;
             }
-            if signal.is_continue() {
-                self.children.on_continued();
+            if signal.is_continue() && self.children.on_continued() {
+                continue;
             }
             let name = signal.name();
             if name == "TERM" && self.mind.losses >= mind::HOPELESS_LOSSES {

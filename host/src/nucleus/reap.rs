@@ -131,7 +131,7 @@ impl Children {
     /// True if it was the leader of its set.
     fn remove_root(&mut self, pid: i32, set: Option<u32>, exit: Exit, now: f64) -> bool {
         if self.roots.remove(&pid) == Some(None) {
-            if let Some(rest) = self.rest().and_then(|id| self.sets.get_mut(&id)) {
+            if let Some(rest) = self.rest.and_then(|id| self.sets.get_mut(&id)) {
                 rest.roots.retain(|root| *root != pid);
             }
         }

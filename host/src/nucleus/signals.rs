@@ -31,7 +31,7 @@ const CRASH: [Signal; 7] = [
 /// each the disposition a supervisor needs whatever it inherited. To be called before anything
 /// else: PID 1 loses every signal that comes while it is neither blocked nor handled.
 pub fn take_control() -> io::Result<()> {
-    ours().thread_set_mask()?;
+    block()?;
     for signal in Signal::iterator().filter(|signal| !CRASH.contains(signal)) {
         let action = match signal {
             Signal::SIGKILL | Signal::SIGSTOP => continue,
@@ -48,6 +48,11 @@ pub fn take_control() -> io::Result<()> {
         unsafe { signal::signal(signal, action) }?;
     }
     Ok(())
+}
+
+/// Its first half.
+pub fn block() -> io::Result<()> {
+    Ok(ours().thread_set_mask()?)
 }
 
 fn ours() -> SigSet {

@@ -41,13 +41,12 @@ const NOT_FOR_CHILDREN: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES
 const NOT_FOR_SERVICES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
 /// Names the steps of [`child`]; the numbers travel through shared memory.
-const STEPS: [&str; 16] = [
+const STEPS: [&str; 15] = [
     "",
     "signals",
     "session",
     "terminal",
     "stdio",
-    "cgroup",
     "oom-score",
     "limits",
     "umask",
@@ -63,17 +62,16 @@ const SIGNALS: i32 = 1;
 const SESSION: i32 = 2;
 const TERMINAL: i32 = 3;
 const STDIO: i32 = 4;
-const CGROUP: i32 = 5;
-const OOM_SCORE: i32 = 6;
-const LIMITS: i32 = 7;
-const UMASK: i32 = 8;
-const NICE: i32 = 9;
-const GROUPS: i32 = 10;
-const GID: i32 = 11;
-const UID: i32 = 12;
-const DIRECTORY: i32 = 13;
-const NO_NEW_PRIVILEGES: i32 = 14;
-const EXEC: i32 = 15;
+const OOM_SCORE: i32 = 5;
+const LIMITS: i32 = 6;
+const UMASK: i32 = 7;
+const NICE: i32 = 8;
+const GROUPS: i32 = 9;
+const GID: i32 = 10;
+const UID: i32 = 11;
+const DIRECTORY: i32 = 12;
+const NO_NEW_PRIVILEGES: i32 = 13;
+const EXEC: i32 = 14;
 
 pub fn failure(step: &str, errno: Errno, message: String) -> SpawnFailure {
     let known = errno != Errno::UnknownErrno;
@@ -117,10 +115,15 @@ pub struct Order<'a> {
     pub terminal: Option<RawFd>,
     /// A folder of cgroup2 to be born in.
     pub cgroup: Option<BorrowedFd<'a>>,
-    /// A way into the same for kernels that cannot do that.
-    pub cgroup_entrance: &'a dyn Fn() -> Option<fs::File>,
     /// `ONEUP_ID`.
     pub marker: Option<String>,
+}
+
+/// A process that has passed its execve.
+pub struct Spawned {
+    pub pid: i32,
+    /// It was born into the cgroup it was to have.
+    pub in_cgroup: bool,
 }
 
 impl Origin {
@@ -141,8 +144,8 @@ impl Origin {
         }
     }
 
-    /// Makes the process. It has passed its execve when this returns its pid.
-    pub fn spawn(&mut self, order: &Order<'_>) -> Result<i32, SpawnFailure> {
+    /// Makes the process.
+    pub fn spawn(&mut self, order: &Order<'_>) -> Result<Spawned, SpawnFailure> {
         if self.stack.is_none() {
             self.stack = Stack::new();
         }
@@ -160,11 +163,10 @@ impl Origin {
             .oom_score_adjust
             .or(self.inherited.oom_score_adjust);
         let oom_score = oom_score.map(|score| score.to_string()).unwrap_or_default();
-        let mut plan = Plan {
+        let plan = Plan {
             terminal: order.terminal,
             session: !order.spec.foreground,
             stdio: order.stdio,
-            cgroup_entrance: None,
             oom_score: oom_score.as_bytes(),
             oom_score_required: order.spec.oom_score_adjust.is_some(),
             limits: &limits,
@@ -180,14 +182,14 @@ impl Origin {
             step: AtomicI32::new(0),
             errno: AtomicI32::new(0),
         };
-        let pid = make(&mut plan, stack, order).map_err(explain_fork)?;
+        let spawned = make(&plan, stack, order).map_err(explain_fork)?;
         let step = plan.step.load(Ordering::Relaxed);
         if step == 0 {
-            return Ok(pid);
+            return Ok(spawned);
         }
         let errno = Errno::from_raw(plan.errno.load(Ordering::Relaxed));
         // It has said why and ended: nobody else may see this child.
-        while waitpid(Pid::from_raw(pid), Some(WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
+        while waitpid(Pid::from_raw(spawned.pid), Some(WaitPidFlag::__WALL)) == Err(Errno::EINTR) {}
         Err(explain(step, errno, order, &program))
     }
 }
@@ -395,7 +397,6 @@ struct Plan<'a> {
     session: bool,
     terminal: Option<RawFd>,
     stdio: Option<[RawFd; 3]>,
-    cgroup_entrance: Option<RawFd>,
     /// Empty: as it is.
     oom_score: &'a [u8],
     oom_score_required: bool,
@@ -459,12 +460,6 @@ unsafe fn prepare(plan: &Plan<'_>) -> Steps {
         u32::MAX,
         libc::CLOSE_RANGE_CLOEXEC,
     );
-    if let Some(entrance) = plan.cgroup_entrance {
-        check(
-            CGROUP,
-            libc::syscall(libc::SYS_write, entrance, c"0".as_ptr(), 1usize),
-        )?;
-    }
     set_oom_score(plan)?;
     for limit in plan.limits {
         let nothing = ptr::null_mut::<c_void>();
@@ -675,35 +670,42 @@ impl Drop for Stack {
 }
 
 /// Makes the child and waits until it has left this memory.
-fn make(plan: &mut Plan<'_>, stack: &Stack, order: &Order<'_>) -> Result<i32, Errno> {
+fn make(plan: &Plan<'_>, stack: &Stack, order: &Order<'_>) -> Result<Spawned, Errno> {
     // Changing the user in a process that shares our memory makes that memory undumpable.
     let changes_user = plan.identity.uid.is_some() || plan.identity.gid.is_some();
     // SAFETY: no pointers.
     let restore_dumpable = changes_user && unsafe { libc::prctl(libc::PR_GET_DUMPABLE) } == 1;
     let mask = block_everything();
-    let pid = clone_anywhere(plan, stack, order);
+    let spawned = clone_anywhere(plan, stack, order);
     restore_mask(mask);
     if restore_dumpable {
         // SAFETY: no pointers.
         unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
     }
-    pid
+    spawned
 }
 
-fn clone_anywhere(plan: &mut Plan<'_>, stack: &Stack, order: &Order<'_>) -> Result<i32, Errno> {
-    let Some(cgroup) = order.cgroup else {
-        return clone_plainly(plan, stack);
-    };
-    match clone_into(plan, stack, cgroup) {
-        // Shortages would meet the other way, too; all the rest means that this way is closed:
-        // an old kernel, a filter of system calls, a cgroup that takes no processes.
-        Err(errno) if !matches!(errno, Errno::EAGAIN | Errno::ENOMEM) => {
-            let entrance = (order.cgroup_entrance)();
-            plan.cgroup_entrance = entrance.as_ref().map(AsRawFd::as_raw_fd);
-            clone_plainly(plan, stack)
+fn clone_anywhere(plan: &Plan<'_>, stack: &Stack, order: &Order<'_>) -> Result<Spawned, Errno> {
+    if let Some(cgroup) = order.cgroup {
+        match clone_into(plan, stack, cgroup) {
+            Ok(pid) => {
+                return Ok(Spawned {
+                    pid,
+                    in_cgroup: true,
+                })
+            }
+            // Shortages would meet the other way, too.
+            Err(errno @ (Errno::EAGAIN | Errno::ENOMEM)) => return Err(errno),
+            // All the rest means that this way is closed: an old kernel, a filter of system calls,
+            // a cgroup that takes no processes.
+            Err(_) => {}
         }
-        result => result,
     }
+    let pid = clone_plainly(plan, stack)?;
+    Ok(Spawned {
+        pid,
+        in_cgroup: false,
+    })
 }
 
 /// The same as vfork, with a stack of its own.
@@ -717,6 +719,8 @@ fn clone_plainly(plan: &Plan<'_>, stack: &Stack) -> Result<i32, Errno> {
         pid => Ok(pid),
     }
 }
+
+pub const CAN_SPAWN_INTO_CGROUP: bool = cfg!(target_arch = "x86_64");
 
 #[cfg(target_arch = "x86_64")]
 fn clone_into(plan: &Plan<'_>, stack: &Stack, cgroup: BorrowedFd<'_>) -> Result<i32, Errno> {
@@ -775,7 +779,6 @@ fn clone_into(plan: &Plan<'_>, stack: &Stack, cgroup: BorrowedFd<'_>) -> Result<
     }
 }
 
-/// The child joins by itself.
 #[cfg(not(target_arch = "x86_64"))]
 fn clone_into(_: &Plan<'_>, _: &Stack, _: BorrowedFd<'_>) -> Result<i32, Errno> {
     Err(Errno::ENOSYS)

@@ -50,15 +50,25 @@ pub fn prepare() -> Inherited {
     inherited
 }
 
-/// Runs before `main` and before the Rust runtime, which would abort where a standard descriptor
-/// is closed and there is no /dev/null to put in its place.
+/// Runs before `main` and before the Rust runtime.
 #[used]
 #[link_section = ".init_array"]
-static BEFORE_MAIN: extern "C" fn() = repair_standard_descriptors;
+static BEFORE_MAIN: extern "C" fn() = before_main;
+
+extern "C" fn before_main() {
+    // The runtime would abort where a standard descriptor is closed and there is no /dev/null to
+    // put in its place.
+    repair_standard_descriptors();
+    if nix::unistd::getpid().as_raw() == 1 {
+        // Signals to PID 1 that are neither blocked nor handled are lost. Not to anybody else:
+        // the command line is a program like others, which a signal ends.
+        let _ = signals::block();
+    }
+}
 
 /// Descriptors 0, 1 and 2 are open afterwards, so that no file or socket of ours takes their place
 /// and is then written to by whoever writes to "stderr".
-extern "C" fn repair_standard_descriptors() {
+fn repair_standard_descriptors() {
     // In rising order, so that the lowest free number is always the one wanted.
     for wanted in 0..=2 {
         // SAFETY: no pointers.

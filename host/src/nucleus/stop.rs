@@ -209,6 +209,7 @@ impl Children {
             .map(|(pid, _)| *pid)
             .collect();
         self.sets.insert(id, Set::rest(roots, now));
+        self.rest = Some(id);
         self.stop(id, signal, timeout_ms, true, now)
     }
 
@@ -325,11 +326,9 @@ impl Children {
     /// what one by one is a race: members that are just being made.
     fn press_group(&mut self, id: u32, seen: &[Seen], killing: bool) {
         let hidden = self.blind || seen.iter().any(|seen| !seen.process.is_visible());
-        let group = match self.group_of(id) {
-            // Without /proc the leader's number is all there is to go by.
-            None if self.blind => self.sets.get(&id).map(|set| set.leader),
-            group => group,
-        };
+        let lives = |set: &&Set| self.group_lives(set);
+        let blindly = || self.sets.get(&id).filter(lives).map(|set| set.leader);
+        let group = self.group_of(id).or_else(blindly);
         let Some(set) = self.sets.get_mut(&id) else {
             return;
         };
@@ -427,7 +426,7 @@ impl Children {
         };
         if watched {
             Verdict::Watched
-        } else if self.unsure || unwatched() || (self.blind && signals::send_group(set.leader, 0)) {
+        } else if self.unsure || unwatched() || self.group_lives(set) {
             Verdict::Unwatched
         } else {
             Verdict::Empty

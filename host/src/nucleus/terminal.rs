@@ -127,13 +127,18 @@ fn stop_own_group() -> bool {
     }
     let _ = kill(Pid::from_raw(0), Signal::SIGTSTP);
     let _ = only.thread_block();
-    is_pending(Signal::SIGCONT)
+    take_pending(Signal::SIGCONT)
 }
 
-fn is_pending(signal: Signal) -> bool {
-    // SAFETY: an all-zero set is a valid one, and sigpending only writes to it.
-    unsafe {
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigpending(&mut set) == 0 && libc::sigismember(&set, signal as i32) == 1
-    }
+/// Takes a signal that is waiting for us. Left to the loop, this CONT would be handed on later, and
+/// might undo the next stop.
+fn take_pending(signal: Signal) -> bool {
+    let mut only = SigSet::empty();
+    only.add(signal);
+    let at_once = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: a set and a time that live through the call; no siginfo is asked for.
+    unsafe { libc::sigtimedwait(only.as_ref(), std::ptr::null_mut(), &at_once) == signal as i32 }
 }

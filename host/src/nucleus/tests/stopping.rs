@@ -55,7 +55,7 @@ fn members_that_left_the_session_or_their_parents() {
             ["group", "session", "daemon", "clean"].map(|name| world.pid_in(name));
         // A daemon without the marker is only known by its cgroup.
         let has_cgroup = fs::read_to_string(format!("/proc/{clean}/cgroup"))
-            .is_ok_and(|text| text.contains(&format!("oneup-{}/{id}", getpid())));
+            .is_ok_and(|text| text.contains(&format!("/oneup-{}-", getpid())));
         let listed = world.children.processes(id).to_string();
         for pid in [leader, group, session, daemon] {
             assert!(
