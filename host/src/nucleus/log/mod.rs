@@ -10,6 +10,8 @@
 //! (`drain`), or when the log is closed. Not before: a program that is in the middle of a line
 //! usually finishes it.
 
+#[cfg(test)]
+mod bench;
 mod console;
 mod file;
 mod lines;

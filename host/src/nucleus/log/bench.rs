@@ -1,0 +1,168 @@
+//! How fast the way of a line is, beside `cat > file`. Run by hand:
+//!
+//! `cargo test --release --lib log_path -- --ignored --nocapture`
+
+use super::*;
+use crate::protocol::LogFormat;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+use tokio::io::unix::AsyncFd;
+
+const BYTES: usize = 400 << 20;
+const ROUNDS: usize = 7;
+
+struct Place {
+    folder: PathBuf,
+    source: PathBuf,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_file(&self.source);
+    }
+}
+
+fn place() -> Place {
+    let name = format!("oneup-bench-{}", std::process::id());
+    let folder = std::env::temp_dir().join(&name);
+    fs::create_dir_all(&folder).unwrap();
+    let source = Path::new("/dev/shm").join(name);
+    let line = format!("{}\n", "l".repeat(99));
+    fs::write(&source, line.repeat(BYTES / line.len())).unwrap();
+    Place { folder, source }
+}
+
+/// Copies the source to its stdout as fast as that takes it, in pieces of `block` bytes.
+fn writer(place: &Place, block: usize, bytes: usize, out: Stdio) -> Child {
+    Command::new("dd")
+        .arg(format!("if={}", place.source.display()))
+        .arg(format!("bs={block}"))
+        .arg(format!("count={}", bytes / block))
+        .arg("status=none")
+        .stdout(out)
+        .spawn()
+        .unwrap()
+}
+
+fn through_cat(place: &Place, block: usize) -> f64 {
+    let file = fs::File::create(place.folder.join("cat")).unwrap();
+    let start = Instant::now();
+    let mut writer = writer(place, block, BYTES, Stdio::piped());
+    let pipe = writer.stdout.take().unwrap();
+    let mut cat = Command::new("cat")
+        .stdin(pipe)
+        .stdout(file)
+        .spawn()
+        .unwrap();
+    assert!(writer.wait().unwrap().success() && cat.wait().unwrap().success());
+    start.elapsed().as_secs_f64()
+}
+
+fn through_logs(place: &Place, block: usize, bytes: usize, writers: usize) -> f64 {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let null = || fs::File::create("/dev/null").unwrap().into();
+        let console = Console::new(LogFormat::Text, false, null(), null());
+        let mut logs = Logs::new(console).unwrap();
+        let start = Instant::now();
+        let children: Vec<Child> = (0..writers)
+            .map(|n| {
+                let name = format!("log{n}");
+                logs.open(&name, &options(place.folder.join(&name)));
+                let out: OwnedFd = logs
+                    .write_ends(&name)
+                    .unwrap()
+                    .0
+                    .try_clone_to_owned()
+                    .unwrap();
+                writer(place, block, bytes, out.into())
+            })
+            .collect();
+        pump(&mut logs, children).await;
+        start.elapsed().as_secs_f64()
+    })
+}
+
+fn options(path: PathBuf) -> LogOptions {
+    LogOptions {
+        lines: 1000,
+        console: false,
+        file: Some(LogFile {
+            path: path.to_str().unwrap().into(),
+            max_bytes: 128 << 20,
+            keep: 9,
+            format: LogFormat::Text,
+        }),
+    }
+}
+
+/// The main loop in small, until the writers have ended and all is read.
+async fn pump(logs: &mut Logs, mut children: Vec<Child>) {
+    let fd = logs.fd().try_clone_to_owned().unwrap();
+    // SAFETY: the descriptor is owned by what is registered, which never changes it.
+    let fd = unsafe { AsyncFd::register(fd) }.unwrap();
+    let mut lines = 0;
+    loop {
+        let wait = tokio::time::timeout(Duration::from_millis(1), fd.readable());
+        if let Ok(guard) = wait.await {
+            let more = logs.on_readable(1e12).more;
+            if more {
+                tokio::task::yield_now().await;
+            } else {
+                guard.unwrap().clear_ready();
+            }
+            lines += 1;
+            if lines % 64 != 0 {
+                continue;
+            }
+        }
+        children.retain_mut(|child| child.try_wait().unwrap().is_none());
+        if children.is_empty() && !logs.on_readable(1e12).more {
+            return;
+        }
+    }
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn clean(place: &Place) {
+    for file in fs::read_dir(&place.folder).unwrap().flatten() {
+        fs::remove_file(file.path()).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn log_path_beside_cat() {
+    let place = place();
+    let mib = (BYTES >> 20) as f64;
+    for block in [65_536, 4096] {
+        let (mut cat, mut logs) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            clean(&place);
+            cat.push(through_cat(&place, block));
+            clean(&place);
+            logs.push(through_logs(&place, block, BYTES, 1));
+        }
+        let (cat, logs) = (median(cat), median(logs));
+        println!(
+            "written in pieces of {block}: cat {:.0} MiB/s, logs {:.0} MiB/s, ratio {:.3}",
+            mib / cat,
+            mib / logs,
+            cat / logs
+        );
+    }
+    clean(&place);
+    let time = through_logs(&place, 65_536, BYTES / 20, 20);
+    println!("20 writers: {:.0} MiB/s", mib / time);
+}
