@@ -20,18 +20,15 @@ pub struct Programs {
 /// Runs the command line; if that asks for it, becomes a supervisor.
 pub fn run(programs: &Programs) -> ExitCode {
     let cli = Program {
-        name: "cli",
         bytecode: programs.cli,
     };
     let config = Program {
-        name: "config",
         bytecode: programs.config,
     };
     match cli::run(cli, config) {
         Ok(cli::Outcome::Exit(code)) => ExitCode::from(code),
         Ok(cli::Outcome::Supervise(options)) => nucleus::run(
             Program {
-                name: "brain",
                 bytecode: programs.brain,
             },
             *options,

@@ -6,10 +6,9 @@ use rquickjs::{
 };
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-/// An embedded program: its name (for stacks) and its bytecode.
+/// An embedded program.
 #[derive(Clone, Copy)]
 pub struct Program {
-    pub name: &'static str,
     pub bytecode: &'static [u8],
 }
 
@@ -134,7 +133,6 @@ mod tests {
             module.write(WriteOptions::default()).unwrap()
         });
         Program {
-            name: "test",
             bytecode: bytecode.leak(),
         }
     }

@@ -33,11 +33,6 @@ impl Events {
         self.bell.clone()
     }
 
-    /// The smallest event number that has not been used.
-    pub fn next_seq(&self) -> u32 {
-        self.next_seq
-    }
-
     pub fn publish(&mut self, seq: u32, text: String) {
         self.next_seq = self.next_seq.max(seq.saturating_add(1));
         self.bytes += text.len();
@@ -196,7 +191,6 @@ mod tests {
     #[test]
     fn keeps_the_last_thousand() {
         let events = filled(1500);
-        assert_eq!(events.next_seq(), 1501);
         let found = all(&events, &EventQuery::default());
         assert_eq!((found.len(), found[0]), (1000, Some(501)));
         let last = EventQuery {

@@ -190,11 +190,6 @@ impl Server {
         Ok(())
     }
 
-    /// Whether the control socket's file is still the one that was made.
-    pub fn socket_is_there(&self) -> bool {
-        matches!(&*self.unix.borrow(), Some((file, _)) if file.is_ours())
-    }
-
     /// Takes the listeners away, lets replies on their way be sent, ends those that follow, and
     /// waits for all that no longer than `timeout`.
     pub async fn close(&self, timeout: Duration) {

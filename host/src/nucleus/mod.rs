@@ -166,7 +166,8 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
     let server = Server::new(calls_in, Rc::clone(&logs), Rc::clone(&journal));
     let listening = listen(&server, options.socket.as_deref(), options.listen.as_ref());
     if let Err(error) = listening {
-        if options.socket_required || options.listen.is_some() {
+        // Of two supervisors for one configuration the second must not start anything.
+        if error.taken || options.socket_required || options.listen.is_some() {
             eprintln!("oneup: {}", error.message);
             return Ok(2);
         }

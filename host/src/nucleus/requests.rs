@@ -76,10 +76,6 @@ impl Requests {
             self.reply(request, unavailable());
         }
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.open.is_empty()
-    }
 }
 
 /// What a client hears while there is no brain.

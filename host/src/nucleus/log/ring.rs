@@ -67,6 +67,7 @@ impl Ring {
     }
 
     /// Bytes of memory that the buffer takes.
+    #[cfg(test)]
     pub fn capacity(&self) -> usize {
         self.buffer.len()
     }
