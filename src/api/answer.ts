@@ -17,6 +17,7 @@ export const PROBLEMS = {
   "no-such-path": { status: 404, title: "No such path", code: -32601 },
   "method-not-allowed": { status: 405, title: "Method not allowed", code: -32601 },
   "not-running": { status: 409, title: "Not running", code: -32003 },
+  overtaken: { status: 409, title: "Overtaken by another request", code: -32008 },
   "shutting-down": { status: 409, title: "Shutting down", code: -32009 },
   failed: { status: 500, title: "It failed", code: -32010 },
   "not-supported-yet": { status: 501, title: "Not supported yet", code: -32001 },

@@ -11,6 +11,7 @@ export interface Context {
 /** For causes and events: who wanted this. */
 export function because(context: Context): string {
   const { uid, pid } = context.caller;
-  // Over TCP there is no peer process to name: a token was checked instead.
-  return uid === 0 && pid === 0 ? "asked over TCP" : `asked by process ${pid} of user ${uid}`;
+  // Over TCP there is no peer to name, and none either for a process of another pid namespace.
+  if (pid !== 0) return `asked by process ${pid} of user ${uid}`;
+  return uid === 0 ? "asked over the socket" : `asked over the socket by user ${uid}`;
 }

@@ -74,7 +74,7 @@ function responses(route: Route): Schema {
 const STATUS_WORDS: Readonly<Record<number, string>> = {
   400: "The request is wrong.",
   404: "There is no such service.",
-  409: "Not possible as things are: nothing is running, or the supervisor is shutting down.",
+  409: "Not possible as things are: nothing is running, the supervisor is shutting down, or another request wants something else.",
   500: "It was tried and failed; `cause` says why.",
   503: "Something that should run does not; `reasons` says what.",
   504: "The request's `timeout` is over.",

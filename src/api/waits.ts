@@ -19,7 +19,7 @@ export function awaitStart(
       for (const name of names) {
         const outcome = services.outcome(name, "up");
         if (outcome === "pending") pending = true;
-        else if (outcome !== "done") return failed(name, outcome.failed);
+        else if (outcome !== "done") return missed(services, name, "up", outcome.failed);
       }
       return pending ? gaveUp(services) : done();
     },
@@ -40,9 +40,11 @@ export function awaitStop(services: Services, asked: readonly string[], timeoutM
     poll: () => {
       let pending = false;
       for (const name of names) {
+        // It has been stopped, as was asked; that somebody wants it again is another matter.
+        if (receipts.some((receipt) => receipt.service === name && receipt.empty)) continue;
         const outcome = services.outcome(name, "down");
         if (outcome === "pending") pending = true;
-        else if (outcome !== "done") return failed(name, outcome.failed, { receipts });
+        else if (outcome !== "done") return missed(services, name, "down", outcome.failed, { receipts });
       }
       return pending ? gaveUp(services) : { status: 200, json: receipts };
     },
@@ -95,6 +97,18 @@ function reached(view: ServiceView, wanted: "ready" | "stopped" | "succeeded"): 
 /** A supervisor that leaves takes every hope with it. */
 function gaveUp(services: Services): Answer | null {
   return services.phase() === "exiting" ? problem("shutting-down", "the supervisor has shut down") : null;
+}
+
+/** What was asked for will not come: it was tried and failed, or something else is wanted by now. */
+function missed(
+  services: Services,
+  name: string,
+  goal: "up" | "down",
+  cause: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Answer {
+  if (services.view(name)?.goal === goal) return failed(name, cause, more);
+  return problem("overtaken", `"${name}": ${cause}`, { service: name, cause, ...more });
 }
 
 function failed(name: string, cause: string, more: Readonly<Record<string, unknown>> = {}): Answer {

@@ -194,7 +194,7 @@ A verb that fails writes its message to stderr as always, and with \`--json\` a 
 
 The \`type\` of the supervisor's problems is \`urn:oneup:problem:KIND\`:`;
 
-const JSON_RPC = `Further members: \`service\` and \`cause\` (\`failed\`), \`receipts\` (\`failed\` on a stop), \`services\` (\`timed-out\`), \`parameter\` (\`bad-request\`), \`operation\` (\`not-supported-yet\`), \`ok\` and \`reasons\` (\`unhealthy\`). Over JSON-RPC the problem is the error's \`data\`. Beside the codes of the table there are -32700 (the line is not JSON), -32600 (it is no request) and -32601 (no such method).
+const JSON_RPC = `Further members: \`service\` and \`cause\` (\`failed\`, \`overtaken\`), \`receipts\` (the same, of a stop), \`services\` (\`timed-out\`), \`parameter\` (\`bad-request\`), \`operation\` (\`not-supported-yet\`), \`ok\` and \`reasons\` (\`unhealthy\`). Over JSON-RPC the problem is the error's \`data\`. Beside the codes of the table there are -32700 (the line is not JSON), -32600 (it is no request) and -32601 (no such method).
 
 While the supervisor renews its brain, the nucleus answers 503 with \`Retry-After\`.`;
 

@@ -126,6 +126,22 @@ describe("the API on the engine", () => {
     });
   });
 
+  it("has stopped what somebody wants again meanwhile", () => {
+    const machine = up(DB);
+    expect(replies(machine.ask("POST", "/v1/services/db/stop"))).toEqual([]);
+    expect(replies(machine.ask("POST", "/v1/services/db/start?wait=false"))).toMatchObject([{ status: 202 }]);
+    expect(answered(machine.stopped("db"))).toMatchObject({ status: 200, json: [{ service: "db" }] });
+    machine.spawned("db");
+    expect(answered(machine.ask("GET", "/v1/services/db")).json).toMatchObject({ state: "running" });
+  });
+
+  it("tells a start that is overtaken by a stop", () => {
+    const machine = new Machine([{ ...DB, autostart: false }]);
+    expect(replies(machine.ask("POST", "/v1/services/db/start"))).toEqual([]);
+    const [start] = replies(machine.ask("POST", "/v1/services/db/stop?wait=false"));
+    expect(start === undefined ? null : answered([start])).toMatchObject({ status: 409 });
+  });
+
   it("kills, and knows who asked", () => {
     const machine = up(DB);
     const commands = machine.ask("POST", "/v1/services/db/kill", '{"signal":"HUP"}');

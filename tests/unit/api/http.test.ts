@@ -267,9 +267,13 @@ describe("kill over HTTP", () => {
   });
 });
 
-it("says when a caller came over TCP", () => {
+it("names a caller as far as it can be named", () => {
   const bench = new Bench();
   const call = { type: "http", method: "POST", path: "/v1/services/web/kill", query: "", body: "" } as const;
   bench.request(call, { uid: 0, pid: 0 });
-  expect(bench.world.asks).toMatchObject([{ because: "asked over TCP" }]);
+  bench.request(call, { uid: 7, pid: 0 });
+  expect(bench.world.asks).toMatchObject([
+    { because: "asked over the socket" },
+    { because: "asked over the socket by user 7" },
+  ]);
 });

@@ -33,6 +33,18 @@ describe("start", () => {
     });
   });
 
+  it("tells when somebody else wants it down by now", () => {
+    const bench = new Bench();
+    bench.world.outcomes.set("web", "pending");
+    bench.http("POST", "/v1/services/web/start");
+    bench.set("web", { ...DOWN, goal: "down" });
+    bench.world.outcomes.set("web", { failed: "stop asked by process 8 of user 0" });
+    expect(answered(bench.nudge())).toMatchObject({
+      status: 409,
+      json: { type: "urn:oneup:problem:overtaken", cause: "stop asked by process 8 of user 0" },
+    });
+  });
+
   it("answers 202 without waiting", () => {
     const bench = new Bench();
     bench.world.outcomes.set("web", "pending");
