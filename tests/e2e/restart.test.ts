@@ -267,7 +267,7 @@ describe("a storm", () => {
       const all = await up.services();
       return all.reduce((sum, one) => sum + one.restarts, 0) > 1_000;
     });
-    expect(await up.zombies()).toHaveLength(0);
+    await up.noZombies();
     expect((await up.terminate()).code).toBe(0);
   });
 

@@ -204,7 +204,7 @@ describe("a start that fails names its step", () => {
       const start = await up.cli(["start", "a"]);
       expect(start.code).toBe(1);
       expect(start.err).toMatch(expected);
-      expect(await up.zombies()).toEqual([]);
+      await up.noZombies();
     });
   }
 
@@ -269,15 +269,18 @@ describe("a start that fails names its step", () => {
     // Its own user may change its soft limit; root needs a capability for that.
     const limit = (soft: string) =>
       box.run(["prlimit", "--pid", String(pid), `--nproc=${soft}:`], { user: "nobody" });
-    const hard = (
-      await box.run(["prlimit", "--pid", String(pid), "--nproc", "--output=HARD", "--noheadings"])
-    ).out;
+    const hard = await box.run(
+      ["prlimit", "--pid", String(pid), "--nproc", "--output=HARD", "--noheadings"],
+      {
+        user: "nobody",
+      },
+    );
     const lowered = await limit("1");
     expect(lowered.code, lowered.err).toBe(0);
     await up.strike("a");
     const waiting = await up.reaches("a", ["backoff", "starting"], (one) => /EAGAIN/.test(one.cause ?? ""));
     expect(waiting.cause).toMatch(/fork/);
-    await limit(hard.trim());
+    await limit(hard.out.trim());
     await up.reaches("a", "running");
   });
 });

@@ -1,7 +1,7 @@
 /** A running `oneup run`, seen from outside: its socket, its processes, its output. */
 import type { Box, Outcome, Running, RunOptions } from "./box.ts";
 import { type Answer, type CallOptions, call, Raw, Rpc } from "./http.ts";
-import { descendantsOf, findCommand, innerPid, type Process, processOf } from "./proc.ts";
+import { childrenOf, descendantsOf, findCommand, innerPid, type Process, processOf } from "./proc.ts";
 import * as shapes from "./shapes.ts";
 import { DEADLINE_MS, until } from "./wait.ts";
 
@@ -18,6 +18,8 @@ export class Supervisor {
   readonly running: Running;
   readonly bin: string;
   readonly socket: string;
+  /** Ask again while the brain is renewed. Only where it is lost on purpose. */
+  patient = false;
   readonly #as: About["as"];
   #pid: number | null = null;
 
@@ -100,8 +102,14 @@ export class Supervisor {
     return descendantsOf(await this.pid());
   }
 
+  /** Dead children that it has not reaped. What a service does not reap is the service's affair. */
   async zombies(): Promise<Process[]> {
-    return (await this.descendants()).filter((one) => one.state === "Z");
+    return childrenOf(await this.pid()).filter((one) => one.state === "Z");
+  }
+
+  /** Waits until there is none: between a death and its reaping is always a moment. */
+  async noZombies(): Promise<void> {
+    await this.until("no zombie", async () => (await this.zombies()).length === 0);
   }
 
   /** The pid in the test's namespace of a pid that the supervisor or one of its children told. */
@@ -147,9 +155,15 @@ export class Supervisor {
     return this.call("POST", path, body === undefined ? options : { ...options, body });
   }
 
-  /** An answer that must be 200, as JSON. */
+  /** An answer that must be 200, as JSON. A `patient` client asks again after a clean 503. */
   async ok(method: string, path: string, body?: unknown): Promise<unknown> {
-    const answer = await this.call(method, path, body === undefined ? {} : { body });
+    const ask = () => this.call(method, path, body === undefined ? {} : { body });
+    const answer = this.patient
+      ? await this.until(`an answer to ${method} ${path}`, async () => {
+          const given = await ask();
+          return given.status === 503 && given.headers["retry-after"] !== undefined ? null : given;
+        })
+      : await ask();
     if (answer.status !== 200) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
     return answer.json();
   }
