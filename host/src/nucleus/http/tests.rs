@@ -5,7 +5,7 @@ use crate::protocol::{EventQuery, LogFormat, LogOptions, LogQuery, StreamFormat}
 use nix::poll::{poll, PollFd, PollFlags};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream as StdStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::thread;
