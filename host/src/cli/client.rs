@@ -439,7 +439,7 @@ mod tests {
     #[test]
     fn answers_in_chunks_byte_by_byte() {
         let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n\
-                    5\r\nhallo\r\nC;x=y\r\n, Gr\u{fc}\u{df}e \u{20ac}\r\n0\r\n\r\n";
+                    5\r\nhallo\r\nD;x=y\r\n, Gr\u{fc}\u{df}e \u{20ac}\r\n0\r\n\r\n";
         let (mut call, server) = serve("chunks", &bytewise(text.as_bytes()));
         call.method = "POST".into();
         call.body = Some("{}".into());

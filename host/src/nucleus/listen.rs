@@ -5,7 +5,7 @@ use crate::protocol::ListenTcp;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::stat::{umask, Mode};
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::fs::{
@@ -52,14 +52,13 @@ pub fn reason(error: &io::Error) -> String {
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    identity: (u64, u64),
+    identity: Identity,
 }
 
 impl SocketFile {
     /// False: somebody has removed or replaced it.
     pub fn is_ours(&self) -> bool {
-        fs::symlink_metadata(&self.path)
-            .is_ok_and(|there| (there.dev(), there.ino()) == self.identity)
+        fs::symlink_metadata(&self.path).is_ok_and(|there| identity(&there) == self.identity)
     }
 
     pub fn remove(&self) {
@@ -68,6 +67,14 @@ impl SocketFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// An inode's number is given out again soon after its file has gone, so the time of its making
+/// belongs to it; nothing changes a socket's.
+type Identity = (u64, u64, i64, i64);
+
+fn identity(file: &Metadata) -> Identity {
+    (file.dev(), file.ino(), file.mtime(), file.mtime_nsec())
 }
 
 /// Makes the control socket: for its owner alone from the first moment, in place of a dead one,
@@ -95,7 +102,7 @@ pub fn bind_unix(path: &str) -> Result<(UnixListener, SocketFile), ListenError> 
         .map_err(|error| ListenError::at(path, "cannot use socket", &error))?;
     let socket = SocketFile {
         path: path.to_owned(),
-        identity: (file.dev(), file.ino()),
+        identity: identity(&file),
     };
     Ok((listener, socket))
 }

@@ -197,21 +197,25 @@ fn failures(line: &str, code: i32, message: &str) -> String {
         id: Option<&'a RawValue>,
     }
     let id_of = |asked: &Asked| asked.id.map(|id| id.get().to_owned());
-    if let Ok(asked) = serde_json::from_str::<Asked>(line) {
-        return id_of(&asked).map_or(String::new(), |id| error_reply(&id, code, message));
+    // Told apart by hand: an array can also be read as the fields of a struct.
+    if !line.trim_start().starts_with('[') {
+        return match serde_json::from_str::<Asked>(line) {
+            Ok(asked) => id_of(&asked).map_or(String::new(), |id| error_reply(&id, code, message)),
+            Err(_) => error_reply("null", code, message),
+        };
     }
-    if let Ok(batch) = serde_json::from_str::<Vec<Asked>>(line) {
-        let errors: Vec<String> = batch
-            .iter()
-            .filter_map(id_of)
-            .map(|id| error_reply(&id, code, message).trim_end().to_owned())
-            .collect();
-        if errors.is_empty() {
-            return String::new();
-        }
-        return format!("[{}]\n", errors.join(","));
+    let Ok(batch) = serde_json::from_str::<Vec<Asked>>(line) else {
+        return error_reply("null", code, message);
+    };
+    let errors: Vec<String> = batch
+        .iter()
+        .filter_map(id_of)
+        .map(|id| error_reply(&id, code, message).trim_end().to_owned())
+        .collect();
+    match errors.is_empty() {
+        true => String::new(),
+        false => format!("[{}]\n", errors.join(",")),
     }
-    error_reply("null", code, message)
 }
 
 /// With its line break.
