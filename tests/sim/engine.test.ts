@@ -9,7 +9,7 @@ import { Kernel } from "./kernel.ts";
 import { Dice, endTasks, mix, randomServices } from "./machine.ts";
 import { type Plan, play, settle, whole } from "./scene.ts";
 
-const RUNS = Number(process.env["ONEUP_SIM_RUNS"] ?? 1500);
+const RUNS = Number(process.env.ONEUP_SIM_RUNS ?? 1000);
 function plans(fixed: Partial<Plan>): fc.Arbitrary<Plan> {
   return fc.record({
     seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),

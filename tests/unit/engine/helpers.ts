@@ -118,8 +118,8 @@ export function stopped(kernel: Kernel): string[] {
 /** `from to` of each change of state. */
 export function changes(kernel: Kernel, name: string): string[] {
   return kernel.published
-    .filter((event) => event["service"] === name && event["event"] === "state")
-    .map((event) => `${event["from"]} ${event["to"]}`);
+    .filter((event) => event.service === name && event.event === "state")
+    .map((event) => `${event.from} ${event.to}`);
 }
 
 export function refusal(error: string, step = "exec", transient = false): SpawnFailure {

@@ -174,6 +174,22 @@ describe("may it start?", () => {
     expect(states(kernel)).toEqual({ db: "running", api: "running", web: "running" });
   });
 
+  test("a service that ended before it was ready is named as what will not come", () => {
+    const kernel = machine(
+      [
+        service("db", { restart: "never", ready: [{ type: "delay", ms: 100 }] }),
+        service("web", { requires: needs("db") }),
+      ],
+      { behaviours: { db: { ends: { afterMs: 50, exit: { code: 0 } } } } },
+    );
+    expect(up(kernel, "web")).toBe("pending");
+    pass(kernel, 50);
+    expect(states(kernel)).toEqual({ db: "exited", web: "waiting" });
+    expect(cause(kernel, "web")).toBe("waits for db, which ended: exited with code 0");
+    expect(up(kernel, "web")).toEqual({ failed: cause(kernel, "web") });
+    expect(up(kernel, "db")).toEqual({ failed: "exited with code 0" });
+  });
+
   test("a service that ended, even with success, is not what its dependents need", () => {
     const kernel = machine(
       [service("db", { restart: "never" }), service("web", { requires: needs("db"), autostart: false })],
