@@ -25,7 +25,7 @@ type Machine = Pick<CliHost, "environment" | "cwd" | "pid" | "uid" | "stat" | "r
 /** Where to look for a supervisor, in this order; the first that answers is the one. */
 export function placesToAsk(host: Machine, option: string | null): Place[] {
   const explicit = explicitPlace(host, option);
-  if (explicit !== null) return [fitting(explicit, EXIT.noSupervisor)];
+  if (explicit !== null) return [fitting(explicit)];
   const system: Place = { socket: SYSTEM_SOCKET, by: "system", configuration: null };
   const nearest = nearestConfiguration(host);
   // A supervisor that is PID 1 has the system's socket, whatever configuration it runs.
@@ -38,7 +38,7 @@ export function placesToAsk(host: Machine, option: string | null): Place[] {
  */
 export function placeToListen(host: Machine, option: string | null, configuration: string | null): Place {
   const explicit = explicitPlace(host, option);
-  if (explicit !== null) return { ...fitting(explicit, EXIT.usage), configuration };
+  if (explicit !== null) return { ...fitting(explicit), configuration };
   const ofSystem = `${configuration ?? ""}/`.startsWith(`${SYSTEM_CONFIGURATION}/`);
   if (configuration === null || host.pid === 1 || ofSystem) {
     return { socket: SYSTEM_SOCKET, by: "system", configuration };
@@ -54,12 +54,12 @@ function explicitPlace(host: Machine, option: string | null): Place | null {
   return { socket: absolute(host.cwd, variable), by: "ONEUP_SOCKET", configuration: null };
 }
 
-/** Nobody can listen at a longer path: no supervisor for who asks, wrong usage for who listens. */
-function fitting(place: Place, exit: number): Place {
+/** Nobody can listen at a longer path, so nobody can be asked there: the path is wrong. */
+function fitting(place: Place): Place {
   const length = utf8Length(place.socket);
   if (length <= LONGEST_SOCKET) return place;
   throw new Failure(
-    exit,
+    EXIT.usage,
     `${place.by}: a Unix socket's path has at most ${LONGEST_SOCKET} bytes, this one has ${length}: ${place.socket}`,
     "choose a shorter path",
   );
@@ -68,7 +68,7 @@ function fitting(place: Place, exit: number): Place {
 /** The place that `--socket` names, for a supervisor that has no other. */
 export function placeNamed(host: Machine, option: string | null): Place | null {
   const place = option === null ? null : explicitPlace(host, option);
-  return place === null ? null : fitting(place, EXIT.usage);
+  return place === null ? null : fitting(place);
 }
 
 /** True if the path of a socket fits the address of a Unix socket. */

@@ -159,14 +159,17 @@ function lower(world: World, named: readonly Named[], to: "down" | "again"): voi
     lowerOne(world, entry, to, index < named.length);
     for (const other of dependents) {
       seen.add(other);
-      reached.push({ service: other, because: `requires ${service.spec.name}: ${rootCause(because)}` });
+      reached.push({ service: other, because: passedOn(service.spec.name, because) });
     }
   }
 }
 
-/** `requires db: requires disk: stop asked by uid 0` says no more than its end. */
-function rootCause(because: string): string {
-  return because.startsWith("requires ") ? because.slice(because.indexOf(": ") + 2) : because;
+/** `requires db: stop asked …`, and further on `requires api, because of db: stop asked …`. */
+function passedOn(name: string, because: string): string {
+  const [, root, cause] = /^requires (?:\S+, because of )?(\S+): (.*)$/.exec(because) ?? [];
+  return root === undefined
+    ? `requires ${name}: ${because}`
+    : `requires ${name}, because of ${root}: ${cause}`;
 }
 
 function lowerOne(world: World, { service, because }: Named, to: "down" | "again", named: boolean): void {

@@ -96,7 +96,7 @@ describe("which supervisor a verb talks to", () => {
     const long = `/${"x".repeat(107)}`;
     const asking = oneup(new FakeHost(), "status", "--socket", long);
     expect(asking).toMatchObject({
-      exit: 5,
+      exit: 2,
       err: expect.stringContaining("at most 107 bytes, this one has 108"),
     });
     for (const args of [["run"], ["--", "true"]]) {

@@ -119,7 +119,7 @@ describe("stop", () => {
     expect(states(kernel)).toEqual({ db: "inactive", api: "inactive", web: "inactive" });
     expect(stopped(kernel)).toEqual(["web", "api", "db"]);
     expect(cause(kernel, "db")).toBe("stop asked by uid 0");
-    expect(cause(kernel, "web")).toBe("requires api: stop asked by uid 0");
+    expect(cause(kernel, "web")).toBe("requires api, because of db: stop asked by uid 0");
   });
 
   test("passes through a task that is done, and leaves it so", () => {
