@@ -5,7 +5,7 @@
 use super::http::{Hangup, Peer, ReplyBody, ReplyData, Shared, PROBLEM};
 use crate::protocol::{Call, Part, StreamFormat};
 use memchr::memchr;
-use serde_json::value::RawValue;
+use serde_json::Value;
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 use tokio::net::UnixStream;
@@ -75,7 +75,7 @@ async fn read_lines(connection: &Rc<Connection>, waiting: &mut JoinSet<()>) -> i
             }
             Err(TooLong) => {
                 let what = format!("a request's line may have {LONGEST_LINE} bytes");
-                let error = error_reply("null", INVALID, &what);
+                let error = error_of("null", INVALID, &what) + "\n";
                 connection.write_all(error.as_bytes()).await?;
             }
         }
@@ -191,39 +191,23 @@ fn detail(parts: &[Part]) -> String {
 
 /// The same error for everything in a line that wants a reply; empty if nothing does.
 fn failures(line: &str, code: i32, message: &str) -> String {
-    #[derive(serde::Deserialize)]
-    struct Asked<'a> {
-        #[serde(borrow)]
-        id: Option<&'a RawValue>,
-    }
-    let id_of = |asked: &Asked| asked.id.map(|id| id.get().to_owned());
-    // Told apart by hand: an array can also be read as the fields of a struct.
-    if !line.trim_start().starts_with('[') {
-        return match serde_json::from_str::<Asked>(line) {
-            Ok(asked) => id_of(&asked).map_or(String::new(), |id| error_reply(&id, code, message)),
-            Err(_) => error_reply("null", code, message),
-        };
-    }
-    let Ok(batch) = serde_json::from_str::<Vec<Asked>>(line) else {
-        return error_reply("null", code, message);
+    let error = |asked: &Value| Some(error_of(&asked.get("id")?.to_string(), code, message));
+    let errors: Vec<String> = match serde_json::from_str(line) {
+        Ok(Value::Array(batch)) => batch.iter().filter_map(error).collect(),
+        Ok(asked) => return error(&asked).map_or(String::new(), |error| error + "\n"),
+        Err(_) => return error_of("null", code, message) + "\n",
     };
-    let errors: Vec<String> = batch
-        .iter()
-        .filter_map(id_of)
-        .map(|id| error_reply(&id, code, message).trim_end().to_owned())
-        .collect();
-    match errors.is_empty() {
-        true => String::new(),
-        false => format!("[{}]\n", errors.join(",")),
+    if errors.is_empty() {
+        return String::new();
     }
+    format!("[{}]\n", errors.join(","))
 }
 
-/// With its line break.
-fn error_reply(id: &str, code: i32, message: &str) -> String {
+fn error_of(id: &str, code: i32, message: &str) -> String {
     let mut text = Vec::new();
     super::log::json_string(&mut text, message.as_bytes());
     format!(
-        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":{}}}}}\n",
+        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":{}}}}}",
         String::from_utf8_lossy(&text)
     )
 }
@@ -341,6 +325,7 @@ mod tests {
             |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-1,"message":"no"}}}}"#);
         assert_eq!(of(r#"{"id":"é","method":"x"}"#), error(r#""é""#) + "\n");
         assert_eq!(of(r#"{"method":"x"}"#), "");
+        assert_eq!(of(r#"{"id":null}"#), error("null") + "\n");
         assert_eq!(
             of(r#"[{"id":1},{"method":"x"},{"id":2}]"#),
             format!("[{},{}]\n", error("1"), error("2"))

@@ -48,9 +48,26 @@ fn writer(place: &Place, block: usize, bytes: usize, out: Stdio) -> Child {
         .unwrap()
 }
 
-fn through_cat(place: &Place, block: usize) -> f64 {
+/// Wall time and processor time of everybody involved, in seconds.
+type Cost = (f64, f64);
+
+fn measured(work: impl FnOnce()) -> Cost {
+    use nix::sys::resource::{getrusage, UsageWho};
+    let spent = || -> f64 {
+        [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN]
+            .map(|who| getrusage(who).unwrap())
+            .iter()
+            .flat_map(|usage| [usage.user_time(), usage.system_time()])
+            .map(|time| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6)
+            .sum()
+    };
+    let (start, before) = (Instant::now(), spent());
+    work();
+    (start.elapsed().as_secs_f64(), spent() - before)
+}
+
+fn through_cat(place: &Place, block: usize) {
     let file = fs::File::create(place.folder.join("cat")).unwrap();
-    let start = Instant::now();
     let mut writer = writer(place, block, BYTES, Stdio::piped());
     let pipe = writer.stdout.take().unwrap();
     let mut cat = Command::new("cat")
@@ -59,10 +76,9 @@ fn through_cat(place: &Place, block: usize) -> f64 {
         .spawn()
         .unwrap();
     assert!(writer.wait().unwrap().success() && cat.wait().unwrap().success());
-    start.elapsed().as_secs_f64()
 }
 
-fn through_logs(place: &Place, block: usize, bytes: usize, writers: usize) -> f64 {
+fn through_logs(place: &Place, block: usize, bytes: usize, writers: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -71,7 +87,6 @@ fn through_logs(place: &Place, block: usize, bytes: usize, writers: usize) -> f6
         let null = || fs::File::create("/dev/null").unwrap().into();
         let console = Console::new(LogFormat::Text, false, null(), null());
         let mut logs = Logs::new(console).unwrap();
-        let start = Instant::now();
         let children: Vec<Child> = (0..writers)
             .map(|n| {
                 let name = format!("log{n}");
@@ -86,7 +101,6 @@ fn through_logs(place: &Place, block: usize, bytes: usize, writers: usize) -> f6
             })
             .collect();
         pump(&mut logs, children).await;
-        start.elapsed().as_secs_f64()
     })
 }
 
@@ -108,31 +122,34 @@ async fn pump(logs: &mut Logs, mut children: Vec<Child>) {
     let fd = logs.fd().try_clone_to_owned().unwrap();
     // SAFETY: the descriptor is owned by what is registered, which never changes it.
     let fd = unsafe { AsyncFd::register(fd) }.unwrap();
-    let mut lines = 0;
+    let mut turns = 0;
     loop {
         let wait = tokio::time::timeout(Duration::from_millis(1), fd.readable());
         if let Ok(guard) = wait.await {
-            let more = logs.on_readable(1e12).more;
+            let more = logs.on_readable(super::super::wall_ms()).more;
             if more {
                 tokio::task::yield_now().await;
             } else {
                 guard.unwrap().clear_ready();
             }
-            lines += 1;
-            if lines % 64 != 0 {
+            turns += 1;
+            if turns % 64 != 0 {
                 continue;
             }
         }
         children.retain_mut(|child| child.try_wait().unwrap().is_none());
-        if children.is_empty() && !logs.on_readable(1e12).more {
+        if children.is_empty() {
+            let names: Vec<_> = logs.names.keys().cloned().collect();
+            names.iter().for_each(|name| drop(logs.drain(name, 1e12)));
             return;
         }
     }
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+fn median(costs: &[Cost], of: fn(&Cost) -> f64) -> f64 {
+    let mut values: Vec<f64> = costs.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn clean(place: &Place) {
@@ -150,19 +167,25 @@ fn log_path_beside_cat() {
         let (mut cat, mut logs) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             clean(&place);
-            cat.push(through_cat(&place, block));
+            cat.push(measured(|| through_cat(&place, block)));
             clean(&place);
-            logs.push(through_logs(&place, block, BYTES, 1));
+            logs.push(measured(|| through_logs(&place, block, BYTES, 1)));
         }
-        let (cat, logs) = (median(cat), median(logs));
+        let time = [&cat, &logs].map(|costs| median(costs, |cost| cost.0));
+        let spent = [&cat, &logs].map(|costs| median(costs, |cost| cost.1));
         println!(
-            "written in pieces of {block}: cat {:.0} MiB/s, logs {:.0} MiB/s, ratio {:.3}",
-            mib / cat,
-            mib / logs,
-            cat / logs
+            "pieces of {block}: cat {:.0} MiB/s, {:.2} s of processors; logs {:.0} MiB/s, {:.2} s; speed ratio {:.3}",
+            mib / time[0],
+            spent[0],
+            mib / time[1],
+            spent[1],
+            time[0] / time[1]
         );
     }
     clean(&place);
-    let time = through_logs(&place, 65_536, BYTES / 20, 20);
-    println!("20 writers: {:.0} MiB/s", mib / time);
+    let (time, spent) = measured(|| through_logs(&place, 65_536, BYTES / 20, 20));
+    println!(
+        "20 writers: {:.0} MiB/s, {spent:.2} s of processors",
+        mib / time
+    );
 }

@@ -106,6 +106,11 @@ impl State {
         self.out.len() + self.in_hand
     }
 
+    /// Enough for those who wait, or nothing to wait for.
+    fn has_space(&self) -> bool {
+        self.out_closed || self.waiting() <= CAPACITY / 2
+    }
+
     fn is_idle(&self) -> bool {
         self.waiting() == 0 && self.says_bytes == 0
     }
@@ -319,7 +324,14 @@ impl Console {
     /// may change.
     pub fn want_space(&mut self) {
         let Some(link) = &mut self.thread else { return };
-        link.shared.lock().wants_space = true;
+        let mut state = link.shared.lock();
+        if state.has_space() {
+            // It came since somebody looked; nobody would tell of it any more.
+            poke(&link.shared.space);
+            return;
+        }
+        state.wants_space = true;
+        drop(state);
         if !self.stalled && !link.timer_armed {
             link.arm(STALLED_AFTER);
         }
@@ -581,7 +593,7 @@ impl Writer {
         state.in_hand -= count;
         state.written += count as u64;
         state.last_progress = Some(Instant::now());
-        if state.wants_space && state.waiting() <= CAPACITY / 2 {
+        if state.wants_space && state.has_space() {
             state.wants_space = false;
             poke(&self.shared.space);
         }

@@ -33,7 +33,9 @@ use console::Room;
 use file::{About, LogWriter};
 use lines::{Lines, LONGEST};
 use nix::errno::Errno;
-use pipes::{Pipe, Poller, Token, LARGE, NORMAL};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use pipes::{Pipe, Poller, State, Token, NORMAL};
 use record::{Loss, Record, Stream};
 use regex_lite::Regex;
 use ring::{Limits, Ring};
@@ -47,7 +49,11 @@ use std::time::Duration;
 /// About so many bytes are read in one turn before others get theirs.
 const TURN: usize = 512 << 10;
 /// So many pipes may be large at a time.
-const LARGE_PIPES: usize = 64;
+const LARGE_PIPES: usize = 32;
+/// What is read at a time, at most: what the processor's caches hold.
+const READ: usize = 256 << 10;
+/// How long a busy pipe is left alone. A large one takes 2 GB/s in that time.
+const REST: Duration = Duration::from_micros(250);
 /// What all rings together may hold beyond their limits while somebody follows, so that a burst
 /// reaches a follower who is not slow.
 const FOLLOWED_EXTRA: usize = 8 << 20;
@@ -65,6 +71,8 @@ pub struct Logs {
     names: HashMap<Rc<str>, u32>,
     next_id: u32,
     paused: Vec<Token>,
+    resting: Vec<Token>,
+    rest_timer: Option<TimerFd>,
     large_pipes: usize,
     /// What is read goes here, behind a place for the beginning of a line from before.
     buffer: Vec<u8>,
@@ -129,6 +137,8 @@ impl Logs {
             names: HashMap::new(),
             next_id: 1,
             paused: Vec::new(),
+            resting: Vec::new(),
+            rest_timer: None,
             large_pipes: 0,
             buffer: Vec::new(),
             sink: Sink {
@@ -213,8 +223,9 @@ impl Logs {
                 self.poller.forget(pipe.read.as_fd());
                 self.large_pipes -= usize::from(pipe.large);
             }
-            self.paused
-                .retain(|token| !matches!(token, Token::Pipe { id, .. } if *id == log.id));
+            for list in [&mut self.paused, &mut self.resting] {
+                list.retain(|token| !matches!(token, Token::Pipe { id, .. } if *id == log.id));
+            }
             if let Some(ring) = &log.ring {
                 self.sink.extra -= extra_of(ring, log.lines);
             }
@@ -319,6 +330,7 @@ impl Logs {
                 let read = match *token {
                     Token::ConsoleSpace => self.on_console_space(now_wall),
                     Token::ConsoleTimer => self.on_console_timer(),
+                    Token::RestTimer => self.on_rest_timer(),
                     Token::Pipe { slot, id, stream } => self.read(slot, id, stream, now_wall),
                 };
                 left = left.saturating_sub(read.max(256));
@@ -411,7 +423,11 @@ impl Logs {
                 Room::Stalled | Room::Closed => {}
             }
         }
-        self.read_some(slot, stream, most, now_wall)
+        let count = self.read_some(slot, stream, most, now_wall);
+        if count < READ.min(most) {
+            self.rest(slot, stream);
+        }
+        count
     }
 
     /// Reads once and takes in what came.
@@ -423,7 +439,7 @@ impl Logs {
         let Some(pipe) = log.pipes.as_mut().map(|pipes| &mut pipes[stream.index()]) else {
             return 0;
         };
-        let size = if pipe.large { LARGE } else { NORMAL };
+        let size = if pipe.large { READ } else { NORMAL };
         if self.buffer.len() < LONGEST + size {
             self.buffer = vec![0; LONGEST + size];
         }
@@ -437,7 +453,7 @@ impl Logs {
                 return 0;
             }
         };
-        if count == NORMAL && !pipe.large && self.large_pipes < LARGE_PIPES {
+        if pipe.note_read(count, now_wall) && !pipe.large && self.large_pipes < LARGE_PIPES {
             self.large_pipes += usize::from(pipe.enlarge());
         }
         let before = pipe.pending.len();
@@ -466,25 +482,88 @@ impl Logs {
         }
     }
 
+    fn pipe(&mut self, slot: u32, stream: Stream) -> Option<(u32, &mut Pipe)> {
+        let log = self.slots.get_mut(slot as usize)?.as_mut()?;
+        Some((log.id, &mut log.pipes.as_mut()?[stream.index()]))
+    }
+
+    /// Leaves a busy pipe alone for a moment.
+    fn rest(&mut self, slot: u32, stream: Stream) {
+        let Some((id, pipe)) = self.pipe(slot, stream) else {
+            return;
+        };
+        if !pipe.wants_rest() || !self.arm_rest_timer() {
+            return;
+        }
+        self.set_aside(Token::Pipe { slot, id, stream }, State::Resting);
+    }
+
+    /// Where there is no timer to be had, nothing rests.
+    fn arm_rest_timer(&mut self) -> bool {
+        if !self.resting.is_empty() {
+            return true;
+        }
+        if self.rest_timer.is_none() {
+            let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
+            let Ok(timer) = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags) else {
+                return false;
+            };
+            if self.poller.watch(timer.as_fd(), Token::RestTimer).is_err() {
+                return false;
+            }
+            self.rest_timer = Some(timer);
+        }
+        let once = Expiration::OneShot(TimeSpec::from_duration(REST));
+        let timer = self.rest_timer.as_ref();
+        timer.is_some_and(|timer| timer.set(once, TimerSetTimeFlags::empty()).is_ok())
+    }
+
+    fn on_rest_timer(&mut self) -> usize {
+        if let Some(timer) = &self.rest_timer {
+            // Also makes it unreadable.
+            let _ = timer.unset();
+        }
+        let resting = std::mem::take(&mut self.resting);
+        self.take_up(resting);
+        0
+    }
+
     /// No more is read from this pipe until the console has room.
     fn pause(&mut self, slot: u32, stream: Stream) {
-        let Some(log) = &mut self.slots[slot as usize] else {
-            return;
-        };
-        let id = log.id;
-        let Some(pipe) = log.pipes.as_mut().map(|pipes| &mut pipes[stream.index()]) else {
-            return;
-        };
-        if !pipe.paused {
-            pipe.paused = true;
-            self.poller.forget(pipe.read.as_fd());
-            self.paused.push(Token::Pipe { slot, id, stream });
+        if let Some((id, _)) = self.pipe(slot, stream) {
+            self.set_aside(Token::Pipe { slot, id, stream }, State::Paused);
         }
         self.sink.console.want_space();
     }
 
     fn resume_all(&mut self) {
-        for token in std::mem::take(&mut self.paused) {
+        let paused = std::mem::take(&mut self.paused);
+        self.take_up(paused);
+    }
+
+    fn set_aside(&mut self, token: Token, state: State) {
+        let Token::Pipe { slot, stream, .. } = token else {
+            return;
+        };
+        let Some(Some(log)) = self.slots.get_mut(slot as usize) else {
+            return;
+        };
+        let Some(pipe) = log.pipes.as_mut().map(|pipes| &mut pipes[stream.index()]) else {
+            return;
+        };
+        if pipe.state != State::Watched {
+            return;
+        }
+        pipe.state = state;
+        self.poller.forget(pipe.read.as_fd());
+        match state {
+            State::Resting => self.resting.push(token),
+            _ => self.paused.push(token),
+        }
+    }
+
+    fn take_up(&mut self, tokens: Vec<Token>) {
+        for token in tokens {
             let Token::Pipe { slot, id, stream } = token else {
                 continue;
             };
@@ -498,7 +577,7 @@ impl Logs {
                 let pipe = &mut pipes[stream.index()];
                 // It has been watched before, so there is memory for it.
                 let _ = self.poller.watch(pipe.read.as_fd(), token);
-                pipe.paused = false;
+                pipe.wake();
             }
         }
     }

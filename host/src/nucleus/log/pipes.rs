@@ -14,7 +14,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// What a pipe holds as the kernel makes it, and after it has proved to be busy.
 pub const NORMAL: usize = 64 << 10;
-pub const LARGE: usize = 256 << 10;
+pub const LARGE: usize = 512 << 10;
+
+/// So much within so many milliseconds makes a pipe a busy one; so little after a rest, an
+/// ordinary one again.
+const BUSY: u32 = 256 << 10;
+const BUSY_WITHIN: u32 = 10;
+const CALM: usize = 16 << 10;
 
 pub struct Pipe {
     pub read: OwnedFd,
@@ -22,7 +28,22 @@ pub struct Pipe {
     /// The beginning of a line whose end has not come.
     pub pending: Vec<u8>,
     pub large: bool,
-    pub paused: bool,
+    pub state: State,
+    /// Since when bytes are counted (ms of the wall clock, cut off), and how many came.
+    window: u32,
+    window_bytes: u32,
+    busy: bool,
+    rested: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Watched,
+    /// Waits for room on the console.
+    Paused,
+    /// Busy, and not looked at for a moment, so that more comes at a time: who reads every
+    /// little piece of a torrent at once does nothing but wake up.
+    Resting,
 }
 
 impl Pipe {
@@ -38,8 +59,38 @@ impl Pipe {
             write,
             pending: Vec::new(),
             large: false,
-            paused: false,
+            state: State::Watched,
+            window: 0,
+            window_bytes: 0,
+            busy: false,
+            rested: false,
         })
+    }
+
+    /// Takes note of a read; true if the pipe has become a busy one by it.
+    pub fn note_read(&mut self, count: usize, now_wall: f64) -> bool {
+        let now = now_wall as u64 as u32;
+        if std::mem::take(&mut self.rested) && count < CALM {
+            self.busy = false;
+        }
+        if now.wrapping_sub(self.window) > BUSY_WITHIN {
+            self.window = now;
+            self.window_bytes = 0;
+        }
+        self.window_bytes = self.window_bytes.saturating_add(count as u32);
+        let was_busy = self.busy;
+        self.busy |= self.window_bytes >= BUSY;
+        self.busy && !was_busy
+    }
+
+    /// Whether it is better left alone for a moment. A pipe of ordinary size would be full before.
+    pub fn wants_rest(&self) -> bool {
+        self.busy && self.large && self.state == State::Watched
+    }
+
+    pub fn wake(&mut self) {
+        self.state = State::Watched;
+        self.rested = true;
     }
 
     /// A busy writer gets a larger pipe, if the user's share allows it.
@@ -69,6 +120,7 @@ pub enum Token {
     Pipe { slot: u32, id: u32, stream: Stream },
     ConsoleSpace,
     ConsoleTimer,
+    RestTimer,
 }
 
 impl Token {
@@ -76,6 +128,7 @@ impl Token {
         match self {
             Token::ConsoleSpace => u64::MAX,
             Token::ConsoleTimer => u64::MAX - 1,
+            Token::RestTimer => u64::MAX - 2,
             Token::Pipe { slot, id, stream } => {
                 u64::from(id) << 32 | u64::from(slot) << 1 | stream as u64
             }
@@ -86,6 +139,7 @@ impl Token {
         match data {
             u64::MAX => Token::ConsoleSpace,
             d if d == u64::MAX - 1 => Token::ConsoleTimer,
+            d if d == u64::MAX - 2 => Token::RestTimer,
             _ => Token::Pipe {
                 slot: (data as u32) >> 1,
                 id: (data >> 32) as u32,
@@ -160,6 +214,7 @@ mod tests {
         for token in [
             Token::ConsoleSpace,
             Token::ConsoleTimer,
+            Token::RestTimer,
             Token::Pipe {
                 slot: 0,
                 id: 0,
