@@ -187,7 +187,7 @@ impl World {
         self.try_spawn(spec, Stdio::Null).expect("a good spec")
     }
 
-    /// A script that has come to `touch "$T/ready"`.
+    /// A script that has come to `: >$T/ready`.
     fn script(&mut self, script: &str) -> (u32, u32) {
         let spec = self.sh(script);
         let made = self.spawn(&spec);

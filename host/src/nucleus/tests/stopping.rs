@@ -206,7 +206,7 @@ fn a_stopped_process_is_continued_to_end() {
         let mut world = World::new();
         let (id, pid) =
             world.script("trap 'exit 9' TERM; : >$T/ready; while :; do sleep 0.05; done");
-        world.children.signal(id, "STOP", Scope::Tree);
+        world.children.signal(id, "STOP", Scope::Main);
         world.until(|_| {
             fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|text| text.contains(") T "))
         });
