@@ -539,16 +539,15 @@ impl Children {
         self.blind && (set.is_running() || set.leftovers > 0) && signals::send_group(set.leader, 0)
     }
 
-    /// The number of the leader's group is in use, although no root of the set is left. Most
-    /// probably somebody made a sibling of the leader; a look at all our children will tell.
-    pub(super) fn group_remains(&self, id: u32) -> bool {
-        let gone = |set: &&Set| !set.is_rest() && set.roots.is_empty();
-        !self.blind
-            && self
-                .sets
-                .get(&id)
-                .filter(gone)
-                .is_some_and(|set| signals::send_group(set.leader, 0))
+    /// The leader has ended and nobody is known to be left, but its group's number or its cgroup is
+    /// in use. Most probably it made itself a sibling; a look at all our children will tell. (One
+    /// that left the group, where there is no cgroup, is only found by a later look.)
+    pub(super) fn may_have_siblings(&self, id: u32) -> bool {
+        let Some(set) = self.sets.get(&id).filter(|set| set.roots.is_empty()) else {
+            return false;
+        };
+        let populated = || set.leaf.as_ref().is_some_and(Leaf::is_populated);
+        !self.blind && (signals::send_group(set.leader, 0) || populated())
     }
 
     /// The running leader that has, or may have, the terminal.

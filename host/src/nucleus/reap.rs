@@ -55,7 +55,7 @@ impl Children {
 
     /// The leader of this set was reaped.
     fn exited(&mut self, id: u32) -> Option<Event> {
-        if self.group_remains(id) {
+        if self.may_have_siblings(id) {
             self.look(Which::All);
         }
         let mut leftovers = match self.sets.get(&id)?.roots.len() {

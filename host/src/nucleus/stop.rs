@@ -8,15 +8,20 @@
 //!   last process of it to end is a root, whose end the kernel tells us;
 //! - when a root ends, its children become ours in the same moment, before it can be reaped: they
 //!   are in the kernel's list when we look, are recognised and get what the others got;
-//! - what forks after we looked is missed only while its parent lives on. When the parent ends the
-//!   child becomes ours or its sibling's ancestor's, and so on up; at the latest at the deadline
-//!   the whole tree is walked again. A fork during KILL cannot outlive its parent's end unseen,
-//!   as the kernel lets nobody fork who has a KILL pending.
+//! - what is forked after we looked, by a process that lives on, is missed at first. When its
+//!   parent ends it becomes ours and is found by the next look, at the latest by the one that
+//!   would else find the set empty; if its parent does not end, by the walk over the whole tree at
+//!   the deadline. With a KILL pending nobody can fork.
 //!
 //! A few cases have no root to wait for and are looked at again after a short while: `tree: false`
-//! where a member of the group has a parent that left it, a cgroup that others were put into, and
-//! a machine without /proc, where a group may be all that is known, and an orphan met in the middle
+//! where a member of the group has a parent that left it, a cgroup that others were put into, a
+//! machine without /proc, where a group may be all that is known, and an orphan met in the middle
 //! of an execve, when it cannot be told whose it is.
+//!
+//! What stays beyond reach: on a machine without /proc, what left the group and its parents; where
+//! there is no cgroup, an orphan that has left its session and has no readable marker in its
+//! environment (it is ended by `StopRest`); and what others start in the set's name elsewhere,
+//! such as a container of some container daemon.
 
 use super::{
     children::{Children, Seen, Set},
@@ -201,7 +206,7 @@ impl Children {
         if self.sets.contains_key(&id) {
             return self.stop(id, signal, timeout_ms, true, now);
         }
-        self.list_children(Which::All);
+        self.look(Which::All);
         let roots = self
             .roots
             .iter()
@@ -397,11 +402,7 @@ impl Children {
     }
 
     fn settle(&mut self, id: u32, now: f64) -> Option<Event> {
-        let mut verdict = self.verdict(id);
-        if verdict == Verdict::Empty && self.group_remains(id) {
-            self.look(Which::All);
-            verdict = self.verdict(id);
-        }
+        let verdict = self.verdict(id);
         let stop = self.stop_of_mut(id)?;
         stop.recheck = (verdict == Verdict::Unwatched).then_some(now + RECHECK_MS);
         (verdict == Verdict::Empty)

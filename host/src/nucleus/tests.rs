@@ -39,11 +39,20 @@ mod stopping;
 mod terminals;
 
 const INSIDE: &str = "ONEUP_TEST_INSIDE";
+const NO_CGROUPS: &str = "ONEUP_TEST_NO_CGROUPS";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs a test in a process of its own.
 fn isolated(body: impl FnOnce()) {
     isolated_under(&[], body);
+}
+
+/// Once as the machine is and once more without cgroups, which most machines do not give us.
+fn isolated_twice(body: impl FnOnce()) {
+    if env::var_os(INSIDE).is_none() {
+        isolated_as(&[], &[(NO_CGROUPS, "1")], || ());
+    }
+    isolated(body);
 }
 
 /// The same on a second thread of that process, as the supervisor itself does it.
@@ -56,6 +65,10 @@ fn isolated_beside(body: fn()) {
 
 /// The same below another program, such as `unshare`.
 fn isolated_under(wrapper: &[&str], body: impl FnOnce()) {
+    isolated_as(wrapper, &[], body);
+}
+
+fn isolated_as(wrapper: &[&str], environment: &[(&str, &str)], body: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
         run_forked(body);
         return;
@@ -80,6 +93,7 @@ fn isolated_under(wrapper: &[&str], body: impl FnOnce()) {
             "--include-ignored",
         ])
         .env(INSIDE, "1")
+        .envs(environment.iter().copied())
         .output()
         .expect("the test program itself");
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
@@ -127,6 +141,10 @@ impl World {
 
     fn with(single: bool) -> World {
         let inherited = startup::prepare();
+        let mut children = Children::new(inherited, single);
+        if env::var_os(NO_CGROUPS).is_some() {
+            children.without_cgroups();
+        }
         let folder = env::temp_dir().join(format!(
             "oneup-test-{}-{}",
             getpid(),
@@ -136,7 +154,7 @@ impl World {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("our folder");
         World {
             signals: Signals::open().expect("a signalfd"),
-            children: Children::new(inherited, single),
+            children,
             events: Vec::new(),
             started: Instant::now(),
             folder,
@@ -169,7 +187,7 @@ impl World {
         self.try_spawn(spec, Stdio::Null).expect("a good spec")
     }
 
-    /// A script that has come to `touch "$T/ready"`.
+    /// A script that has come to `: >$T/ready`.
     fn script(&mut self, script: &str) -> (u32, u32) {
         let spec = self.sh(script);
         let made = self.spawn(&spec);

@@ -94,7 +94,7 @@ fn without_proc_groups_are_enough() {
     isolated_under(&["unshare", "--pid", "--fork"], || {
         assert!(!super::super::procfs::is_ours());
         let mut world = World::new();
-        let (id, leader) = world.script("sleep 100 & sleep 100 & touch $T/ready; wait");
+        let (id, leader) = world.script("sleep 100 & sleep 100 & : >$T/ready; wait");
         assert_eq!(world.children.processes(id)[0]["pid"], leader);
         world.stop(id, "TERM", 20_000.0, true);
         let receipt = world.stopped(id);
@@ -112,7 +112,7 @@ fn without_proc_groups_are_enough() {
 
         // A group that outlives its leader, and one that ignores TERM.
         let (id, leader) =
-            world.script("trap '' TERM; (while :; do sleep 0.05; done) & touch $T/ready; exit 3");
+            world.script("trap '' TERM; (while :; do sleep 0.05; done) & : >$T/ready; exit 3");
         let (exit, leftovers) = world.exited(id);
         assert!(exit == code(3) && leftovers > 0);
         world.stop(id, "TERM", 200.0, true);
@@ -124,7 +124,7 @@ fn without_proc_groups_are_enough() {
         assert!(!super::super::signals::send_group(leader as i32, 0));
 
         // The daemon that left its group ends unseen, but is reaped.
-        let (id, _) = world.script("(setsid sleep 0.2 &) ; touch $T/ready; exit 0");
+        let (id, _) = world.script("(setsid sleep 0.2 &) ; : >$T/ready; exit 0");
         assert_eq!(world.exited(id).0, code(0));
         world.children.forget(id);
         let wait = nix::sys::wait::WaitPidFlag::WNOHANG
@@ -153,7 +153,7 @@ fn hidden_processes_are_reached_by_their_group() {
         ],
         || {
             let mut world = World::new();
-            let mut spec = world.sh("sleep 100 & setsid sleep 100 & touch $T/ready; wait; wait");
+            let mut spec = world.sh("sleep 100 & setsid sleep 100 & : >$T/ready; wait; wait");
             spec.user = Some("nobody".to_owned());
             let (id, pid) = world.spawn(&spec);
             let ready = world.path("ready");
@@ -184,9 +184,6 @@ fn hidden_processes_are_reached_by_their_group() {
 fn restart_among_a_thousand() {
     isolated_beside(|| {
         let mut world = World::new();
-        if env::var_os("ONEUP_TEST_NO_CGROUPS").is_some() {
-            world.children.without_cgroups();
-        }
         let start = cpu_ms();
         for _ in 0..1000 {
             world.spawn(&spec(&["/bin/sleep", "1000"]));

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_set_of_one() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
         let (id, pid) = world.spawn(&spec(&["/bin/sleep", "100"]));
         world.stop(id, "TERM", 10_000.0, true);
@@ -41,7 +41,7 @@ fn a_set_of_one() {
 
 #[test]
 fn members_that_left_the_session_or_their_parents() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
         let (id, leader) = world.script(
             "sleep 101 & echo $! >$T/group
@@ -49,7 +49,7 @@ fn members_that_left_the_session_or_their_parents() {
              (setsid sh -c 'echo $$ >$T/daemon; exec sleep 103' &)
              (setsid env -i sh -c 'echo $$ >'$T'/clean; exec sleep 104' &)
              while ! [ -s $T/session -a -s $T/daemon -a -s $T/clean ]; do sleep 0.01; done
-             touch $T/ready; wait; wait",
+             : >$T/ready; wait; wait",
         );
         let [group, session, daemon, clean] =
             ["group", "session", "daemon", "clean"].map(|name| world.pid_in(name));
@@ -104,11 +104,11 @@ fn members_that_left_the_session_or_their_parents() {
 #[test]
 fn the_rest_is_stopped() {
     isolated(|| {
+        env::set_var(NO_CGROUPS, "1");
         let mut world = World::new();
-        world.children.without_cgroups();
         let (id, _) = world.script(
             "(setsid env -i sh -c 'echo $$ >'$T'/clean; trap \"exit 3\" TERM; while :; do sleep 0.1; done' &)
-             while ! [ -s $T/clean ]; do sleep 0.01; done; touch $T/ready; exit 4",
+             while ! [ -s $T/clean ]; do sleep 0.01; done; : >$T/ready; exit 4",
         );
         let clean = world.pid_in("clean");
         assert_eq!(world.exited(id), (code(4), 0));
@@ -131,11 +131,11 @@ fn the_rest_is_stopped() {
 
 #[test]
 fn who_ignores_term_is_killed_at_the_deadline() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
         let (id, leader) = world.script(
             "setsid sh -c 'trap \"\" TERM; echo $$ >$T/deaf; while :; do sleep 0.05; done' &
-             while ! [ -s $T/deaf ]; do sleep 0.01; done; touch $T/ready; wait",
+             while ! [ -s $T/deaf ]; do sleep 0.01; done; : >$T/ready; wait",
         );
         let deaf = world.pid_in("deaf");
         world.stop(id, "TERM", 300.0, true);
@@ -161,10 +161,10 @@ fn who_ignores_term_is_killed_at_the_deadline() {
 
 #[test]
 fn no_time_is_kill_at_once() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
         let (id, leader) =
-            world.script("trap 'touch $T/term' TERM; sleep 100 & touch $T/ready; wait; wait");
+            world.script("trap ': >$T/term' TERM; sleep 100 & : >$T/ready; wait; wait");
         world.stop(id, "TERM", 0.0, true);
         let receipt = world.stopped(id);
         assert_eq!(world.exit(id), killed_by("KILL"));
@@ -179,10 +179,9 @@ fn no_time_is_kill_at_once() {
 
 #[test]
 fn a_second_stop_only_hurries() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
-        let (id, leader) =
-            world.script("trap '' TERM; touch $T/ready; while :; do sleep 0.05; done");
+        let (id, leader) = world.script("trap '' TERM; : >$T/ready; while :; do sleep 0.05; done");
         world.stop(id, "TERM", 60_000.0, true);
         world.stop(id, "INT", 90_000.0, true);
         assert!(world
@@ -203,11 +202,11 @@ fn a_second_stop_only_hurries() {
 
 #[test]
 fn a_stopped_process_is_continued_to_end() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
         let (id, pid) =
-            world.script("trap 'exit 9' TERM; touch $T/ready; while :; do sleep 0.05; done");
-        world.children.signal(id, "STOP", Scope::Tree);
+            world.script("trap 'exit 9' TERM; : >$T/ready; while :; do sleep 0.05; done");
+        world.children.signal(id, "STOP", Scope::Main);
         world.until(|_| {
             fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|text| text.contains(") T "))
         });
@@ -220,11 +219,11 @@ fn a_stopped_process_is_continued_to_end() {
 /// What is born after the signal is found when its parent ends, and gets the same.
 #[test]
 fn what_is_forked_during_the_stop_is_found() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
         let (id, leader) = world.script(
             "trap 'setsid sh -c \"echo \\$\\$ >$T/late; exec sleep 100\" & while ! [ -s $T/late ]; do sleep 0.01; done; exit 5' TERM
-             touch $T/ready; while :; do sleep 0.05; done",
+             : >$T/ready; while :; do sleep 0.05; done",
         );
         world.stop(id, "TERM", 20_000.0, true);
         let receipt = world.stopped(id);
@@ -246,9 +245,9 @@ fn what_is_forked_during_the_stop_is_found() {
 /// Each generation leaves a session of its own behind and ends.
 #[test]
 fn a_chain_of_daemons_is_followed() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
-        let script = "trap '' TERM; touch $T/ready; n=$1
+        let script = "trap '' TERM; : >$T/ready; n=$1
             [ $n -gt 0 ] && { setsid sh -c \"$2\" x $((n-1)) \"$2\" & sleep 0.02; exit 0; }
             echo $$ >$T/last; while :; do sleep 0.05; done";
         let mut spec = world.sh(script);
@@ -270,10 +269,9 @@ fn a_chain_of_daemons_is_followed() {
 
 #[test]
 fn leftovers_are_told_and_stopped() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
-        let (id, _) =
-            world.script("sleep 100 & sleep 101 & echo $! >$T/left; touch $T/ready; exit 0");
+        let (id, _) = world.script("sleep 100 & sleep 101 & echo $! >$T/left; : >$T/ready; exit 0");
         assert_eq!(world.exited(id), (code(0), 2));
         assert_eq!(world.children.records()[0].leftovers, 2);
         world.stop(id, "TERM", 20_000.0, true);
@@ -291,12 +289,12 @@ fn leftovers_are_told_and_stopped() {
 
 #[test]
 fn the_group_alone_where_the_tree_is_not_wanted() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
         let (id, leader) = world.script(
             "sleep 100 & echo $! >$T/group
              setsid sh -c 'echo $$ >$T/session; exec sleep 101' &
-             while ! [ -s $T/session ]; do sleep 0.01; done; touch $T/ready; wait; wait",
+             while ! [ -s $T/session ]; do sleep 0.01; done; : >$T/ready; wait; wait",
         );
         let (group, session) = (world.pid_in("group"), world.pid_in("session"));
         world.stop(id, "TERM", 20_000.0, false);
@@ -323,7 +321,7 @@ fn the_group_alone_where_the_tree_is_not_wanted() {
 /// Its end is told to a parent outside the group, who lives on: only looking again can tell us.
 #[test]
 fn a_group_member_with_a_parent_outside() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
         let python = "import os, time, sys
 t = os.environ['T']
@@ -368,12 +366,12 @@ time.sleep(100)
 
 #[test]
 fn signals_reach_their_scope() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
         let count = "trap 'echo x >>$T/$n' USR1; echo $$ >$T/$n.pid; while :; do sleep 0.02; done";
         let (id, _) = world.script(&format!(
             "n=group sh -c \"$0\" & n=session setsid sh -c \"$0\" & n=leader
-             while ! [ -s $T/group.pid -a -s $T/session.pid ]; do sleep 0.01; done; touch $T/ready; {count}"
+             while ! [ -s $T/group.pid -a -s $T/session.pid ]; do sleep 0.01; done; : >$T/ready; {count}"
         ).replace("$0", &count.replace('$', "\\$")));
         let counts = |world: &World| {
             ["leader", "group", "session"].map(|name| {
@@ -399,7 +397,7 @@ fn signals_reach_their_scope() {
 
 #[test]
 fn many_stops_at_once() {
-    isolated(|| {
+    isolated_twice(|| {
         let mut world = World::new();
         let spec = world.sh("trap 'sleep 0.3; exit 0' TERM; sleep 100 & wait; wait");
         let ids: Vec<u32> = (0..100).map(|_| world.spawn(&spec).0).collect();
@@ -420,38 +418,85 @@ fn many_stops_at_once() {
 }
 
 /// A child can make itself a sibling, which is our child then, and no orphan.
-fn siblings() {
-    let python = "import ctypes, os, time
-libc = ctypes.CDLL(None)
-if libc.syscall(56, 0x8000, 0, 0, 0, 0) == 0:
-    open(os.environ['T'] + '/sibling', 'w').write(str(os.getpid()))
-    time.sleep(100)
-while not os.path.exists(os.environ['T'] + '/sibling'): time.sleep(0.01)
-os._exit(2)
+fn sibling(world: &mut World, when: &str) -> (u32, u32) {
+    let python = "import ctypes, os, signal, sys, time
+t = os.environ['T']
+def split(*_):
+    if ctypes.CDLL(None).syscall(56, 0x8000 | 17, 0, 0, 0, 0) == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        open(t + '/sibling', 'w').write(str(os.getpid()))
+        time.sleep(100)
+    while not os.path.exists(t + '/sibling'): time.sleep(0.01)
+    os._exit(2)
+signal.signal(signal.SIGTERM, split)
+open(t + '/ready', 'w')
+if sys.argv[1] == 'now': split()
+time.sleep(100)
 ";
-    if !Path::new("/usr/bin/python3").exists() || !cfg!(target_arch = "x86_64") {
+    let mut spec = world.sh("");
+    spec.argv = ["/usr/bin/python3", "-c", python, when]
+        .map(str::to_owned)
+        .to_vec();
+    let (id, pid) = world.spawn(&spec);
+    let ready = world.path("ready");
+    world.until(|_| ready.exists());
+    (id, pid)
+}
+
+fn can_make_siblings() -> bool {
+    Path::new("/usr/bin/python3").exists() && cfg!(target_arch = "x86_64")
+}
+
+fn siblings() {
+    if !can_make_siblings() {
         return;
     }
     let mut world = World::new();
-    let mut spec = world.sh("");
-    spec.argv = ["/usr/bin/python3", "-c", python]
-        .map(str::to_owned)
-        .to_vec();
-    let (id, _) = world.spawn(&spec);
-    let sibling = world.pid_in("sibling");
+    let (id, _) = sibling(&mut world, "now");
+    let pid = world.pid_in("sibling");
     assert_eq!(world.exited(id), (code(2), 1));
     world.stop(id, "TERM", 20_000.0, true);
     let receipt = world.stopped(id);
     assert!(receipt.empty && receipt.duration_ms < 10_000.0);
-    assert_eq!(of(&receipt, sibling).exit, Some(killed_by("TERM")));
+    assert_eq!(of(&receipt, pid).exit, Some(killed_by("TERM")));
+}
+
+fn siblings_during_the_stop() {
+    if !can_make_siblings() {
+        return;
+    }
+    let mut world = World::new();
+    let (id, leader) = sibling(&mut world, "at TERM");
+    world.stop(id, "TERM", 20_000.0, true);
+    let receipt = world.stopped(id);
+    let pid = world.pid_in("sibling");
+    assert!(
+        receipt.empty && receipt.duration_ms < 10_000.0,
+        "{receipt:#?}"
+    );
+    assert_eq!(of(&receipt, leader).exit, Some(code(2)));
+    assert!(!lives(pid) && of(&receipt, pid).exit == Some(killed_by("TERM")));
 }
 
 #[test]
 fn siblings_of_the_leader_belong_to_it() {
-    isolated(siblings);
+    isolated_twice(siblings);
 }
 
 #[test]
 fn siblings_of_the_leader_belong_to_it_beside() {
     isolated_beside(siblings);
+}
+
+#[test]
+fn siblings_made_during_the_stop_belong_to_it() {
+    isolated_beside(siblings_during_the_stop);
+}
+
+#[test]
+fn siblings_made_during_the_stop_belong_to_it_without_cgroups() {
+    isolated_beside(|| {
+        env::set_var(NO_CGROUPS, "1");
+        siblings_during_the_stop();
+    });
 }

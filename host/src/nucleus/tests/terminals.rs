@@ -10,8 +10,13 @@ use nix::{
     unistd::{getpgrp, setpgid, setsid, tcgetpgrp, tcsetpgrp, Pid},
 };
 
-const COMMAND: &str =
-    "trap 'exit 42' INT; touch $T/ready; while :; do sleep 0.03; echo x >>$T/beat; done";
+/// No shell: one that is just making a process when it is stopped may only stop after that, and
+/// its child before.
+const PERL: &str = "/usr/bin/perl";
+const COMMAND: &str = r#"$SIG{INT} = sub { exit 42 };
+sub add { open(my $file, '>>', "$ENV{T}/$_[0]"); print $file 'x'; close $file }
+add('ready');
+while (1) { select(undef, undef, undef, 0.03); add('beat') }"#;
 const CTRL_C: &[u8] = b"\x03";
 const CTRL_Z: &[u8] = b"\x1a";
 
@@ -48,7 +53,7 @@ fn give_terminal(group: Pid) {
 /// Supervises the command and leaves with its exit code.
 fn supervise(folder: &Path) -> i32 {
     let mut world = World::with(true);
-    let mut spec = world.sh(COMMAND);
+    let mut spec = spec(&[PERL, "-e", COMMAND]);
     spec.environment
         .insert("T".to_owned(), folder.display().to_string());
     spec.foreground = true;
@@ -150,6 +155,9 @@ fn await_that(what: &str, mut done: impl FnMut() -> bool) {
 
 #[test]
 fn keys_reach_the_command_and_stop_the_job() {
+    if !Path::new(PERL).exists() {
+        return;
+    }
     isolated(|| {
         let mut shell = Shell::new();
         assert_eq!(foreground(), shell.command);
@@ -176,6 +184,9 @@ fn keys_reach_the_command_and_stop_the_job() {
 
 #[test]
 fn a_job_goes_on_in_the_background() {
+    if !Path::new(PERL).exists() {
+        return;
+    }
     isolated(|| {
         let mut shell = Shell::new();
         shell.press(CTRL_Z);
@@ -198,12 +209,15 @@ fn a_job_goes_on_in_the_background() {
 /// the kernel would not stop the command either.
 #[test]
 fn who_leads_the_session_does_not_stop() {
+    if !Path::new(PERL).exists() {
+        return;
+    }
     isolated(|| {
         let mut keys = terminal();
         let folder = env::temp_dir().join(format!("oneup-test-leader-{}", getpid()));
         fs::create_dir_all(&folder).expect("a folder");
         let mut world = World::with(true);
-        let mut spec = world.sh(COMMAND);
+        let mut spec = spec(&[PERL, "-e", COMMAND]);
         spec.environment
             .insert("T".to_owned(), folder.display().to_string());
         spec.foreground = true;
