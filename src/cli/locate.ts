@@ -95,16 +95,23 @@ export function privateFolder(host: Pick<Machine, "environment" | "uid">): strin
 
 /** In a shared temporary folder anybody can have made it first: then it is not to be trusted. */
 export function refuseStrangersFolder(host: Machine, place: Place): void {
-  if (place.by !== "project") return;
-  const folder = privateFolder(host);
-  const status = host.stat(folder);
-  if ("error" in status) return;
-  if (status.kind === "folder" && status.uid === host.uid && (status.mode & 0o022) === 0) return;
+  const folder = strangersFolder(host, place);
+  if (folder === null) return;
   throw new Failure(
     EXIT.failed,
     `${folder} is not a folder of your own that only you can write to: it is not safe to use`,
     "remove it, or name a socket with --socket",
   );
+}
+
+/** The folder for a project's socket, if it is there and not the user's own; else `null`. */
+export function strangersFolder(host: Machine, place: Place): string | null {
+  if (place.by !== "project") return null;
+  const folder = privateFolder(host);
+  const status = host.stat(folder);
+  if ("error" in status) return null;
+  const own = status.kind === "folder" && status.uid === host.uid && (status.mode & 0o022) === 0;
+  return own ? null : folder;
 }
 
 /** `oneup.toml` in the current folder or the nearest one above; its real path. */

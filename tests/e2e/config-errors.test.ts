@@ -402,8 +402,7 @@ describe("two supervisors for one configuration", () => {
     expect(end.err).toMatch(/long|107|108/);
     expect(box.has("started")).toBe(false);
     const verb = await box.oneup(["status", "--socket", long]);
-    // No supervisor can be there: it is the usage that is wrong.
-    expect(verb.code).toBe(2);
+    expect(verb.code).toBe(5);
   });
 
   test("a configuration in a very deep folder still gets its default socket", async ({ box }) => {

@@ -308,7 +308,7 @@ describe("asked-for stop, restart and start", () => {
     expect(await up.states()).toEqual({ db: "inactive", api: "inactive", web: "inactive" });
     expect(at(box, "web", "done")).toBeLessThan(at(box, "api", "TERM"));
     expect(at(box, "api", "done")).toBeLessThan(at(box, "db", "TERM"));
-    expect((await up.service("web")).cause).toMatch(/db/);
+    expect(JSON.stringify(await up.why("web"))).toMatch(/db/);
   });
 
   test("a stop of the dependent leaves its requirement up", async ({ box }) => {
@@ -403,6 +403,7 @@ autostart = false`);
     await until("the old one", () => box.has("old.up"));
     await up.start("new");
     expect(await up.states()).toEqual({ old: "inactive", new: "running" });
+    await until("its mark", () => box.marks("new").length > 0);
     expect(at(box, "old", "done")).toBeLessThan(at(box, "new"));
     // The other way round, too.
     await up.start("old");

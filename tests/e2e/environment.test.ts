@@ -227,7 +227,7 @@ describe("limits", () => {
         (_, n) =>
           `[service.s${n}]\ncommand = "imp pause"\nrestart-delay = "20ms"\nrestart-delay-max = "20ms"`,
       ).join("\n"),
-      { prelude: "ulimit -n 48" },
+      { prelude: "ulimit -n 80" },
     );
     const all = await up.until("both kinds", async () => {
       const found = await up.services();

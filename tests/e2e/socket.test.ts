@@ -135,7 +135,8 @@ describe("the file", () => {
       box.path("tmp", name),
     ]);
     const second = await box.supervise("", { paths: [config], socket: null, noWait: true, env, as: "child" });
-    await second.until("a message", () => second.err.includes("oneup |"));
+    await second.until("a message", () => /no control socket/.test(second.err));
+    await second.until("its service", async () => (await second.descendants()).length === 1);
     expect(readdirSync(box.path("tmp", name))).toEqual([]);
   });
 

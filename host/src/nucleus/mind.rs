@@ -10,8 +10,10 @@ use crate::{
 use std::{collections::VecDeque, mem};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// A brain that lived this long was well: its successor starts at once.
+/// A brain that lived this long, or digested so many batches, was well: its successor starts at
+/// once. What ends each brain over again (a table, an event) ends it in its first few batches.
 const WELL_AFTER_MS: f64 = 10_000.0;
+const WELL_AFTER_BATCHES: u32 = 16;
 const DELAY_FIRST_MS: f64 = 10.0;
 const DELAY_MAX_MS: f64 = 10_000.0;
 /// A batch without an answer for so long: the thread hangs where no interrupt reaches it (its
@@ -40,6 +42,8 @@ pub struct Mind {
     state: State,
     generation: u64,
     started: f64,
+    /// Batches that this brain has digested.
+    digested: u32,
     /// In a row, without a well one in between.
     pub losses: u32,
     reason: Option<String>,
@@ -70,6 +74,7 @@ impl Mind {
             state: State::Absent { until: 0.0 },
             generation: 0,
             started: 0.0,
+            digested: 0,
             losses: 0,
             reason: None,
             pending: VecDeque::new(),
@@ -121,6 +126,7 @@ impl Mind {
     fn start(&mut self, boot: impl FnOnce(Option<String>) -> Boot, now: f64) -> Result<(), String> {
         self.generation += 1;
         self.started = now;
+        self.digested = 0;
         let brain = Brain::start(self.program, self.generation, self.answers.clone())
             .map_err(|error| format!("no thread for it: {error}"))?;
         let boot = boot(self.reason.take());
@@ -169,6 +175,7 @@ impl Mind {
         match answer.outcome {
             Ok(commands) => {
                 self.signals_under_way.clear();
+                self.digested = self.digested.saturating_add(1);
                 let absent = State::Absent { until: f64::MAX };
                 if let State::Busy { brain, .. } = mem::replace(&mut self.state, absent) {
                     self.state = State::Idle(brain);
@@ -183,7 +190,7 @@ impl Mind {
     /// nobody saw and signals, which are handed to its successor.
     pub fn lose(&mut self, reason: String) {
         let now = monotonic_ms();
-        if now - self.started >= WELL_AFTER_MS {
+        if now - self.started >= WELL_AFTER_MS || self.digested >= WELL_AFTER_BATCHES {
             self.losses = 0;
         }
         let delay = match self.losses {

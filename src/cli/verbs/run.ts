@@ -2,7 +2,7 @@ import type { Supervise } from "../../generated/protocol.ts";
 import type { Input } from "../arguments.ts";
 import { complainAbout, load } from "../configuration.ts";
 import { EXIT, Failure, usage } from "../failure.ts";
-import { type Place, placeToListen, refuseStrangersFolder, socketFits } from "../locate.ts";
+import { type Place, placeToListen, socketFits, strangersFolder } from "../locate.ts";
 import { type Session, wantsColours } from "../session.ts";
 import type { Verb } from "../verb.ts";
 import { runCommand } from "./init.ts";
@@ -61,8 +61,8 @@ export function supervision(session: Session, config: unknown): Supervise {
 
 /** A live socket is never stolen: whoever answers there, whatever it says, holds it. */
 export function refuseSecond(session: Session, place: Place): void {
-  if (!socketFits(place.socket)) return;
-  refuseStrangersFolder(session.host, place);
+  // Where none can be made, none of ours can be there.
+  if (!socketFits(place.socket) || strangersFolder(session.host, place) !== null) return;
   const { socket } = place;
   const answer = session.host.request({ socket, method: "GET", target: "/status", timeoutMs: 2000 });
   if ("error" in answer && ["EACCES", "EPERM"].includes(answer.error)) {
@@ -80,8 +80,15 @@ export function isExplicit(place: Place): boolean {
   return place.by === "--socket" || place.by === "ONEUP_SOCKET";
 }
 
-/** A default path that is too long costs the control verbs, and a message. */
+/** A default path that is too long or not safe costs the control verbs, and a message. */
 function usableSocket(session: Session, place: Place): string | null {
+  const folder = strangersFolder(session.host, place);
+  if (folder !== null) {
+    session.complain(
+      `oneup: no control socket: ${folder} is not a folder of your own that only you can write to; remove it, or name a socket with --socket`,
+    );
+    return null;
+  }
   if (socketFits(place.socket)) return place.socket;
   session.complain(
     `oneup: no control socket: its path would be too long: ${place.socket}; choose one with --socket`,

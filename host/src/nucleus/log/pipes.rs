@@ -8,6 +8,7 @@ use super::record::Stream;
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::resource::{getrlimit, Resource};
 use nix::sys::stat::{fchmod, Mode};
 use nix::unistd::pipe2;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -21,6 +22,11 @@ pub const LARGE: usize = 512 << 10;
 const BUSY: u32 = 256 << 10;
 const BUSY_WITHIN: u32 = 10;
 const CALM: usize = 16 << 10;
+
+/// Descriptors, or that part of all there may be, that pipes leave for the rest: connections,
+/// files, starts of processes. Where they run short, new services wait, and people can still ask.
+const RESERVED: u64 = 32;
+const RESERVED_PART: u64 = 4;
 
 pub struct Pipe {
     pub read: OwnedFd,
@@ -46,9 +52,20 @@ pub enum State {
     Resting,
 }
 
+/// The number from which on descriptors are not for pipes.
+fn share() -> nix::Result<u64> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(limit - RESERVED.min(limit / RESERVED_PART))
+}
+
 impl Pipe {
     pub fn new() -> nix::Result<Pipe> {
         let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+        // The kernel hands out the lowest free number, so a high one says that few are left.
+        let highest = u64::try_from(read.as_raw_fd().max(write.as_raw_fd())).unwrap_or(0);
+        if highest >= share()? {
+            return Err(Errno::EMFILE);
+        }
         // Only our end: the two ends are different open files, and services expect to block.
         fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         // Lets a service of another user open its /dev/stdout. Nobody else gets at it: the way
