@@ -38,7 +38,7 @@ use http::Server;
 use listen::ListenError;
 use log::{Console, Logs};
 use mind::{Heard, Mind};
-use nix::errno::Errno;
+use nix::{errno::Errno, libc};
 use probe::Probes;
 use requests::Requests;
 use settle::Settling;
@@ -46,7 +46,7 @@ use signals::{Arrived, Signals};
 use startup::Inherited;
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     future::{self, poll_fn, Future},
     io,
     os::fd::OwnedFd,
@@ -572,6 +572,22 @@ impl Nucleus {
         log: &str,
         now: f64,
     ) -> Result<u32, SpawnFailure> {
+        match self.try_spawn_logged(id, spec, log, now) {
+            Err(failure) if failure.errno == libc::EMFILE || failure.errno == libc::ENFILE => {
+                self.release_pipes(log);
+                self.try_spawn_logged(id, spec, log, now)
+            }
+            result => result,
+        }
+    }
+
+    fn try_spawn_logged(
+        &mut self,
+        id: u32,
+        spec: &SpawnSpec,
+        log: &str,
+        now: f64,
+    ) -> Result<u32, SpawnFailure> {
         let mut logs = self.logs.borrow_mut();
         let (out, err) = logs.write_ends(log).map_err(|error| failed_pipe(&error))?;
         let pid = self
@@ -580,6 +596,17 @@ impl Nucleus {
         logs.note_pid(log, pid);
         self.child_logs.insert(id, log.to_owned());
         Ok(pid)
+    }
+
+    /// Makes room for the start of `wanted`: pipes are kept across restarts, but not at the cost
+    /// of somebody who could run.
+    fn release_pipes(&mut self, wanted: &str) {
+        let used: HashSet<&str> = self.child_logs.values().map(String::as_str).collect();
+        let matched = self
+            .logs
+            .borrow_mut()
+            .release_pipes(|name| name == wanted || used.contains(name), wall_ms());
+        self.push_matches(matched);
     }
 }
 

@@ -218,20 +218,45 @@ impl Logs {
         let Some(slot) = self.names.remove(name) else {
             return matched;
         };
+        self.drop_pipes(slot);
         if let Some(log) = self.slots[slot as usize].take() {
-            for pipe in log.pipes.iter().flat_map(|pipes| pipes.iter()) {
-                self.poller.forget(pipe.read.as_fd());
-                self.large_pipes -= usize::from(pipe.large);
-            }
-            for list in [&mut self.paused, &mut self.resting] {
-                list.retain(|token| !matches!(token, Token::Pipe { id, .. } if *id == log.id));
-            }
             if let Some(ring) = &log.ring {
                 self.sink.extra -= extra_of(ring, log.lines);
             }
             self.free.push(slot);
         }
         matched
+    }
+
+    /// Gives up the pipes of logs that no process set writes to, because descriptors have run
+    /// out. The next start of their services makes new ones.
+    pub fn release_pipes(&mut self, in_use: impl Fn(&str) -> bool, now_wall: f64) -> Vec<String> {
+        let idle: Vec<(Rc<str>, u32)> = self
+            .names
+            .iter()
+            .filter(|(name, _)| !in_use(name))
+            .map(|(name, slot)| (name.clone(), *slot))
+            .collect();
+        let mut matched = Vec::new();
+        for (name, slot) in idle {
+            matched.extend(self.drain(&name, now_wall));
+            self.drop_pipes(slot);
+        }
+        matched
+    }
+
+    fn drop_pipes(&mut self, slot: u32) {
+        let Some(log) = &mut self.slots[slot as usize] else {
+            return;
+        };
+        for pipe in log.pipes.take().iter().flat_map(|pipes| pipes.iter()) {
+            self.poller.forget(pipe.read.as_fd());
+            self.large_pipes -= usize::from(pipe.large);
+        }
+        let id = log.id;
+        for list in [&mut self.paused, &mut self.resting] {
+            list.retain(|token| !matches!(token, Token::Pipe { id: other, .. } if *other == id));
+        }
     }
 
     /// Where a process writes to: stdout's pipe and stderr's, both CLOEXEC. They are made by the
