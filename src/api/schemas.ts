@@ -90,7 +90,10 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       description: "How it was found to belong to the set.",
     },
     signals: { type: "array", items: text, description: "Which signals it got, in order, without SIG." },
-    left_ms: orNull(milliseconds, "When it left, counted from the start of the stop."),
+    left_ms: orNull(
+      milliseconds,
+      "When it left, counted from the start of the stop. For one whose end only its own parent was told of: when that was noticed, at the latest when the parent had left too.",
+    ),
     exit: orNull(exit({}), "`null` where nobody can know."),
     killed: { type: "boolean", description: "It needed KILL." },
   }),

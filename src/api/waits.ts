@@ -1,6 +1,7 @@
 /** Operations that answer when something has come true: what each waits for, and what it then says. */
 
 import type { ServiceView } from "../engine/index.ts";
+import { durationText } from "../engine/text.ts";
 import type { Receipt } from "../generated/protocol.ts";
 import { type Answer, problem, type Waiting } from "./answer.ts";
 import type { Services } from "./services.ts";
@@ -125,7 +126,7 @@ function timedOut(
   const late = views.filter((view) => !arrived(view));
   const shown = late.slice(0, 5).map((view) => `"${view.name}" is ${view.state} (${view.cause})`);
   if (late.length > shown.length) shown.push(`and ${late.length - shown.length} more`);
-  const detail = `not done within ${timeoutMs ?? 0} ms${shown.length > 0 ? `: ${shown.join(", ")}` : ""}`;
+  const detail = `not done within ${durationText(timeoutMs ?? 0)}${shown.length > 0 ? `: ${shown.join(", ")}` : ""}`;
   return problem("timed-out", detail, { services: late.map((view) => view.name) });
 }
 

@@ -28,6 +28,8 @@ export class Input {
   /** What follows `--`; `null` without one. */
   rest: string[] | null = null;
   readonly options = new Map<OptionName, string>();
+  /** Whose input it is, for messages; absent while no verb has been read. */
+  verb: string | undefined = undefined;
 
   has(option: OptionName): boolean {
     return this.options.has(option);
@@ -42,14 +44,14 @@ export class Input {
     const text = this.value(option);
     if (text === null) return null;
     const read = duration(text);
-    if ("wrong" in read) throw usage(`--${option} "${text}": ${read.wrong}`);
+    if ("wrong" in read) throw usage(`--${option} "${text}": ${read.wrong}`, this.verb);
     return read.value;
   }
 
   count(option: OptionName): number | null {
     const text = this.value(option);
     if (text === null) return null;
-    if (!/^\d{1,9}$/.test(text)) throw usage(`--${option}: "${text}" is not a whole number`);
+    if (!/^\d{1,9}$/.test(text)) throw usage(`--${option}: "${text}" is not a whole number`, this.verb);
     return Number(text);
   }
 }
@@ -72,6 +74,7 @@ export function parse(args: readonly string[], verbs: readonly Verb[]): Words {
     if (verb === null) {
       if (word === "help") input.options.set("help", "");
       else verb = findVerb(word, verbs);
+      input.verb = verb?.name;
       continue;
     }
     input.words.push(word);
@@ -146,7 +149,7 @@ function readShort(word: string, next: string | undefined, input: Input, verb: V
 }
 
 function takeNext(input: Input, name: OptionName, next: string | undefined): number {
-  if (next === undefined) throw usage(`--${name} needs a value: --${name} ${OPTIONS[name].value ?? ""}`);
+  if (next === undefined) throw needsValue(input, name);
   set(input, name, next);
   return 1;
 }
@@ -154,10 +157,17 @@ function takeNext(input: Input, name: OptionName, next: string | undefined): num
 function set(input: Input, name: OptionName, value: string): void {
   const choices = OPTIONS[name].choices;
   if (choices !== undefined && !choices.includes(value)) {
-    throw usage(`--${name}: "${value}" is none of ${choices.join(", ")}${orNearest(value, choices)}`);
+    throw usage(
+      `--${name}: "${value}" is none of ${choices.join(", ")}${orNearest(value, choices)}`,
+      input.verb,
+    );
   }
-  if (value === "") throw usage(`--${name} needs a value: --${name} ${OPTIONS[name].value ?? ""}`);
+  if (value === "") throw needsValue(input, name);
   input.options.set(name, value);
+}
+
+function needsValue(input: Input, name: OptionName): Error {
+  return usage(`--${name} needs a value: --${name} ${OPTIONS[name].value ?? ""}`, input.verb);
 }
 
 function unknownOption(word: string, verb: Verb | null): Error {

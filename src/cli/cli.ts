@@ -28,12 +28,13 @@ export function run(host: CliHost): number {
 function perform(host: CliHost, given: Verb | null, input: Input): number {
   const session = new Session(host, input);
   if (input.has("help")) {
-    session.print(given === null ? generalHelp(VERBS) : verbHelp(given));
+    const width = host.columns();
+    session.print(given === null ? generalHelp(VERBS, width) : verbHelp(given, width));
     return EXIT.done;
   }
   const verb = given ?? verbByDefault(session, input);
   if (verb === null) {
-    session.print(generalHelp(VERBS));
+    session.print(generalHelp(VERBS, host.columns()));
     return EXIT.done;
   }
   // What follows `--` is a command for `run`, and for any other verb an argument like any.
@@ -62,7 +63,15 @@ function report(host: CliHost, args: readonly string[], failure: Failure): numbe
   return failure.exit;
 }
 
+const TITLES: Readonly<Record<number, string>> = {
+  [EXIT.usage]: "Wrong usage or configuration",
+  [EXIT.noSuchService]: "No such service",
+  [EXIT.noSupervisor]: "No supervisor",
+  [EXIT.timedOut]: "Time ran out",
+};
+
 function documentOf(failure: Failure): unknown {
   if (failure.problem !== null) return failure.problem;
-  return { type: "about:blank", title: "It failed", detail: failure.message, exit_code: failure.exit };
+  const title = TITLES[failure.exit] ?? "It failed";
+  return { type: "about:blank", title, detail: failure.message, exit_code: failure.exit };
 }

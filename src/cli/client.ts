@@ -132,7 +132,11 @@ function noSupervisor(places: readonly Place[], answeredBefore: boolean): Failur
   }
   const belongs = first?.configuration == null ? "" : ` for ${first.configuration}`;
   const sockets = places.map((place) => place.socket).join(" or ");
-  return new Failure(EXIT.noSupervisor, `no supervisor${belongs} at ${sockets}`, "start one with: oneup run");
+  return new Failure(
+    EXIT.noSupervisor,
+    `no supervisor${belongs} at ${sockets}`,
+    "start one with: oneup run; to reach another, go to its oneup.toml's folder or name its --socket",
+  );
 }
 
 function documentOf(answer: HttpAnswer): unknown {
@@ -159,9 +163,20 @@ const EXIT_OF: Readonly<Record<string, number>> = {
 function problemFailure(document: unknown, status: number): Failure {
   const problem = readProblem(document, status);
   const kind = problem.type.replace(/^.*:/, "");
-  const service = problem.service;
-  const hint = kind === "failed" && typeof service === "string" ? `see: oneup why ${service}` : null;
-  return new Failure(EXIT_OF[kind] ?? EXIT.failed, problem.detail, hint, problem);
+  return new Failure(EXIT_OF[kind] ?? EXIT.failed, problem.detail, nextStep(kind, problem), problem);
+}
+
+function nextStep(kind: string, problem: Problem): string | null {
+  if (kind === "no-such-service") return namesHint(problem.detail);
+  const late = Array.isArray(problem.services) ? problem.services[0] : undefined;
+  const service: unknown = kind === "timed-out" ? late : problem.service;
+  const explained = ["failed", "not-running", "timed-out"].includes(kind) && typeof service === "string";
+  return explained ? `see: oneup why ${service}` : null;
+}
+
+/** Where the names are to be found, unless the message guesses one. */
+export function namesHint(message: string): string | null {
+  return message.includes("did you mean") ? null : "see the names there are: oneup status";
 }
 
 function readProblem(document: unknown, status: number): Problem {

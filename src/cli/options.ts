@@ -13,7 +13,10 @@ const TABLE = {
   json: { help: "write one JSON document, or one a line for streams" },
   socket: { value: "PATH", help: "the supervisor's socket" },
   "no-wait": { help: "return at once" },
-  timeout: { value: "DURATION", help: 'wait no longer than this, such as "10s"; then exit code 124' },
+  timeout: {
+    value: "DURATION",
+    help: 'wait no longer than this, such as "10s"; then exit code 124, and what was asked for goes on',
+  },
   for: {
     value: "WHAT",
     choices: ["ready", "stopped", "succeeded"],

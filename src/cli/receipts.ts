@@ -38,8 +38,8 @@ function processRow(service: string, process: Fields): string[] {
     text(process, "found"),
     list(process, "signals").join(" ") || "-",
     left === null ? "still there" : `left after ${span(left)}`,
-    ending(process.exit) || "-",
-    process.killed === true ? "killed" : "-",
-    text(process, "command"),
+    [ending(process.exit) || "-", process.killed === true ? "(killed)" : ""].join(" ").trimEnd(),
+    // It ended in the moment in which it was found.
+    text(process, "command") || "(gone before it could be looked at)",
   ];
 }

@@ -61,7 +61,9 @@ function noteOf(service: Fields, now: number): string {
   if (state === "exited") return ending(service.exit);
   const next = textOrNull(service, "next_start_at");
   const waitingFor = list(service, "waiting_for");
-  const parts = [text(service, "cause")];
+  // The cause tells the delay as it was decided; here the time that is left counts.
+  const cause = text(service, "cause");
+  const parts = [next === null ? cause : cause.replace(/, starts again in \S+$/, "")];
   if (next !== null) parts.push(`next start ${whenFrom(next, now)}`);
   if (state === "waiting" && parts[0] === "") parts.push(`for ${waitingFor.join(", ")}`);
   return parts.filter((part) => part !== "").join("; ");

@@ -17,6 +17,8 @@ export interface Verb {
   readonly examples: readonly string[];
   readonly options: readonly OptionName[];
   readonly takes: Takes;
+  /** Words that may follow the first argument, for completion. */
+  readonly afterFirst?: readonly string[];
   readonly least: number;
   readonly most: number;
   /** From its first argument on, nothing is an option of ours. */

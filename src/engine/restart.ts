@@ -96,7 +96,7 @@ function verdictOf(service: Service, end: End): Verdict {
 function startAgain(world: World, service: Service, end: End): void {
   if (!takeFromWindow(world, service)) {
     const { restartLimit, restartWindowMs } = service.spec;
-    const limit = `more than ${restartLimit} restarts within ${durationText(restartWindowMs)}`;
+    const limit = `more than ${restartLimit} ${restartLimit === 1 ? "restart" : "restarts"} within ${durationText(restartWindowMs)}`;
     fail(world, service, `${limit}, last: ${end.text}`, end.outward);
     return;
   }

@@ -8,7 +8,7 @@ import { causeOf, enter, note, noteWaiting, publishReceipt, say, waitingCause } 
 import { mayStart, mayStop, spread } from "./order.ts";
 import { dropWatch, openWatch, startWatch } from "./readiness.ts";
 import { spawnSpec } from "./spawn.ts";
-import { conditionText, processesText, receiptLine, survivorsText } from "./text.ts";
+import { conditionText, durationText, processesText, receiptLine, survivorsText } from "./text.ts";
 import {
   isTarget,
   isTask,
@@ -108,7 +108,7 @@ function forwardEarlySignals(world: World, service: Service): void {
 /** All readiness conditions hold. */
 export function becomeReady(world: World, service: Service): void {
   unwatchRun(world, service);
-  enter(world, service, "running", `ready after ${Math.round(world.now - service.started)} ms`);
+  enter(world, service, "running", `ready after ${durationText(world.now - service.started)}`);
 }
 
 // ---- stop

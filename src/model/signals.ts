@@ -2,7 +2,7 @@
 import type { Parsed } from "./units.ts";
 
 /** Without SIG, in the order of their numbers on Linux. */
-const NAMES: readonly string[] =
+export const SIGNAL_NAMES: readonly string[] =
   "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
     " ",
   );
@@ -13,13 +13,13 @@ const ALIASES: Readonly<Record<string, string>> = { IOT: "ABRT", CLD: "CHLD", PO
 const REAL_TIME_SPAN = 30;
 
 export const SIGNAL_PATTERN = new RegExp(
-  `^(?:SIG)?(?:${NAMES.join("|")}|RTMIN(?:\\+[0-9]+)?|RTMAX(?:-[0-9]+)?)$`,
+  `^(?:SIG)?(?:${SIGNAL_NAMES.join("|")}|RTMIN(?:\\+[0-9]+)?|RTMAX(?:-[0-9]+)?)$`,
 );
 
 /** `"sigusr1"` → `"USR1"`, `"RTMAX-1"` → `"RTMIN+29"`. */
 export function parseSignal(text: string): Parsed<string> {
   const name = text.toUpperCase().replace(/^SIG/, "");
-  if (NAMES.includes(name)) return { value: name };
+  if (SIGNAL_NAMES.includes(name)) return { value: name };
   const alias = ALIASES[name];
   if (alias !== undefined) return { value: alias };
   const real = /^RT(MIN(?:\+([0-9]+))?|MAX(?:-([0-9]+))?)$/.exec(name);
@@ -30,7 +30,7 @@ export function parseSignal(text: string): Parsed<string> {
     return { value: number === 0 ? "RTMIN" : `RTMIN+${number}` };
   }
   if (/^[0-9]+$/.test(text)) {
-    const named = NAMES[Number(text) - 1];
+    const named = SIGNAL_NAMES[Number(text) - 1];
     return {
       message: "signals go by name",
       hint: named === undefined ? 'write a name such as "TERM"' : `write "${named}"`,
@@ -43,4 +43,3 @@ export function parseSignal(text: string): Parsed<string> {
 }
 
 /** Every name without SIG, for suggestions and completion; real-time ones are not listed. */
-export const SIGNAL_NAMES = NAMES;

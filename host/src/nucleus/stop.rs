@@ -132,7 +132,8 @@ impl Stop {
     }
 
     fn receipt(self, service: Option<String>, empty: bool, now: f64) -> Receipt {
-        let since = |at: f64| (at - self.began).max(0.0);
+        // Microseconds: what is finer is noise.
+        let since = |at: f64| ((at - self.began).max(0.0) * 1000.0).round() / 1000.0;
         let process = |((pid, _), member): ((i32, u64), Member)| ReceiptProcess {
             pid: pid.unsigned_abs(),
             command: member.command,

@@ -1,6 +1,6 @@
 import { objects, text } from "../documents.ts";
-import { EXIT, Failure } from "../failure.ts";
-import { EVERYWHERE, OPTIONS, type OptionName } from "../options.ts";
+import { EXIT, Failure, usage } from "../failure.ts";
+import { EVERYWHERE, OPTION_NAMES, OPTIONS, type OptionName } from "../options.ts";
 import type { Takes, Verb } from "../verb.ts";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -55,7 +55,7 @@ function completion(verbs: () => readonly Verb[]): Verb {
     run: (session, input) => {
       const shell = SHELLS.find((known) => known === input.words[0]);
       if (shell === undefined) {
-        throw new Failure(EXIT.usage, `"${input.words[0]}" is none of ${SHELLS.join(", ")}`);
+        throw usage(`"${input.words[0]}" is none of ${SHELLS.join(", ")}`, "completion");
       }
       const shown = verbs().filter((verb) => verb.hidden !== true);
       session.print({ bash: bashScript, zsh: zshScript, fish: fishScript }[shell](shown));
@@ -71,28 +71,72 @@ function optionsOf(verb: Verb): OptionName[] {
 function bashScript(verbs: readonly Verb[]): string {
   const cases = verbs.map((verb) => {
     const options = optionsOf(verb).map((option) => `--${option}`);
-    return `    ${verb.name}) options="${options.join(" ")}"; ${bashWords(verb.takes)} ;;`;
+    return `    ${verb.name}) options="${options.join(" ")}"; ${bashWords(verb)} ;;`;
   });
+  const withValue = OPTION_NAMES.filter((name) => OPTIONS[name].value !== undefined);
+  const values = withValue.map((name) => `    ${spellings(name).join("|")}) ${bashValue(name)} ;;`);
   return `_oneup() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" verb="" index options="" words=""
+  local word="\${COMP_WORDS[COMP_CWORD]}" last="" verb="" socket="" count=0 index options="" words=""
+  COMPREPLY=()
   for ((index = 1; index < COMP_CWORD; index++)); do
-    case "\${COMP_WORDS[index]}" in -*) ;; *) verb="\${COMP_WORDS[index]}"; break ;; esac
+    last="\${COMP_WORDS[index]}"
+    case "$last" in
+      --) break ;;
+      --socket) ((++index)); [ "\${COMP_WORDS[index]}" = "=" ] && ((++index)); socket="\${COMP_WORDS[index]}" ;;
+      ${withValue
+        .filter((name) => name !== "socket")
+        .flatMap(spellings)
+        .join("|")}) ((++index)); [ "\${COMP_WORDS[index]}" = "=" ] && ((++index)) ;;
+      -*) ;;
+      *) [ -z "$verb" ] && verb="$last" || ((++count)) ;;
+    esac
+    ((index < COMP_CWORD)) && last=""
   done
-  case "$verb" in
+  [ "$word" = "=" ] && word=""
+  case "$last" in
+    --) ((index == COMP_CWORD - 1)) && words="//command" || words="//file" ;;
+${values.join("\n")}
+    *) ;;
+  esac
+  [ -z "$last" ] && case "$verb" in
     "") words="${verbs.map((verb) => verb.name).join(" ")}"; options="${EVERYWHERE.map((option) => `--${option}`).join(" ")}" ;;
 ${cases.join("\n")}
   esac
   case "$word" in
-    -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
-    *) [ "$words" = "//" ] && COMPREPLY=($(compgen -f -- "$word")) || COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
+    -*) COMPREPLY=($(compgen -W "$options" -- "$word")); return ;;
+  esac
+  case "$words" in
+    //command) COMPREPLY=($(compgen -c -- "$word")) ;;
+    //file) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$word")) ;;
+    //folder) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -d -- "$word")) ;;
+    *) COMPREPLY=($(compgen -W "$words" -- "$word")) ;;
   esac
 }
 complete -F _oneup oneup`;
 }
 
-function bashWords(takes: Takes): string {
-  if (takes === "services") return `words="$(oneup ${NAMES_VERB} 2>/dev/null)"`;
-  if (takes === "paths" || takes === "folders") return 'words="//"';
+function spellings(name: OptionName): string[] {
+  const { short } = OPTIONS[name];
+  return [`--${name}`, ...(short === undefined ? [] : [`-${short}`])];
+}
+
+function bashValue(name: OptionName): string {
+  if (name === "socket") return 'words="//file"';
+  return `words="${OPTIONS[name].choices?.join(" ") ?? ""}"`;
+}
+
+function bashWords({ takes, afterFirst }: Verb): string {
+  const first = bashTaken(takes);
+  return afterFirst === undefined ? first : `((count > 0)) && words="${afterFirst.join(" ")}" || ${first}`;
+}
+
+function bashTaken(takes: Takes): string {
+  if (takes === "services") {
+    // The program as it was called, and the supervisor that the line names.
+    return `words="$("\${COMP_WORDS[0]}" ${NAMES_VERB} \${socket:+--socket "$socket"} 2>/dev/null)"`;
+  }
+  if (takes === "paths") return 'words="//file"';
+  if (takes === "folders") return 'words="//folder"';
   return `words="${takes === "nothing" ? "" : takes.join(" ")}"`;
 }
 

@@ -1,4 +1,5 @@
 import { signal as readSignal } from "../../api/values.ts";
+import { SIGNAL_NAMES } from "../../model/signals.ts";
 import { servicePath } from "../client.ts";
 import { number, object } from "../documents.ts";
 import { EXIT, usage } from "../failure.ts";
@@ -15,6 +16,7 @@ export const kill: Verb = {
   examples: ["oneup kill web HUP"],
   options: [],
   takes: "services",
+  afterFirst: SIGNAL_NAMES,
   least: 1,
   most: 2,
   run: (session, input) => {

@@ -44,8 +44,11 @@ function makeLinks(host: CliHost, folder: string): Link[] {
     );
   }
   const status = host.stat(folder);
-  if ("error" in status) throw new Failure(EXIT.usage, `${folder}: ${status.message}`);
-  if (status.kind !== "folder") throw new Failure(EXIT.usage, `${folder} is not a folder`);
+  if ("error" in status) {
+    const hint = status.error === "ENOENT" ? `make it first: mkdir -p ${folder}` : null;
+    throw new Failure(EXIT.usage, `${folder}: ${status.message}`, hint);
+  }
+  if (status.kind !== "folder") throw new Failure(EXIT.usage, `${folder} is not a folder`, "name a folder");
   const links = PERSONALITIES.map((name) => {
     const path = `${folder === "/" ? "" : folder}/${name}`;
     return { name, path, made: !leadsTo(host, path, target) };

@@ -16,7 +16,7 @@ export const logs: Verb = {
   summary: "what services wrote",
   usage: ["logs [NAME…] [-f] [-n N] [--since WHEN] [--stream out|err] [--grep REGEX]"],
   detail: [
-    "Lines are prefixed with the service's name when more than one service is shown. With -f the last 10 lines come first, unless -n or --since says otherwise.",
+    "Lines are prefixed with the service's name, unless there is only one service or one is named. With -f the last 10 lines come first, unless -n or --since says otherwise.",
   ],
   examples: ["oneup logs web -n 50", "oneup logs -f --stream err --since 10m"],
   options: ["follow", "lines", "since", "stream", "grep"],
@@ -61,7 +61,7 @@ function readLogs(session: Session, target: string, names: readonly string[]): v
     return;
   }
   const records = objects(document);
-  const prefix = names.length > 1 || (names.length === 0 && severalIn(records));
+  const prefix = names.length > 1 || (names.length === 0 && (severalIn(records) || hasSeveral(session)));
   session.printAll(records.map((record) => logLine(session, record, prefix)));
 }
 
@@ -73,7 +73,7 @@ function followLogs(session: Session, target: string, names: readonly string[]):
   });
 }
 
-/** Nobody knows yet who will write: the number of services decides. */
+/** Who happened to write changes no layout: the number of services decides. */
 function hasSeveral(session: Session): boolean {
   return objects(session.client().get("/status")).length > 1;
 }

@@ -1,3 +1,4 @@
+import type { ConfigIssue } from "../../config/contract.ts";
 import type { Supervise } from "../../generated/protocol.ts";
 import type { Input } from "../arguments.ts";
 import { complainAbout, load } from "../configuration.ts";
@@ -5,6 +6,7 @@ import { EXIT, Failure, usage } from "../failure.ts";
 import { type Place, placeToListen, socketFits, strangersFolder } from "../locate.ts";
 import { type Session, wantsColours } from "../session.ts";
 import type { Verb } from "../verb.ts";
+import { plural } from "../words.ts";
 import { runCommand } from "./init.ts";
 
 export const run: Verb = {
@@ -15,6 +17,7 @@ export const run: Verb = {
   detail: [
     "PATH is a file or a folder of files. Default: ./oneup.toml, then /etc/oneup/. TERM or Ctrl-C stops everything in order; a second one waits for nothing any more.",
     "With -- it runs one command as init does: reaps, forwards every signal, stops the command's whole tree, leaves with its exit code.",
+    "With --json stdout gets a JSON record a line, as with log-format.",
     'Leaves with 0 after a shutdown that was asked for, with the main service\'s own code (128+n for a signal), 1 if a service with on-failure = "shutdown" failed or something could not be ended, 2 for a wrong configuration.',
   ],
   examples: ["oneup run", "oneup run services/ --socket /tmp/me.sock", "oneup -- node server.js"],
@@ -33,6 +36,7 @@ export function runConfiguration(session: Session, input: Input): number {
   complainAbout(session, loaded.warnings, "warning: ");
   if (!loaded.ok) {
     complainAbout(session, loaded.errors);
+    if (session.json) session.document(configurationProblem(loaded.errors));
     return EXIT.usage;
   }
   const place = placeToListen(session.host, session.socket, loaded.root);
@@ -40,10 +44,17 @@ export function runConfiguration(session: Session, input: Input): number {
   session.host.supervise({
     ...supervision(session, loaded.config),
     ...loaded.supervise,
+    ...(session.json ? { consoleFormat: "json" } : {}),
     socket: usableSocket(session, place),
     socketRequired: isExplicit(place),
   });
   return EXIT.done;
+}
+
+function configurationProblem(errors: readonly ConfigIssue[]): unknown {
+  const title = "Wrong usage or configuration";
+  const detail = `the configuration has ${plural(errors.length, "error")}; nothing was started`;
+  return { type: "about:blank", title, detail, exit_code: EXIT.usage, errors };
 }
 
 /** What a configuration and a single command have in common. */
@@ -66,7 +77,11 @@ export function refuseSecond(session: Session, place: Place): void {
   const { socket } = place;
   const answer = session.host.request({ socket, method: "GET", target: "/status", timeoutMs: 2000 });
   if ("error" in answer && ["EACCES", "EPERM"].includes(answer.error)) {
-    throw new Failure(EXIT.usage, `${socket} is somebody else's: ${answer.message}`, HINT);
+    throw new Failure(
+      EXIT.usage,
+      `${socket} cannot be used, it or its folder is somebody else's: ${answer.message}`,
+      "name a socket in a folder of your own with --socket",
+    );
   }
   // Who accepts and then says nothing is there all the same.
   if ("error" in answer && answer.error !== "ETIMEDOUT") return;

@@ -1,5 +1,6 @@
 import { orNearest } from "../../model/suggest.ts";
 import type { Input } from "../arguments.ts";
+import { namesHint } from "../client.ts";
 import { type Fields, objects, text } from "../documents.ts";
 import { EXIT, Failure } from "../failure.ts";
 import { serviceTable } from "../services.ts";
@@ -36,7 +37,8 @@ function pick(all: readonly Fields[], names: readonly string[]): Fields[] {
     const service = all.find((candidate) => text(candidate, "name") === name);
     if (service !== undefined) return service;
     const known = all.map((candidate) => text(candidate, "name"));
-    throw new Failure(EXIT.noSuchService, `there is no service "${name}"${orNearest(name, known)}`);
+    const message = `there is no service "${name}"${orNearest(name, known)}`;
+    throw new Failure(EXIT.noSuchService, message, namesHint(message));
   });
 }
 

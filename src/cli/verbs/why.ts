@@ -13,7 +13,7 @@ export const why: Verb = {
   summary: "why a service is in its state: the causal chain",
   usage: ["why NAME…"],
   detail: [
-    "Each line says into which state the service came, and because of what, newest first. What it waits for follows, further in.",
+    "Each line says into which state the service came, when, and because of what, newest first. What it waits for follows, further in.",
   ],
   examples: ["oneup why web"],
   options: [],
@@ -35,18 +35,21 @@ export function whyLines(session: Session, document: Fields): string[] {
   for (const [depth, group] of groups(objects(document.chain)).entries()) {
     const indent = "   ".repeat(Math.max(0, depth - 1));
     if (depth > 0) lines.push(`${indent}└─ ${group.service}`);
+    const margin = `${"   ".repeat(depth)}  `;
+    const width = session.host.columns();
     const rows = table(
       group.links.map((link) => row(session, link)),
-      null,
+      width === null ? null : width - margin.length,
+      (cell, _, column) => (column === 1 ? session.paint("dim", cell) : cell),
+      "wrap",
     );
-    lines.push(...rows.map((line) => `${"   ".repeat(depth)}  ${line}`));
+    lines.push(...rows.map((line) => margin + line));
   }
   return lines;
 }
 
 function row(session: Session, link: Fields): string[] {
-  const when = session.paint("dim", whenFrom(text(link, "time"), session.host.now()));
-  return [text(link, "what"), text(link, "because"), when];
+  return [text(link, "what"), whenFrom(text(link, "time"), session.host.now()), text(link, "because")];
 }
 
 /** Neighbours of the same service belong together. */

@@ -32,7 +32,9 @@ function reportTopLevel(key: string, entry: Node, context: ReadContext): void {
     ? "fields belong into a section: write [service.NAME] above it"
     : (didYouMean(key, TOP_LEVEL) ??
       "the sections are [service.NAME], [task.NAME], [target.NAME] and [supervisor]");
-  context.issues.at(entry.keyPlace, `unknown key "${key}" outside of a section`, hint);
+  const what =
+    entry.type === "table" ? `unknown section [${key}]` : `unknown key "${key}" outside of a section`;
+  context.issues.at(entry.keyPlace, what, hint);
 }
 
 function readSection(kind: Kind, section: Node, context: ReadContext): Definition[] {

@@ -64,7 +64,7 @@ describe("start", () => {
     const late = bench.send({ type: "timer", key: `api:${request}:0`, at: 11_000 });
     expect(answered(late)).toMatchObject({
       status: 504,
-      json: { detail: 'not done within 10000 ms: "web" is waiting (waits for db)', services: ["web"] },
+      json: { detail: 'not done within 10s: "web" is waiting (waits for db)', services: ["web"] },
     });
     // The timer was not the engine's.
     expect(bench.world.events).toEqual([]);

@@ -46,6 +46,23 @@ describe.runIf(has("bash"))("bash completes", () => {
   it("options of the verb", () => {
     expect(complete("oneup", "logs", "--s")).toEqual(["--since", "--stream", "--socket"]);
   });
+  it("values of options, and what follows them", () => {
+    expect(complete("oneup", "wait", "web", "--for", "")).toEqual(["ready", "stopped", "succeeded"]);
+    expect(complete("oneup", "logs", "--stream", "=", "e")).toEqual(["err"]);
+    expect(complete("oneup", "--socket", "/tmp/x", "sta")).toEqual(["status", "start"]);
+    expect(complete("oneup", "logs", "-n", "5", "w")).toEqual(["web"]);
+    expect(complete("oneup", "logs", "-n", "")).toEqual([""]);
+  });
+  it("signals after a name", () => {
+    expect(complete("oneup", "kill", "w")).toEqual(["web"]);
+    expect(complete("oneup", "kill", "web", "H")).toEqual(["HUP"]);
+  });
+  it("commands and files after --, folders and files elsewhere", () => {
+    expect(complete("oneup", "--", "tru")).toContain("true");
+    expect(complete("oneup", "--", "true", "/etc/passw")).toContain("/etc/passwd");
+    expect(complete("oneup", "link", "/et")).toEqual(["/etc"]);
+    expect(complete("oneup", "check", "/etc/passw")).toContain("/etc/passwd");
+  });
   it("the words that an argument may be", () => {
     expect(complete("oneup", "completion", "")).toEqual(["bash", "zsh", "fish"]);
   });

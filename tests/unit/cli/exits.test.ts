@@ -47,7 +47,7 @@ describe("exit code", () => {
   it("1: nothing to send a signal to", () => {
     expect(oneup(withSupervisor().host, "kill", "migrate")).toMatchObject({
       exit: 1,
-      err: 'oneup: "migrate" has no process to send TERM to\n',
+      err: 'oneup: "migrate" has no process to send TERM to\n  see: oneup why migrate\n',
     });
   });
 
@@ -80,6 +80,9 @@ describe("exit code", () => {
     expect({ exit, out }).toEqual({ exit: 2, out: "" });
     expect(err).toContain(message);
     expect(err.startsWith("oneup: ")).toBe(true);
+    const verb = args[0] ?? "";
+    if (["wait", "logs", "start", "completion"].includes(verb))
+      expect(err).toContain(`see: oneup ${verb} --help`);
   });
 
   it("2: a pattern that the supervisor would not take", () => {
@@ -134,6 +137,14 @@ describe("exit code", () => {
     }
   });
 
+  it("4: where there is nothing to guess, it says where the names are", () => {
+    for (const verb of ["status", "start", "why"]) {
+      expect(oneup(withSupervisor().host, verb, "quux").err).toBe(
+        'oneup: there is no service "quux"\n  see the names there are: oneup status\n',
+      );
+    }
+  });
+
   it("5: no supervisor", () => {
     const host = new FakeHost();
     for (const args of [
@@ -147,7 +158,9 @@ describe("exit code", () => {
       expect(oneup(host, ...args)).toMatchObject({
         exit: 5,
         out: "",
-        err: `oneup: no supervisor at ${SYSTEM}\n  start one with: oneup run\n`,
+        err: expect.stringMatching(
+          new RegExp(`^oneup: no supervisor at ${SYSTEM}\n  start one with: oneup run; .*--socket\n$`),
+        ),
       });
     }
     expect(oneup(host, "status", "--socket", "/tmp/x.sock").err).toContain("no supervisor at /tmp/x.sock");

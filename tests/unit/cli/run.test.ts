@@ -51,6 +51,16 @@ describe("run", () => {
     });
   });
 
+  it("writes records with --json, and what is wrong as a document", () => {
+    const host = loadable();
+    oneup(host, "run", "--json");
+    expect(host.supervised).toMatchObject({ consoleFormat: "json" });
+    const errors = [{ file: "a.toml", line: 3, column: 7, message: "unknown key", hint: null }];
+    const { exit, out, err } = oneup(loadable({ ok: false, errors }), "run", "--json");
+    expect({ exit, err }).toEqual({ exit: 2, err: "a.toml:3:7: unknown key\n" });
+    expect(JSON.parse(out)).toMatchObject({ exit_code: 2, errors });
+  });
+
   it("shows every error with its place, and starts nothing", () => {
     const host = loadable({
       ok: false,

@@ -23,7 +23,7 @@ describe("status", () => {
       restarts: 12,
       exit: { code: 1, at: ago(2000) },
       next_start_at: new Date(WALL + 4000).toISOString(),
-      cause: "left with exit code 1",
+      cause: "left with exit code 1, starts again in 4.2s",
     }),
     view("migrate", { kind: "task", ...DOWN, state: "exited", exit: { code: 0, at: ago(86_400_000 * 3) } }),
   ];
@@ -82,8 +82,8 @@ describe("receipts", () => {
     ]);
     expect(oneup(host, "stop", "web").out).toBe(
       [
-        "web  pid 100  child    TERM CONT       left after 12 ms  exit 0       -       node server.js",
-        "web  pid 7    adopted  TERM CONT KILL  left after 10 s   signal KILL  killed  sleep 1000",
+        "web  pid 100  child    TERM CONT       left after 12 ms  exit 0                node server.js",
+        "web  pid 7    adopted  TERM CONT KILL  left after 10 s   signal KILL (killed)  sleep 1000",
         "",
       ].join("\n"),
     );
@@ -106,15 +106,40 @@ describe("why", () => {
     expect(oneup(saying({ service: "web", state: "waiting", chain }), "why", "web").out).toBe(
       [
         "web is waiting",
-        "  waiting  db failed: left with exit code 1  1 s ago",
-        "  asked    autostart                         5 s ago",
+        "  waiting  1 s ago  db failed: left with exit code 1",
+        "  asked    5 s ago  autostart",
         "└─ db",
-        "     failed  left with exit code 1  2 s ago",
+        "     failed  2 s ago  left with exit code 1",
         "   └─ disk",
-        "        failed  not ready within 30s  3 s ago",
+        "        failed  3 s ago  not ready within 30s",
         "",
       ].join("\n"),
     );
+  });
+});
+
+describe("a narrow terminal", () => {
+  const host = (body: unknown) => Object.assign(saying(body), { width: 40 });
+  const widest = (text: string) => Math.max(...text.split("\n").map((line) => line.length));
+
+  it("breaks a cause between words, under its column", () => {
+    const because = "waits for bad, which failed: cannot start";
+    const chain = [{ time: ago(1000), service: "web", what: "waiting", because }];
+    expect(oneup(host({ service: "web", state: "waiting", chain }), "why", "web").out).toBe(
+      [
+        "web is waiting",
+        "  waiting  1 s ago  waits for bad, which",
+        "                    failed: cannot start",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("breaks help between words", () => {
+    const { out } = oneup(host(null), "logs", "--help");
+    const prose = out.slice(out.indexOf("Lines are"), out.indexOf("Example:"));
+    expect(widest(prose)).toBeLessThanOrEqual(40);
+    expect(prose).toContain("\n                         back, such as\n");
   });
 });
 
@@ -163,6 +188,17 @@ describe("logs", () => {
     expect(oneup(saying(both.slice(0, 1)), "logs", "web").out).toBe("hello\n");
     expect(oneup(saying(both.slice(0, 1)), "logs", "web", "db").out).toBe("web | hello\n");
     expect(oneup(saying([]), "logs").out).toBe("");
+  });
+
+  it("have it also when only one of several services wrote", () => {
+    const { host } = withSupervisor();
+    host.sockets.set(SYSTEM, (call) =>
+      call.target === "/status"
+        ? answer([{ name: "web" }, { name: "db" }])
+        : answer([record("web", "hello")]),
+    );
+    expect(oneup(host, "logs").out).toBe("web | hello\n");
+    expect(oneup(host, "logs", "web").out).toBe("hello\n");
   });
 
   it("tell what was lost", () => {
@@ -221,7 +257,7 @@ describe("events", () => {
       [
         `${time} web: starting → running (its process runs)`,
         `${time} web: ready`,
-        `${time} web  pid 100  child  TERM CONT  left after 12 ms  exit 0  -  node server.js`,
+        `${time} web  pid 100  child  TERM CONT  left after 12 ms  exit 0  node server.js`,
         `${time} supervisor: supervisor (the former brain was lost)`,
         "",
       ].join("\n"),

@@ -397,10 +397,10 @@ describe("sections", () => {
       'command = "x"\nfoo = 1\n[service.a]\ncommand = "x"',
       '1:1: unknown key "command" outside of a section (fields belong into a section: write [service.NAME] above it)',
     ],
-    ["[services.a]", '1:2: unknown key "services" outside of a section (did you mean "service"?)'],
+    ["[services.a]", '1:2: unknown section [services] (did you mean "service"?)'],
     [
       "[xyz]",
-      '1:2: unknown key "xyz" outside of a section (the sections are [service.NAME], [task.NAME], [target.NAME] and [supervisor])',
+      "1:2: unknown section [xyz] (the sections are [service.NAME], [task.NAME], [target.NAME] and [supervisor])",
     ],
     ["service = 1", '1:1: "service" is not a section by itself (write [service.NAME])'],
     [

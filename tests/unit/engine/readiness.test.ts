@@ -38,7 +38,7 @@ describe("readiness", () => {
     pass(kernel, 3_600_000);
     expect(kernel.commands("probe")).toHaveLength(tries);
     expect(kernel.isIdle()).toBe(true);
-    expect(cause(kernel, "web")).toMatch(/^ready after \d+ ms$/);
+    expect(cause(kernel, "web")).toMatch(/^ready after \d+ms$/);
   });
 
   test("exec runs as the service would", () => {
