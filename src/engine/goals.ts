@@ -5,9 +5,8 @@
  * sets the wishes of all it reaches and tells them by an input of the table; what they do about it
  * comes afterwards, when all goals stand.
  */
-import { assert } from "./assert.ts";
 import { fire } from "./lifecycle.ts";
-import { spread } from "./order.ts";
+import { setWish, spread } from "./order.ts";
 import {
   type Demand,
   isLive,
@@ -17,18 +16,9 @@ import {
   ownPast,
   type Service,
   touch,
-  type Wish,
   type World,
   wantsUp,
 } from "./world.ts";
-
-export function setWish(world: World, service: Service, wish: Wish): void {
-  assert(isLive(service) || wish === "up" || wish === "down", "only what lives has to leave");
-  if (service.wish === wish) return;
-  service.wish = wish;
-  touch(world, service);
-  spread(world, service);
-}
 
 /** The services of an ask. A name that is not configured is the API's business. */
 export function namedServices(world: World, names: readonly string[], because: string): Named[] {

@@ -40,7 +40,7 @@
 import type { Event } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { enter, note } from "./causes.ts";
-import { isReady } from "./order.ts";
+import { isReady, setWish } from "./order.ts";
 import { armAgain, fail, judgeExit, judgeLate, judgeRefusal, lateText, restartCause } from "./restart.ts";
 import {
   admit,
@@ -194,7 +194,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
   },
   clearing: {
-    start: ignore,
+    start: startAfterwards,
     need: ignore,
     halt: takeNote,
     turn: ignore,
@@ -207,7 +207,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
   },
   expiring: {
-    start: ignore,
+    start: startAfterwards,
     need: ignore,
     halt: takeNote,
     turn: ignore,
@@ -293,6 +293,12 @@ function leaveSoon(world: World, service: Service, { because }: Halt): void {
   assert(mustLeave(service), "a live service that is halted has to leave");
   note(world, service, because);
   pushWork(world, service);
+}
+
+/** Its run is as good as over: asked for anew, it is not judged but started again. */
+function startAfterwards(world: World, service: Service, because: string): void {
+  setWish(world, service, "again");
+  note(world, service, because);
 }
 
 /** A stop asked for by name takes back "exited" and "failed"; for others they remain as the record of what was. */

@@ -7,7 +7,18 @@
  * through a queue: no recursion, no search over the graph.
  */
 import { assert } from "./assert.ts";
-import { isLive, isTask, mustLeave, pushFact, pushWork, type Service, type World, wantsUp } from "./world.ts";
+import {
+  isLive,
+  isTask,
+  mustLeave,
+  pushFact,
+  pushWork,
+  type Service,
+  touch,
+  type Wish,
+  type World,
+  wantsUp,
+} from "./world.ts";
 
 /** It is what its dependents need: a service or target that is up, a task that succeeded. */
 export const FACT_READY = 1;
@@ -103,6 +114,15 @@ function hold(world: World, neighbours: readonly Service[], holds: boolean): voi
     pushFact(world, neighbour);
     if (neighbour.holds === 0) pushWork(world, neighbour);
   }
+}
+
+/** Changes its goal; what it does about it is the table's business. */
+export function setWish(world: World, service: Service, wish: Wish): void {
+  assert(isLive(service) || wish === "up" || wish === "down", "only what lives has to leave");
+  if (service.wish === wish) return;
+  service.wish = wish;
+  touch(world, service);
+  spread(world, service);
 }
 
 /** Counts of a service none of whose neighbours has told anything yet. */

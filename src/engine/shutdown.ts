@@ -7,8 +7,8 @@
 import type { Event, Receipt } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { publishReceipt, publishSupervisor, say } from "./causes.ts";
-import { setWish } from "./goals.ts";
 import { fire } from "./lifecycle.ts";
+import { setWish } from "./order.ts";
 import { outwardCode } from "./restart.ts";
 import { reportReceipt, shutdownLeftMs } from "./runs.ts";
 import { durationText, survivorsText } from "./text.ts";

@@ -22,7 +22,7 @@ const ends = (code: number, afterMs = 10): Behaviour => ({ ends: { afterMs, exit
 const killed = (signal: string, afterMs = 10): Behaviour => ({ ends: { afterMs, exit: { signal } } });
 
 /** The state a lone service is in shortly after its first run has ended. */
-function outcomeOf(spec: Parameters<typeof service>[1], behaviour: Behaviour): string {
+function stateAfter(spec: Parameters<typeof service>[1], behaviour: Behaviour): string {
   const kernel = machine([service("web", spec)], { behaviours: { web: [behaviour, {}] } });
   pass(kernel, 11);
   return state(kernel, "web");
@@ -37,23 +37,23 @@ describe("an exit is judged", () => {
     ["never", 0, "exited"],
     ["never", 1, "failed"],
   ] as const)("restart = %s, code %i: %s", (restart, code, expected) => {
-    expect(outcomeOf({ restart }, ends(code))).toBe(expected);
+    expect(stateAfter({ restart }, ends(code))).toBe(expected);
   });
 
   test("success-codes say what success is", () => {
-    expect(outcomeOf({ restart: "never", successCodes: [0, 7] }, ends(7))).toBe("exited");
-    expect(outcomeOf({ restart: "on-failure", successCodes: [7] }, ends(0))).toBe("backoff");
+    expect(stateAfter({ restart: "never", successCodes: [0, 7] }, ends(7))).toBe("exited");
+    expect(stateAfter({ restart: "on-failure", successCodes: [7] }, ends(0))).toBe("backoff");
   });
 
   test("death by a signal is a failure", () => {
-    expect(outcomeOf({ restart: "never", successCodes: [0, 9, 137] }, killed("KILL"))).toBe("failed");
-    expect(outcomeOf({ restart: "on-failure" }, killed("TERM"))).toBe("backoff");
+    expect(stateAfter({ restart: "never", successCodes: [0, 9, 137] }, killed("KILL"))).toBe("failed");
+    expect(stateAfter({ restart: "on-failure" }, killed("TERM"))).toBe("backoff");
   });
 
   test("no-restart-codes win over the policy", () => {
-    expect(outcomeOf({ noRestartCodes: [3] }, ends(3))).toBe("failed");
-    expect(outcomeOf({ noRestartCodes: [0] }, ends(0))).toBe("exited");
-    expect(outcomeOf({ noRestartCodes: [3] }, ends(4))).toBe("backoff");
+    expect(stateAfter({ noRestartCodes: [3] }, ends(3))).toBe("failed");
+    expect(stateAfter({ noRestartCodes: [0] }, ends(0))).toBe("exited");
+    expect(stateAfter({ noRestartCodes: [3] }, ends(4))).toBe("backoff");
   });
 
   test("a task that succeeds is done, one that fails has failed", () => {
@@ -202,6 +202,18 @@ describe("leftovers of a leader that ended", () => {
     pass(kernel, 1000);
     expect(state(kernel, "web")).toBe("inactive");
     expect(spawned(kernel)).toHaveLength(1);
+  });
+
+  test("a start asked meanwhile wins, too: up again at once after them", () => {
+    const kernel = machine([service("web", { restart: "never" })], {
+      behaviours: { web: [{ ...ends(1), leftovers: 1, leftoversLeave: 100 }, {}] },
+    });
+    pass(kernel, 20);
+    ask(kernel, "start", "web");
+    expect(state(kernel, "web")).toBe("stopping");
+    pass(kernel, 100);
+    expect(state(kernel, "web")).toBe("running");
+    expect(view(kernel, "web").restarts).toBe(0);
   });
 
   test("that cannot be ended: failed, and no second set beside them", () => {
