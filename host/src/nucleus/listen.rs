@@ -4,10 +4,12 @@
 use crate::protocol::ListenTcp;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
-use nix::sys::stat::{umask, Mode};
+use nix::sys::socket::{bind, socket, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
+use nix::sys::stat::{fchmod, Mode};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{
     DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
 };
@@ -92,9 +94,7 @@ pub fn bind_unix(path: &str) -> Result<(UnixListener, SocketFile), ListenError> 
     // Two supervisors that start at the same time find out one after the other.
     let lock = lock_folder(folder);
     remove_dead(path)?;
-    let old = umask(Mode::from_bits_truncate(0o177));
-    let bound = UnixListener::bind(path);
-    umask(old);
+    let bound = bind_private(path);
     drop(lock);
     let listener = bound.map_err(|error| ListenError::at(path, "cannot make socket", &error))?;
     let file = fs::symlink_metadata(path)
@@ -105,6 +105,17 @@ pub fn bind_unix(path: &str) -> Result<(UnixListener, SocketFile), ListenError> 
         identity: identity(&file),
     };
     Ok((listener, socket))
+}
+
+/// A socket's file takes its mode from the socket, so it is private before it exists; the umask
+/// belongs to the whole process and stays as it is.
+fn bind_private(path: &Path) -> io::Result<UnixListener> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    fchmod(&fd, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    nix::sys::socket::listen(&fd, Backlog::MAXCONN)?;
+    Ok(UnixListener::from(fd))
 }
 
 /// The socket's own folder is made where it is missing; what is above it is not ours to make.
