@@ -11,8 +11,8 @@ async function supervisorOf(running: Running): Promise<number> {
   return until("the supervisor's process", () => findCommand(running.pid, running.argv));
 }
 
-const single = (box: Box, as: As, words: string, flags: string[] = []) =>
-  box.background([...flags, "--", "imp", ...words.split(" ")], { as });
+const single = (box: Box, as: As, words: string, flags: string[] = [], prelude = ":") =>
+  box.background([...flags, "--", "imp", ...words.split(" ")], { as, prelude });
 
 for (const as of ["init", "child"] as const) {
   describe(`as ${as}`, () => {
@@ -111,7 +111,8 @@ for (const as of ["init", "child"] as const) {
     });
 
     test("the command starts with default dispositions and an empty mask", async ({ box }) => {
-      const running = single(box, as, `state ${box.path("state")} touch ${box.path("up")} pause`);
+      const words = `state ${box.path("state")} touch ${box.path("up")} pause`;
+      const running = single(box, as, words, [], "trap '' HUP INT QUIT PIPE CHLD USR2 TSTP TTIN TTOU");
       await until("the command", () => box.has("up"));
       expect(await box.inherited("state")).toMatchObject({ ignored: [], blocked: [] });
       const command = descendantsOf(running.pid).find((one) => one.comm === "imp")?.pid ?? 0;
