@@ -217,7 +217,10 @@ describe("what was at work goes on", () => {
       { behaviours: { web: { readyAfterMs: [10, 1e9, 0] } } },
     );
     pass(kernel, 600);
+    const delays = () => kernel.commands("arm").filter(({ key }) => key.startsWith("delay ")).length;
+    expect([kernel.commands("matchLog").length, delays()]).toEqual([1, 1]);
     lose(kernel);
+    expect([kernel.commands("matchLog").length, delays()]).toEqual([1, 1]);
     // The line and the delay are history; only the file is looked for.
     expect([...kernel.timers.keys(), ...kernel.probes.keys(), ...kernel.matches.keys()].sort()).toEqual([
       "probe 1 1",

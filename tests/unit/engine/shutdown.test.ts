@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { health, phase } from "../../../src/engine/index.ts";
+import { health, phase, step } from "../../../src/engine/index.ts";
 import {
   ask,
   machine,
@@ -89,6 +89,16 @@ describe("shutdown", () => {
     kernel.run();
     expect(kernel.exitCode).toBe(0);
     expect(spawned(kernel)).toHaveLength(starts);
+  });
+
+  test("after its end decides nothing any more", () => {
+    const kernel = machine([service("web")]);
+    shutdown(kernel);
+    kernel.run();
+    expect(kernel.exitCode).toBe(0);
+    const { world, clock } = kernel;
+    expect(step(world, { type: "start", names: ["web"], because: "asked by uid 0" }, clock)).toEqual([]);
+    expect(step(world, { type: "signal", signal: "TERM", sender: 1, at: clock.now }, clock)).toEqual([]);
   });
 
   test("refuses a start", () => {

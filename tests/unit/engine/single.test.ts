@@ -47,11 +47,22 @@ describe("a single command", () => {
   test("gets what came before it ran", () => {
     const kernel = prepare([command], { single: true, behaviours: { command: { spawnMs: 50 } } });
     kernel.start();
-    kernel.signal("TERM");
-    kernel.signal("USR1");
-    kernel.loseBrain();
+    signal(kernel, "USR1");
+    signal(kernel, "TERM");
+    expect(forwarded(kernel)).toEqual([]);
     kernel.run();
-    expect(forwarded(kernel)).toEqual(["TERM main", "USR1 main"]);
+    expect(forwarded(kernel)).toEqual(["USR1 main", "TERM main"]);
+    expect(kernel.exitCode).toBe(143);
+  });
+
+  test("gets what came before it ran, even if a brain is lost in between", () => {
+    const kernel = prepare([command], { single: true, behaviours: { command: { spawnMs: 50 } } });
+    kernel.start();
+    signal(kernel, "USR1");
+    kernel.loseBrain();
+    signal(kernel, "TERM");
+    kernel.run();
+    expect(forwarded(kernel)).toEqual(["USR1 main", "TERM main"]);
     expect(kernel.exitCode).toBe(143);
   });
 
