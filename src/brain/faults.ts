@@ -16,7 +16,8 @@ export const FAULT_ROUTES: readonly Route[] =
           method: "POST",
           path: "/v1/debug/brain",
           body: ["fault"],
-          answer: "Problem",
+          // Never given; "Problem" would mean an operation that is not built yet.
+          answer: "Nothing",
           handle: (_context, args) => strike(args.fault),
         },
       ]

@@ -26,6 +26,24 @@ function lose(up: Supervisor, fault: Fault): Promise<Answer> {
   return up.post("/v1/debug/brain", { fault }, { deadlineMs: 60_000 });
 }
 
+/** What the supervisor says of each kind of loss; QuickJS words the last two. */
+const REASONS: Readonly<Record<Fault, RegExp>> = {
+  throw: /the brain was lost \(a fault was asked for/,
+  loop: /the brain was lost \(its time for one batch ran out/,
+  memory: /the brain was lost \([^\n]*out of memory/,
+  stack: /the brain was lost \([^\n]*(stack|recursion)/i,
+};
+
+for (const fault of faults) {
+  test(`${fault} is a loss of its own kind`, async ({ box }) => {
+    const up = await supervise(box, `[service.a]\ncommand = "imp pause"`);
+    const pid = await up.servicePid("a");
+    expectCleanRefusal(await lose(up, fault));
+    await up.until("the reason", () => REASONS[fault].test(up.err));
+    expect(await up.servicePid("a")).toBe(pid);
+  });
+}
+
 function expectCleanRefusal(answer: Answer): void {
   expect(answer.status, answer.text).toBe(503);
   expect(answer.headers["content-type"]).toMatch(/^application\/problem\+json/);
