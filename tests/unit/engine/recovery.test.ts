@@ -277,6 +277,21 @@ describe("what was at work goes on", () => {
     expect(kernel.exitCode).toBe(9);
   });
 
+  test("the deadline of a shutdown, for a stop that began before it", () => {
+    const patient = { stop: { signal: "TERM", timeoutMs: 3_600_000, tree: true } };
+    const kernel = machine([service("web", patient)], {
+      behaviours: { web: { leaves: "never" } },
+      shutdownTimeoutMs: 5000,
+    });
+    ask(kernel, "stop", "web");
+    signal(kernel, "TERM");
+    lose(kernel);
+    pass(kernel, 4999);
+    expect(kernel.exitCode).toBeNull();
+    pass(kernel, 1);
+    expect(kernel.exitCode).toBe(0);
+  });
+
   test("a second request after the loss is still the second", () => {
     const kernel = machine([service("web")], { behaviours: { web: { leaves: "never" } } });
     signal(kernel, "TERM");
