@@ -76,7 +76,7 @@ pub fn make_link(target: &str, path: &str) -> Value {
 
 /// `null`, or what is wrong with the pattern.
 pub fn regex_error(pattern: &str) -> Value {
-    match regex_lite::Regex::new(pattern) {
+    match crate::pattern::compile(pattern) {
         Ok(_) => Value::Null,
         Err(error) => json!(error.to_string()),
     }
