@@ -4,6 +4,7 @@
 mod brain;
 mod cli;
 mod nucleus;
+mod pattern;
 pub mod protocol;
 mod script;
 

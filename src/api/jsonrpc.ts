@@ -30,6 +30,9 @@ export interface Line {
   readonly batch: boolean;
 }
 
+/** A line has room for many times as many, more than can be done in the time for one batch of events. */
+const LONGEST_BATCH = 1000;
+
 /** Does everything a line asks for, in its order. */
 export function dispatchLine(routes: readonly Route[], text: string, context: Context): Line {
   let parsed: unknown;
@@ -40,6 +43,9 @@ export function dispatchLine(routes: readonly Route[], text: string, context: Co
     return wrongLine(-32700, `not JSON: ${reason}`);
   }
   if (!Array.isArray(parsed)) return { slots: [call(routes, parsed, context)], batch: false };
+  if (parsed.length > LONGEST_BATCH) {
+    return wrongLine(-32600, `a batch may have ${LONGEST_BATCH} requests, this one has ${parsed.length}`);
+  }
   if (parsed.length === 0) return wrongLine(-32600, "an empty batch asks for nothing");
   return { slots: parsed.map((item) => call(routes, item, context)), batch: true };
 }

@@ -1,5 +1,6 @@
 /** From the PATHs of the command line to the texts of the files. */
 import type { FileHost, HostError } from "../cli/host.ts";
+import { lookup } from "../model/lookup.ts";
 import type { LoadInput } from "./contract.ts";
 import type { Issues } from "./issues.ts";
 import { absolutePath, folderOf, joinPath } from "./paths.ts";
@@ -93,7 +94,7 @@ class Collector {
     this.setRoot(path);
     for (const name of names) this.addFile(joinPath(path, name));
     if (names.length > 0) return;
-    const foreign = listing.names.find((name) => FOREIGN[extension(name)] !== undefined);
+    const foreign = listing.names.find((name) => lookup(FOREIGN, extension(name)) !== undefined);
     if (foreign !== undefined) this.refuse(joinPath(path, foreign));
     else
       this.issues.inFile(
@@ -104,7 +105,7 @@ class Collector {
   }
 
   private addFile(path: string): void {
-    if (FOREIGN[extension(path)] !== undefined) {
+    if (lookup(FOREIGN, extension(path)) !== undefined) {
       this.refuse(path);
       return;
     }
@@ -131,7 +132,7 @@ class Collector {
   }
 
   private refuse(path: string): void {
-    const what = FOREIGN[extension(path)] ?? "this format is";
+    const what = lookup(FOREIGN, extension(path)) ?? "this format is";
     this.issues.inFile(path, `${what} not supported yet`, "write the services in TOML, as [service.NAME]");
   }
 

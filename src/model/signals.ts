@@ -1,4 +1,6 @@
 /** Names of signals as people write them, and the one form the rest of the program knows. */
+
+import { lookup } from "./lookup.ts";
 import type { Parsed } from "./units.ts";
 
 /** Without SIG, in the order of their numbers on Linux. */
@@ -20,7 +22,7 @@ export const SIGNAL_PATTERN = new RegExp(
 export function parseSignal(text: string): Parsed<string> {
   const name = text.toUpperCase().replace(/^SIG/, "");
   if (SIGNAL_NAMES.includes(name)) return { value: name };
-  const alias = ALIASES[name];
+  const alias = lookup(ALIASES, name);
   if (alias !== undefined) return { value: alias };
   const real = /^RT(MIN(?:\+([0-9]+))?|MAX(?:-([0-9]+))?)$/.exec(name);
   if (real) {

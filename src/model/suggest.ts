@@ -1,4 +1,5 @@
 /** "Did you mean": the known word nearest to a mistyped one. */
+import { lookup } from "./lookup.ts";
 
 /** What other programs call a field, and what it is called here. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -29,7 +30,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 export function suggest(word: string, known: readonly string[]): string | undefined {
   const plain = word.toLowerCase().replaceAll("_", "-");
   if (known.includes(plain)) return plain;
-  const alias = ALIASES[plain];
+  const alias = lookup(ALIASES, plain);
   if (alias !== undefined && known.includes(alias.replace(/\..*/, ""))) return alias;
   return nearest(plain, known);
 }
@@ -38,8 +39,9 @@ export function suggest(word: string, known: readonly string[]): string | undefi
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  const lower = word.toLowerCase();
   for (const candidate of known) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), least);
+    const distance = editDistance(lower, candidate.toLowerCase(), least);
     if (distance < least) {
       least = distance;
       best = candidate;

@@ -2,6 +2,7 @@
  * Durations and sizes as people write them: `"1m30s"`, `"64MiB"`. Used by the configuration, the
  * command line and the API.
  */
+import { lookup } from "./lookup.ts";
 
 /** A value, or what is wrong with the text: one sentence, and what to write instead. */
 export type Parsed<T> = { readonly value: T } | Problem;
@@ -52,7 +53,7 @@ export function parseDuration(text: string): Parsed<number> {
   if (!DURATION_PATTERN.test(text)) return durationProblem(text);
   let total = 0;
   for (const [, number, unit] of text.matchAll(/([0-9.]+)([a-z]+)/g)) {
-    total += Number(number) * (MS_PER_UNIT[unit ?? ""] ?? Number.NaN);
+    total += Number(number) * (lookup(MS_PER_UNIT, unit ?? "") ?? Number.NaN);
   }
   const ms = Math.round(total);
   // Binary fractions make 1.1s a hair more than 1100 ms; what remains is a real fraction.
@@ -71,9 +72,10 @@ function durationProblem(text: string): Problem {
     };
   }
   const unit = /[0-9]\s*([A-Za-zµ]+)/.exec(text)?.[1];
-  if (unit !== undefined && MS_PER_UNIT[unit] === undefined) {
+  if (unit !== undefined && lookup(MS_PER_UNIT, unit) === undefined) {
     const known =
-      DURATION_ALIASES[unit.toLowerCase()] ?? (MS_PER_UNIT[unit.toLowerCase()] && unit.toLowerCase());
+      lookup(DURATION_ALIASES, unit.toLowerCase()) ??
+      (lookup(MS_PER_UNIT, unit.toLowerCase()) && unit.toLowerCase());
     return {
       message: `unknown unit of time "${unit}"`,
       hint: known ? `write "${known}"` : `the units are ${DURATION_UNITS}`,
@@ -126,7 +128,7 @@ export function parseSize(text: string): Parsed<number> {
       hint: `write "${number}B" or another of the units ${SIZE_UNITS}`,
     };
   }
-  const scale = BYTES_PER_UNIT[unit];
+  const scale = lookup(BYTES_PER_UNIT, unit);
   if (scale === undefined) return unknownSizeUnit(unit);
   const bytes = Number(number) * scale;
   if (!Number.isSafeInteger(bytes)) return { message: "not a whole number of bytes, or too many" };

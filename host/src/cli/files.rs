@@ -2,13 +2,21 @@
 
 use nix::{
     errno::Errno,
+    poll::{poll, PollFd, PollFlags},
     sys::stat::{stat, SFlag},
 };
 use serde_json::{json, Value};
-use std::{fs, io, io::Read, os::unix::fs::symlink, path::Path};
+use std::{
+    fs, io,
+    io::Read,
+    os::fd::AsFd as _,
+    os::unix::fs::{symlink, FileTypeExt as _, OpenOptionsExt as _},
+    path::Path,
+};
 
 /// No configuration is larger; a device or a log given by mistake is refused instead of read.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+const PIPE_PATIENCE_MS: u16 = 10_000;
 
 /// `{"error":"ENOENT","message":"No such file or directory"}`
 pub fn failure(error: &io::Error) -> Value {
@@ -28,13 +36,45 @@ pub fn read_file(path: &str) -> Value {
 
 fn read_text(path: &str) -> io::Result<String> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?
+    open(path)?
         .take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(io::Error::from_raw_os_error(libc::EFBIG));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A named pipe, or the shell's `<(…)`, may be read as well; but it is not waited for without end,
+/// as nothing ends a PID 1 that has not begun to supervise.
+fn open(path: &str) -> io::Result<Box<dyn Read>> {
+    let is_pipe = fs::metadata(path)?.file_type().is_fifo();
+    let mut options = fs::File::options();
+    if is_pipe {
+        options.custom_flags(libc::O_NONBLOCK);
+    }
+    let file = options.read(true).open(path)?;
+    Ok(if is_pipe {
+        Box::new(Pipe(file))
+    } else {
+        Box::new(file)
+    })
+}
+
+struct Pipe(fs::File);
+
+impl Read for Pipe {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        // Before any writer has come there is neither data nor an end.
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PIPE_PATIENCE_MS)? {
+            0 => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "a pipe into which nobody has written for ten seconds",
+            )),
+            _ => self.0.read(place),
+        }
+    }
 }
 
 pub fn read_folder(path: &str) -> Value {
@@ -76,8 +116,36 @@ pub fn make_link(target: &str, path: &str) -> Value {
 
 /// `null`, or what is wrong with the pattern.
 pub fn regex_error(pattern: &str) -> Value {
-    match regex_lite::Regex::new(pattern) {
+    match crate::pattern::compile(pattern) {
         Ok(_) => Value::Null,
         Err(error) => json!(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{io::Write as _, thread};
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_and_not_waited_for_without_end() {
+        let name = format!("oneup-files-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let text = path.to_str().unwrap().to_owned();
+        let writer = {
+            let path = path.clone();
+            thread::spawn(move || {
+                let mut pipe = fs::File::options().write(true).open(path).unwrap();
+                pipe.write_all("A=1\n".repeat(100_000).as_bytes()).unwrap();
+            })
+        };
+        let read = read_file(&text);
+        writer.join().unwrap();
+        assert_eq!(read["text"].as_str().map(str::len), Some(400_000));
+        let alone = read_file(&text);
+        fs::remove_file(&path).unwrap();
+        let message = alone["message"].as_str().unwrap();
+        assert!(message.contains("nobody has written"), "{message}");
     }
 }

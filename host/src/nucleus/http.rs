@@ -544,6 +544,8 @@ pub struct ReplyBody {
 
 enum Piece {
     Text(Bytes),
+    /// Its text is made when its turn has come: one request may ask for many.
+    OpenApi,
     Logs(Box<LogReader>),
     Events(EventReader),
 }
@@ -566,7 +568,7 @@ impl ReplyBody {
                 }
                 // The main loop has put a text in its place; if not, there is nothing known.
                 Part::Processes { .. } => Piece::Text(Bytes::from_static(b"[]")),
-                Part::OpenApi => Piece::Text(open_api()),
+                Part::OpenApi => Piece::OpenApi,
             });
         }
         Ok(ReplyBody {
@@ -590,6 +592,10 @@ impl ReplyBody {
                 let text = std::mem::take(text);
                 self.pieces.pop_front();
                 return Poll::Ready(Some(text));
+            }
+            if let Piece::OpenApi = piece {
+                self.pieces.pop_front();
+                return Poll::Ready(Some(open_api()));
             }
             let mut out = Vec::new();
             let progress = self.shared.step(piece, &mut out);
@@ -630,7 +636,7 @@ impl Shared {
     fn step(&self, piece: &mut Piece, out: &mut Vec<u8>) -> Progress {
         let now = wall_now();
         match piece {
-            Piece::Text(_) => Progress::Done,
+            Piece::Text(_) | Piece::OpenApi => Progress::Done,
             Piece::Logs(reader) => {
                 let progress = reader.step(&self.logs.borrow(), out, PIECE, now);
                 if progress == Progress::Wait && self.closing.get() {
@@ -685,6 +691,7 @@ impl Body for ReplyBody {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => size += text.len() as u64,
+                Piece::OpenApi => size += open_api_lines().map(str::len).sum::<usize>() as u64,
                 _ => return SizeHint::default(),
             }
         }
@@ -696,8 +703,12 @@ impl Body for ReplyBody {
 /// them.
 fn open_api() -> Bytes {
     let mut text = String::with_capacity(OPENAPI.len());
-    text.extend(OPENAPI.lines().map(str::trim_start));
+    text.extend(open_api_lines());
     text.into()
+}
+
+fn open_api_lines() -> impl Iterator<Item = &'static str> {
+    OPENAPI.lines().map(str::trim_start)
 }
 
 fn wall_now() -> f64 {

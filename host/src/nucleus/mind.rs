@@ -4,7 +4,7 @@
 use super::{monotonic_ms, wall_ms, BATCH_EVENTS_MAX};
 use crate::{
     brain::{Answer, Brain},
-    protocol::{Batch, Boot, Command, Event},
+    protocol::{Batch, Boot, Call, Command, Event},
     script::Program,
 };
 use std::{collections::VecDeque, mem};
@@ -16,6 +16,8 @@ const WELL_AFTER_MS: f64 = 10_000.0;
 const WELL_AFTER_BATCHES: u32 = 16;
 const DELAY_FIRST_MS: f64 = 10.0;
 const DELAY_MAX_MS: f64 = 10_000.0;
+/// Of requests in one batch, unless a single one is larger.
+const BATCH_BYTES_MAX: usize = 256 << 10;
 /// A batch without an answer for so long: the thread hangs where no interrupt reaches it (its
 /// processor time has a far smaller limit), and is left behind.
 const ANSWER_MS_MAX: f64 = 60_000.0;
@@ -134,7 +136,7 @@ impl Mind {
     }
 
     fn send_pending(&mut self, now: f64) -> Result<Vec<u32>, String> {
-        let count = self.pending.len().min(BATCH_EVENTS_MAX);
+        let count = self.batch_length();
         let mut events = Vec::with_capacity(count);
         let mut requests = Vec::new();
         for pending in self.pending.drain(..count) {
@@ -153,6 +155,18 @@ impl Mind {
             self.send(brain, events, now)?;
         }
         Ok(requests)
+    }
+
+    /// How many of the pending events go together: what one batch of large requests would ask too
+    /// much of the brain's memory and time would take the others down with it.
+    fn batch_length(&self) -> usize {
+        let mut bytes = 0;
+        let fits = |pending: &&Pending| {
+            bytes += request_bytes(&pending.event);
+            bytes <= BATCH_BYTES_MAX
+        };
+        let few = self.pending.iter().take(BATCH_EVENTS_MAX);
+        few.take_while(fits).count().max(1)
     }
 
     fn send(&mut self, brain: Brain, events: Vec<Event>, now: f64) -> Result<(), String> {
@@ -209,5 +223,55 @@ impl Mind {
             .into_iter()
             .filter(|pending| matches!(pending.event, Event::Request(_) | Event::Signal { .. }));
         self.pending = signals.chain(waiting).collect();
+    }
+}
+
+fn request_bytes(event: &Event) -> usize {
+    match event {
+        Event::Request(request) => match &request.call {
+            Call::Http {
+                path, query, body, ..
+            } => path.len() + query.len() + body.len(),
+            Call::JsonRpc { text } => text.len(),
+        },
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Request;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    fn request(bytes: usize) -> Event {
+        Event::Request(Request {
+            request: 1,
+            uid: 0,
+            pid: 0,
+            call: Call::JsonRpc {
+                text: "x".repeat(bytes),
+            },
+        })
+    }
+
+    #[test]
+    fn large_requests_do_not_share_a_batch() {
+        let program = Program { bytecode: &[] };
+        let mut mind = Mind::new(program, unbounded_channel().0);
+        let mut lengths = |sizes: &[usize]| {
+            mind.pending.clear();
+            sizes.iter().for_each(|size| mind.push(request(*size)));
+            let mut lengths = Vec::new();
+            while !mind.pending.is_empty() {
+                let length = mind.batch_length();
+                mind.pending.drain(..length);
+                lengths.push(length);
+            }
+            lengths
+        };
+        assert_eq!(lengths(&[1 << 20, 1 << 20, 10, 10]), [1, 1, 2]);
+        assert_eq!(lengths(&[10, 10, 1 << 20]), [2, 1]);
+        assert_eq!(lengths(&[0; BATCH_EVENTS_MAX + 1]), [BATCH_EVENTS_MAX, 1]);
     }
 }

@@ -3,6 +3,7 @@ import type { Issues } from "../../config/issues.ts";
 import type { AnyField, DeepReadonly, Field, Fields, Group } from "../../model/fields.ts";
 import { kindOf, type Out, type Reader } from "../../model/kit.ts";
 import { LATER } from "../../model/later.ts";
+import { lookup } from "../../model/lookup.ts";
 import type { Node } from "../../model/node.ts";
 import { didYouMean } from "../../model/suggest.ts";
 
@@ -77,7 +78,7 @@ function readField(
 }
 
 function tooEarly(section: string, node: Node) {
-  const later = LATER[section];
+  const later = lookup(LATER, section);
   return later && node.entries().find(([key]) => later.includes(key));
 }
 
@@ -88,7 +89,7 @@ function unknownKey(
   context: TableContext,
 ): [string, string] {
   const shown = `"${context.prefix}${key}"`;
-  if (LATER[context.section]?.includes(key)) return [`${shown} is not supported yet`, "remove it"];
+  if (lookup(LATER, context.section)?.includes(key)) return [`${shown} is not supported yet`, "remove it"];
   const special = context.unknown?.(key, node);
   const list =
     known.length > 12 ? '"oneup check --schema" lists the known ones' : `known here: ${known.join(", ")}`;

@@ -51,6 +51,18 @@ describe("JSON-RPC", () => {
     expect(new Bench().rpc("[".repeat(100_000))).toMatchObject({ id: null, error: { code: -32700 } });
   });
 
+  it("does nothing of a batch that is too long to be done in time", () => {
+    const bench = new Bench();
+    const batch = (length: number) =>
+      JSON.stringify(Array(length).fill(call("stop", { names: ["web"], wait: false })));
+    expect(bench.rpc(batch(1001))).toMatchObject({
+      id: null,
+      error: { code: -32600, message: "a batch may have 1000 requests, this one has 1001" },
+    });
+    expect(bench.world.asks).toEqual([]);
+    expect(bench.rpc(batch(1000))).toHaveLength(1000);
+  });
+
   it("gives the problem as the error's data", () => {
     expect(new Bench().rpc(call("services.get", { name: "wbe" }))).toMatchObject({
       id: 1,

@@ -7,6 +7,19 @@ import { api, good, shown, spec } from "./helpers.ts";
 /** What every service without further fields comes to. */
 const PLAIN = { name: "api", argv: ["true"], directory: "/work" };
 
+test("names that every object has are names like others", () => {
+  const files = {
+    "oneup.toml":
+      '[service.constructor]\ncommand = "true"\nenvironment = { __proto__ = "a", constructor = "b" }\n',
+  };
+  expect(Object.entries(spec(files).environment ?? {})).toEqual([
+    ["__proto__", "a"],
+    ["constructor", "b"],
+  ]);
+  const section = shown({ "oneup.toml": "[constructor]\na = 1\n" });
+  expect(section.join()).toMatch(/unknown.*"?constructor/);
+});
+
 describe("a service's fields", () => {
   test.each<[string, object]>([
     ["", {}],
@@ -138,6 +151,22 @@ describe("a service's fields", () => {
     ["env = {}", '1: unknown key "env" in [service.api] (did you mean "environment"?)'],
     ["cwd = '/'", '1: unknown key "cwd" in [service.api] (did you mean "directory"?)'],
     ["stop-signal = 'INT'", '1: unknown key "stop-signal" in [service.api] (did you mean "stop.signal"?)'],
+    [
+      "constructor = 1",
+      '1: unknown key "constructor" in [service.api] ("oneup check --schema" lists the known ones)',
+    ],
+    [
+      "__proto__ = 1",
+      '1: unknown key "__proto__" in [service.api] ("oneup check --schema" lists the known ones)',
+    ],
+    [
+      "limits = { toString = 1 }",
+      '12: unknown key "toString" in limits (known here: as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack)',
+    ],
+    [
+      'stop.timeout = "5constructor"',
+      '16: stop.timeout: unknown unit of time "constructor" (the units are ms, s, m, h or d)',
+    ],
     ["xyzzy = 1", '1: unknown key "xyzzy" in [service.api] ("oneup check --schema" lists the known ones)'],
     ["stop = { sgnal = 'INT' }", '10: unknown key "stop.sgnal" in [service.api] (did you mean "signal"?)'],
     ["stop = { x = 1 }", '10: unknown key "stop.x" in [service.api] (known here: signal, timeout, tree)'],

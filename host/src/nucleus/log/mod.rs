@@ -292,7 +292,7 @@ impl Logs {
     /// Tells `key` once, from `on_readable`, `drain` or `close`, when a line comes that the
     /// pattern matches. The log need not exist yet.
     pub fn match_line(&mut self, key: &str, log: &str, pattern: &str) -> Result<(), String> {
-        let pattern = Regex::new(pattern).map_err(|error| error.to_string())?;
+        let pattern = crate::pattern::compile(pattern).map_err(|error| error.to_string())?;
         self.unmatch(key);
         self.sink.matches.push(Match {
             key: key.to_owned(),

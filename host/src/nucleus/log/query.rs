@@ -13,10 +13,13 @@ use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// A step ends when it has looked at so many bytes of lines; a regular expression is slower.
 const LOOK: usize = 1 << 20;
 const LOOK_GREP: usize = 64 << 10;
+/// Some regular expressions are slower than all others: a step with one also ends after this.
+const LOOK_TIME: Duration = Duration::from_millis(5);
 /// What a record costs to look at, beside its bytes.
 const RECORD: usize = 32;
 
@@ -76,7 +79,7 @@ impl LogReader {
             names.dedup();
         }
         let grep = match &query.grep {
-            Some(pattern) => Some(Regex::new(pattern).map_err(|error| {
+            Some(pattern) => Some(crate::pattern::compile(pattern).map_err(|error| {
                 format!("grep: {pattern:?} is not a regular expression: {error}")
             })?),
             None => None,
@@ -189,6 +192,7 @@ impl LogReader {
         let wanted = self.query.lines.unwrap_or(0) as usize;
         let mut tail = self.tail.take().unwrap_or_default();
         let mut left = self.step_size();
+        let until = self.grep.is_some().then(|| Instant::now() + LOOK_TIME);
         for (_, log) in logs.selected(&self.query.logs) {
             let Some(ring) = &log.ring else { continue };
             let mut place = self.place_in(log).unwrap_or_default();
@@ -212,6 +216,9 @@ impl LogReader {
                     }
                 }
                 place = ring.after(place, &record);
+                if until.is_some_and(|until| Instant::now() >= until) {
+                    left = 0;
+                }
             }
             self.places.insert(log.id, Some(place));
         }
@@ -230,6 +237,7 @@ impl LogReader {
         }
         self.query.logs = names;
         let mut left = self.step_size();
+        let until = self.grep.is_some().then(|| Instant::now() + LOOK_TIME);
         while let Some(Reverse((_, slot))) = next.pop() {
             let Some(Some(log)) = logs.slots.get(slot as usize) else {
                 continue;
@@ -253,7 +261,8 @@ impl LogReader {
                 next.push(Reverse((seq, slot)));
             }
             left = left.saturating_sub(RECORD + record.line.0.len() + record.line.1.len());
-            if left == 0 || out.len() >= most {
+            let is_time = until.is_some_and(|until| Instant::now() >= until);
+            if left == 0 || is_time || out.len() >= most {
                 return Progress::More;
             }
         }

@@ -436,6 +436,31 @@ fn queries_choose_by_count_time_stream_and_pattern_and_merge_logs() {
 }
 
 #[test]
+fn a_slow_pattern_does_not_make_a_step_slow() {
+    let mut f = fixture();
+    f.logs.open("a", &options(100));
+    let (mut out, _err) = f.ends("a");
+    for _ in 0..6 {
+        out.write_all(format!("{}\n", "a".repeat(2000)).as_bytes())
+            .unwrap();
+        f.settle();
+    }
+    for lines in [None, Some(5)] {
+        let query = LogQuery {
+            lines,
+            grep: Some("(?:a?){0,200}b".into()),
+            ..LogQuery::default()
+        };
+        let mut reader = LogReader::new(&f.logs, query, StreamFormat::Array).unwrap();
+        let mut steps = 0;
+        while reader.step(&f.logs, &mut Vec::new(), usize::MAX, WALL) == Progress::More {
+            steps += 1;
+        }
+        assert!(steps >= 5, "{steps} steps with lines {lines:?}");
+    }
+}
+
+#[test]
 fn a_quick_follower_gets_every_line_and_a_slow_one_learns_what_it_missed() {
     let mut f = fixture();
     f.logs.open("web", &options(10));
