@@ -353,7 +353,7 @@ describe("two supervisors for one configuration", () => {
     expect(second.err).toMatch(/already|running/i);
     const status = await box.oneup(["status", "--json"], { env });
     expect(status.code).toBe(0);
-    expect(box.marks("runs")).toHaveLength(1);
+    expect(await box.wordsOf("runs", 1)).toHaveLength(1);
   });
 
   test("the same by another name: a link, a relative path, the folder of it", async ({ box }) => {
@@ -378,7 +378,7 @@ describe("two supervisors for one configuration", () => {
       const second = await box.oneup(["run", path], { env, cwd });
       expect(second.code, path).toBe(2);
     }
-    expect(box.marks("runs")).toHaveLength(1);
+    expect(await box.wordsOf("runs", 1)).toHaveLength(1);
   });
 
   test("an explicit socket that is taken", async ({ box }) => {

@@ -71,7 +71,7 @@ describe("order", () => {
       ].join("\n"),
     );
     await up.reaches("top", "running");
-    for (const name of ["top", "left", "right", "base"]) expect(box.marks(name)).toHaveLength(1);
+    for (const name of ["top", "left", "right", "base"]) expect(await box.wordsOf(name, 1)).toEqual(["run"]);
   });
 
   test("a long chain", async ({ box }) => {
@@ -156,6 +156,7 @@ ready = { delay = "400ms" }
 command = "imp mark run ${box.path("b")} pause"
 requires = ["a"]`);
     await up.reaches("b", "running");
+    await box.wordsOf("b", 1);
     expect((at(box, "b") - at(box, "a")) / 1_000).toBeGreaterThanOrEqual(395);
   });
 

@@ -240,7 +240,7 @@ describe("awkward output", () => {
 
   test("an orphan that holds the pipe does not hold up the end of its service", async ({ box }) => {
     const up = await box.supervise(
-      `[task.a]\ncommand = "imp orphan { setsid ignore TERM say held pause } say main exit 0"\nstop = { timeout = "200ms" }`,
+      `[task.a]\ncommand = "imp orphan { setsid ignore TERM say held touch ${box.path("up")} pause } until ${box.path("up")} say main exit 0"\nstop = { timeout = "200ms" }`,
     );
     await up.reaches("a", "exited");
     await up.until("no process", async () => (await up.descendants()).length === 0);

@@ -200,7 +200,7 @@ describe("a start that fails names its step", () => {
       expect(failed.cause).toMatch(expected);
       expect(failed).toMatchObject({ pid: null, ready: false, restarts: 0 });
       await up.reaches("other", "running");
-      expect(up.err).toMatch(/a.*cannot start|cannot start.*a/);
+      await up.until("a message", () => /a.*cannot start|cannot start.*a/.test(up.err));
       const start = await up.cli(["start", "a"]);
       expect(start.code).toBe(1);
       expect(start.err).toMatch(expected);

@@ -125,7 +125,7 @@ command = "imp mark start ${box.path("marks")} once ${box.path("first")} { fork 
 restart-delay = "0s"`);
     const second = await up.reaches("a", "running", (one) => one.restarts === 1);
     expect(second.exit).toMatchObject({ code: 5 });
-    expect(box.words("marks")).toEqual(["start", "TERM", "done", "start"]);
+    expect(await box.wordsOf("marks", 4)).toEqual(["start", "TERM", "done", "start"]);
     const causes = (await up.events()).map((event) => event.cause ?? "");
     expect(causes.some((cause) => /left|behind|remain/.test(cause))).toBe(true);
   });
@@ -197,6 +197,7 @@ requires = ["slow"]`);
 command = "imp mark start ${box.path("marks")} pause"
 ready = { file = "${box.path("never")}" }`);
     await up.reaches("a", "starting", (one) => one.pid !== null);
+    await box.wordsOf("marks", 1);
     const receipt = only(await up.stop("a"), "a");
     expect(receipt.processes).toHaveLength(1);
     expect(await up.state("a")).toBe("inactive");
@@ -253,7 +254,7 @@ stop = { timeout = "20s" }`);
     // Whether a stop that was overtaken counts as done is a matter of taste; its proof is not.
     const { text } = await stopping;
     expect(text).toMatch(/"empty":true/);
-    expect(box.words("marks")).toEqual(["start", "TERM", "done", "start"]);
+    expect(await box.wordsOf("marks", 4)).toEqual(["start", "TERM", "done", "start"]);
   });
 
   test("a restart in flight, then a stop: the stop wins", async ({ box }) => {

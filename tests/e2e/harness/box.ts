@@ -174,6 +174,17 @@ export class Box {
     return this.marks(name).map((mark) => mark.word);
   }
 
+  /**
+   * The words of a file's marks, once there are as many as `count`. A service that runs has passed
+   * its exec; its first mark may still be on the way.
+   */
+  async wordsOf(name: string, count: number): Promise<string[]> {
+    return until(`${count} marks in ${name}`, () => {
+      const words = this.words(name);
+      return words.length >= count ? words : null;
+    });
+  }
+
   /** Waits for the file that `imp state FILE` makes. */
   async inherited(name: string): Promise<Inherited> {
     await until(`${name} from imp state`, () => this.has(name));
