@@ -12,8 +12,14 @@ needCommands([
   file("/usr/sbin/nginx", "nginx-light"),
   command("pg_ctlcluster", "postgresql"),
 ]);
+// A test that hangs must end as a failure. `timeout` ends its whole process group; at a terminal it
+// must leave Ctrl-C to the group in the foreground.
+const foreground = process.stdin.isTTY ? ["--foreground"] : [];
+const limit = (minutes) => [...foreground, "--kill-after=10", `${minutes}m`];
 const only = process.argv.slice(2);
 if (only.length === 0)
-  run("cargo", ["test", "--locked", "--quiet"], { cwd: new URL("../host", import.meta.url) });
+  run("timeout", [...limit(25), "cargo", "test", "--locked", "--quiet"], {
+    cwd: new URL("../host", import.meta.url),
+  });
 run(process.execPath, ["scripts/build.mjs", "--faults"]);
-run("npx", ["vitest", "run", ...only]);
+run("timeout", [...limit(30), "npx", "vitest", "run", ...only]);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::{EventQuery, LogFormat, LogOptions, LogQuery, StreamFormat};
+use nix::fcntl::{FcntlArg, OFlag};
 use nix::poll::{poll, PollFd, PollFlags};
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream as StdStream;
@@ -113,6 +114,8 @@ impl Stage {
         };
         logs.open("web", &options);
         let writer = logs.write_ends("web").unwrap().0.try_clone_to_owned();
+        let writer = std::fs::File::from(writer.unwrap());
+        nix::fcntl::fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
         let logs = Rc::new(RefCell::new(logs));
         let events = Rc::new(RefCell::new(Events::new()));
         let (calls_in, calls) = mpsc::channel(CALLS_MAX);
@@ -120,7 +123,7 @@ impl Stage {
             server: Server::new(calls_in, logs.clone(), events.clone()),
             logs,
             events,
-            writer: writer.unwrap().into(),
+            writer,
             calls,
             heard,
             held: Vec::new(),
@@ -140,10 +143,7 @@ impl Stage {
                 }
                 Some(knock) = self.calls.recv() => self.on_knock(knock),
                 order = orders.recv() => match order {
-                    Some(Order::Line(line)) => {
-                        self.writer.write_all(line.as_bytes()).unwrap();
-                        self.logs.borrow_mut().on_readable(wall_now());
-                    }
+                    Some(Order::Line(line)) => self.write(line.as_bytes()),
                     Some(Order::Event(seq, text)) => self.events.borrow_mut().publish(seq, text),
                     Some(Order::Relisten) => {
                         assert!(!Path::new(path).exists());
@@ -159,6 +159,18 @@ impl Stage {
         assert!(!std::path::Path::new(path).exists());
         let seats = |kind: usize| self.server.shared.seats[kind].get();
         assert_eq!((seats(0), seats(1)), (0, 0), "every connection has ended");
+    }
+
+    /// Writer and reader are one thread here: while the pipe is full, as it may be when a busy one
+    /// is left to rest, the reader has its turn.
+    fn write(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            match self.writer.write(bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
+            }
+            self.logs.borrow_mut().on_readable(wall_now());
+        }
     }
 
     fn on_knock(&mut self, knock: Knock) {

@@ -262,8 +262,10 @@ fn a_chain_of_daemons_is_followed() {
             "{receipt:#?}"
         );
         let last = world.pid_in("last");
-        assert!(!lives(last) && of(&receipt, last).killed, "{receipt:#?}");
-        assert_eq!(of(&receipt, last).found, Found::Adopted);
+        let process = of(&receipt, last);
+        assert!(!lives(last) && process.killed, "{receipt:#?}");
+        // It depends on whether its parent was still there when it was first seen.
+        assert!(matches!(process.found, Found::Child | Found::Adopted));
     });
 }
 
