@@ -262,10 +262,8 @@ fn a_chain_of_daemons_is_followed() {
             "{receipt:#?}"
         );
         let last = world.pid_in("last");
-        let process = of(&receipt, last);
-        assert!(!lives(last) && process.killed, "{receipt:#?}");
-        // It depends on whether its parent was still there when it was first seen.
-        assert!(matches!(process.found, Found::Child | Found::Adopted));
+        // How it was found depends on how far it had come when it was first seen.
+        assert!(!lives(last) && of(&receipt, last).killed, "{receipt:#?}");
     });
 }
 
