@@ -56,15 +56,29 @@ pub enum Event {
     /// A `Stop` or `StopRest` has come to its end. For a set whose leader was still alive,
     /// `Exited` came before this.
     Stopped { id: u32, at: f64, receipt: Receipt },
-    /// A timer of `Arm` is due. The nucleus has forgotten it.
+    /// A timer of `Arm` or `ArmWall` is due. The nucleus has forgotten it.
     Timer { key: String, at: f64 },
+    /// Somebody set the wall clock, or the machine woke up from sleep. Timers of `ArmWall` stay
+    /// armed for the same wall times; what is due by the new clock comes as `Timer` after this.
+    ClockSet { at: f64 },
     /// The answer to one `Probe`, exactly one per `Probe` that was not cancelled.
     Probed {
         key: String,
         at: f64,
         ok: bool,
+        /// Why not, or what was found (`200 OK`), for people; one line of at most 256 bytes.
         reason: String,
+        took_ms: f64,
+        /// It failed because its time was over, so that a slow machine may be the reason.
+        timed_out: bool,
+        /// With `timed_out`, and with `Probe::Pressure`: how much of the last ten seconds
+        /// something in the set's cgroup, or on the machine, had to wait for a processor, memory
+        /// or a disk (PSI `some avg10`, the highest of them), in percent. `null`: not known here.
+        pressure: Option<f64>,
     },
+    /// A process of the set has told something over its `Notify` (sd_notify(3)). What comes in
+    /// quick succession may be told as one.
+    Notified { id: u32, at: f64, notice: Notice },
     /// A line of `MatchLog` came. The match is forgotten after this.
     LogMatched { key: String, at: f64 },
     /// A client asks something. Exactly one `Reply` is owed.
@@ -129,6 +143,63 @@ pub struct ChildRecord {
     pub stopping: bool,
     /// The `Stop` has ended.
     pub receipt: Option<Receipt>,
+    /// All that its processes have told over `Notify` so far, as one; the deadline-like ones
+    /// (`extend_ms`) as they were told last.
+    pub notice: Option<Notice>,
+    /// When the last `WATCHDOG=1` came; 0: none did.
+    pub watchdog_at: f64,
+}
+
+/// What a service tells of itself: sd_notify(3), or a line on the descriptor of s6's protocol,
+/// which is `ready`. Only what comes from a process of the set counts.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct Notice {
+    /// `READY=1`, also as the end of a reload.
+    pub ready: bool,
+    /// `RELOADING=1`, and no `READY=1` after it.
+    pub reloading: bool,
+    /// `STOPPING=1`.
+    pub stopping: bool,
+    /// `STATUS=`, at most 256 bytes.
+    pub status: Option<String>,
+    /// `ERRNO=`.
+    pub errno: Option<i32>,
+    /// `MAINPID=`, a process of the set: it is the leader from now on; as soon as the present
+    /// leader has ended, its end is told as `Exited`.
+    pub main_pid: Option<u32>,
+    /// `WATCHDOG=1` came.
+    pub watchdog: bool,
+    /// `WATCHDOG=trigger` came.
+    pub watchdog_trigger: bool,
+    /// `WATCHDOG_USEC=`.
+    pub watchdog_ms: Option<f64>,
+    /// `EXTEND_TIMEOUT_USEC=`: the present start, stop or watchdog deadline is at least so far
+    /// from now.
+    pub extend_ms: Option<f64>,
+    /// Descriptors kept for the service (`FDSTORE=1`), after this notice.
+    pub stored_fds: u32,
+}
+
+/// How a process tells that it is ready, and more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Notify {
+    /// A datagram socket named by `NOTIFY_SOCKET`, made for this set: in the abstract namespace,
+    /// or at this path.
+    Socket {
+        path: Option<String>,
+        /// Announced by `WATCHDOG_USEC` and `WATCHDOG_PID`.
+        watchdog_ms: Option<f64>,
+    },
+    /// The writing end of a pipe at this descriptor; a line on it means ready.
+    Descriptor { fd: u32 },
 }
 
 /// How a process ended.
@@ -260,6 +331,11 @@ pub enum Command {
         /// False: the set is the leader's process group.
         tree: bool,
     },
+    /// Put off the KILL deadline of a `Stop` at work to so long from now, if that is later.
+    ExtendStop {
+        id: u32,
+        timeout_ms: f64,
+    },
     /// `Stop` for every process below the supervisor that belongs to no set, under a new id.
     StopRest {
         id: u32,
@@ -275,8 +351,18 @@ pub enum Command {
         key: String,
         at: f64,
     },
+    /// A timer by the wall clock (ms since 1970), which runs on while the machine sleeps and
+    /// follows when the clock is set. Keys are shared with `Arm`.
+    ArmWall {
+        key: String,
+        wall: f64,
+    },
     Cancel {
         key: String,
+    },
+    /// Close the descriptors that are kept for this service (`FDSTORE=1`).
+    DropFds {
+        service: String,
     },
     /// Try once; answered by `Probed`. Forgotten (and an exec probe's set killed) when cancelled
     /// or when the brain is lost.
@@ -360,7 +446,7 @@ pub enum Scope {
 pub struct SpawnSpec {
     /// For the table, the receipt and the log: whose process this is.
     pub service: String,
-    /// What it is to the service: `main`, later `hook`, `probe`, …
+    /// What it is to the service: `main`, `probe`, `reload`, or the name of a hook.
     pub role: String,
     pub argv: Vec<String>,
     /// The log that gets stdout and stderr; `null`: the supervisor's own fds 0, 1, 2 are passed.
@@ -380,6 +466,9 @@ pub struct SpawnSpec {
     /// By the name of prlimit(1) in lower case: `nofile`, `core`, … `null`: unlimited.
     pub limits: BTreeMap<String, Limit>,
     pub no_new_privileges: bool,
+    /// How it can tell us something. With a socket, descriptors that are kept for the service are
+    /// passed on to the role `main` as `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID`.
+    pub notify: Option<Notify>,
     /// Own process group in the foreground of the controlling terminal instead of a session of
     /// its own (single-command mode).
     pub foreground: bool,
@@ -408,6 +497,32 @@ pub enum Probe {
     Exec { spec: Box<SpawnSpec> },
     /// Is there such a file?
     File { path: String },
+    /// Does it answer a GET as expected?
+    Http(Box<HttpProbe>),
+    /// Has a process of this set a listening socket, TCP or Unix, that it did not get from us?
+    Listen { set: u32 },
+    /// Always holds: asks for `pressure` alone.
+    Pressure { set: u32 },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct HttpProbe {
+    pub tls: bool,
+    pub host: String,
+    pub port: u16,
+    /// With the query; begins with `/`.
+    pub path: String,
+    pub headers: BTreeMap<String, String>,
+    /// Ranges of statuses that are good, both ends included.
+    pub status: Vec<(u16, u16)>,
+    /// A regular expression that the first 64 KiB of the body must match.
+    pub body: Option<String>,
+    /// Certificates to trust (PEM) instead of the system's.
+    pub ca_file: Option<String>,
+    /// Do not look at the certificate at all.
+    pub insecure: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -11,9 +11,8 @@ import { newWatch } from "./readiness.ts";
 import {
   isLiveState,
   NO_PAST,
-  type Past,
   PUBLIC,
-  type Service,
+  Service,
   type Shutdown,
   type ShutdownPhase,
   type State,
@@ -42,11 +41,14 @@ export function writeSlate(world: World): void {
 }
 
 function serviceRecord(service: Service): string {
-  const { state, wish, child, pid, started, startedWall, deadline, chain, past, watch } = service;
+  const { state, wish, child, pid, started, startedWall, deadline, chain } = service;
   const record: unknown[] = [state, wish, child, pid, started, startedWall, deadline, chain];
-  const hasPast = past !== NO_PAST;
-  if (hasPast || watch !== null) record.push(watch?.unmet ?? 0);
-  if (hasPast) record.push(past.streak, past.restarts, past.times, past.exit, past.exitWall);
+  const parts: Record<string, unknown> = {};
+  for (const { key, save } of PARTS) {
+    const value = save(service);
+    if (value !== undefined) parts[key] = value;
+  }
+  if (Object.keys(parts).length > 0) record.push(parts);
   return JSON.stringify(record);
 }
 
@@ -63,24 +65,53 @@ type Slate = Readonly<Record<string, string | undefined>>;
 export function readServiceRecord(service: Service, slate: Slate): boolean {
   const record = parseArray(slate[slateKey(service)]);
   if (record === null) return false;
-  const [state, wish, child, pid, started, startedWall, deadline, chain, unmet = 0] = record;
+  const [state, wish, child, pid, started, startedWall, deadline, chain, parts = {}] = record;
   if (!isState(state) || !isWish(wish) || !isId(child) || !isId(pid)) return false;
   if (!isTime(started) || !isTime(startedWall) || !isTime(deadline)) return false;
-  if (typeof chain !== "string" || chain.length > CHAIN_MAX || !isId(unmet)) return false;
-  const past = readPast(record.slice(9));
-  if (past === null) return false;
-  const found = { state, wish, child, pid, started, startedWall, deadline, chain, past };
-  if (!agrees(service, found)) return false;
-  Object.assign(service, found);
-  const { ready } = service.spec;
-  if ((state === "spawning" || state === "starting") && ready.length > 0) {
-    service.watch = newWatch(service.spec);
-    service.watch.unmet &= unmet;
-  }
+  if (typeof chain !== "string" || chain.length > CHAIN_MAX || !isObject(parts)) return false;
+  // On a copy: a record that is wrong in one place is not believed in any.
+  const found = Object.assign(new Service(service.spec), {
+    state,
+    wish,
+    child,
+    pid,
+    started,
+    startedWall,
+    deadline,
+    chain,
+  });
+  if (!PARTS.every(({ key, load }) => parts[key] === undefined || load(found, parts[key]))) return false;
+  if (!agrees(found)) return false;
+  const { edges } = service;
+  Object.assign(service, found, { edges });
+  const watched = state === "spawning" || state === "starting";
+  if (watched && service.spec.ready.length > 0) service.watch ??= newWatch(service.spec);
+  else service.watch = null;
   return true;
 }
 
-type Found = Pick<Service, "state" | "wish" | "child" | "pid" | "deadline" | "past">;
+/** A part of the record that most services never have. */
+interface Part {
+  readonly key: string;
+  /** `undefined`: nothing to keep. */
+  readonly save: (service: Service) => unknown;
+  /** Puts it back; false if it cannot be understood. */
+  readonly load: (service: Service, value: unknown) => boolean;
+}
+
+const PARTS: readonly Part[] = [
+  {
+    key: "unmet",
+    save: ({ watch }) => watch?.unmet,
+    load: (service, unmet) => {
+      if (!isId(unmet)) return false;
+      service.watch = newWatch(service.spec);
+      service.watch.unmet &= unmet;
+      return true;
+    },
+  },
+  { key: "past", save: savePast, load: loadPast },
+];
 
 const ALIVE: readonly Wish[] = ["up", "leave", "again"];
 
@@ -101,7 +132,7 @@ const WISHES_OF: { readonly [S in State]: readonly Wish[] } = {
 };
 
 /** What a brain would have written, as opposed to what merely has the right types. */
-function agrees({ spec }: Service, { state, wish, child, pid, deadline, past }: Found): boolean {
+function agrees({ spec, state, wish, child, pid, deadline, past }: Service): boolean {
   if (!WISHES_OF[state].includes(wish)) return false;
   const target = spec.kind === "target";
   const live = isLiveState(state);
@@ -112,13 +143,19 @@ function agrees({ spec }: Service, { state, wish, child, pid, deadline, past }: 
   return deadline === 0 || (deadline > 0 && (state === "starting" || state === "working"));
 }
 
-function readPast(record: unknown[]): Past | null {
-  if (record.length === 0) return NO_PAST;
-  const [streak, restarts, times, exit, exitWall] = record;
-  if (!isId(streak) || !isId(restarts) || !isTime(exitWall)) return null;
-  if (!Array.isArray(times) || !times.every(isTime)) return null;
-  if (exit !== null && !isExit(exit)) return null;
-  return { streak, restarts, times, exit, exitWall };
+function savePast({ past }: Service): unknown {
+  if (past === NO_PAST) return undefined;
+  return [past.streak, past.restarts, past.times, past.exit, past.exitWall];
+}
+
+function loadPast(service: Service, value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [streak, restarts, times, exit, exitWall]: unknown[] = value;
+  if (!isId(streak) || !isId(restarts) || !isTime(exitWall)) return false;
+  if (!Array.isArray(times) || !times.every(isTime)) return false;
+  if (exit !== null && !isExit(exit)) return false;
+  service.past = { streak, restarts, times, exit, exitWall };
+  return true;
 }
 
 export function readSupervisorRecord(shutdown: Shutdown, slate: Slate): void {
@@ -160,6 +197,10 @@ function isId(value: unknown): value is number {
 
 function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isExit(value: unknown): value is Exit {

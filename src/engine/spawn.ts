@@ -19,6 +19,7 @@ export function spawnSpec(spec: ServiceSpec, role: "main" | "probe", argv: reado
     oomScoreAdjust: spec.oomScoreAdjust,
     limits: spec.limits,
     noNewPrivileges: spec.noNewPrivileges,
+    notify: null,
     foreground: spec.stdio === "inherit" && role === "main",
   };
 }

@@ -79,13 +79,22 @@ stopping: boolean,
 /**
  * The `Stop` has ended.
  */
-receipt: Receipt | null, };
+receipt: Receipt | null, 
+/**
+ * All that its processes have told over `Notify` so far, as one; the deadline-like ones
+ * (`extend_ms`) as they were told last.
+ */
+notice: Notice | null, 
+/**
+ * When the last `WATCHDOG=1` came; 0: none did.
+ */
+watchdogAt: number, };
 
 export type Command = { "type": "spawn", id: number, spec: SpawnSpec, } | { "type": "signal", id: number, signal: string, scope: Scope, } | { "type": "stop", id: number, signal: string, timeoutMs: number, 
 /**
  * False: the set is the leader's process group.
  */
-tree: boolean, } | { "type": "stopRest", id: number, signal: string, timeoutMs: number, } | { "type": "forget", id: number, } | { "type": "arm", key: string, at: number, } | { "type": "cancel", key: string, } | { "type": "probe", key: string, probe: Probe, timeoutMs: number, } | { "type": "cancelProbe", key: string, } | { "type": "matchLog", key: string, log: string, pattern: string, 
+tree: boolean, } | { "type": "extendStop", id: number, timeoutMs: number, } | { "type": "stopRest", id: number, signal: string, timeoutMs: number, } | { "type": "forget", id: number, } | { "type": "arm", key: string, at: number, } | { "type": "armWall", key: string, wall: number, } | { "type": "cancel", key: string, } | { "type": "dropFds", service: string, } | { "type": "probe", key: string, probe: Probe, timeoutMs: number, } | { "type": "cancelProbe", key: string, } | { "type": "matchLog", key: string, log: string, pattern: string, 
 /**
  * Lines of this process that the ring still holds count too: the brain that waited for
  * them may have been lost with the match.
@@ -96,7 +105,21 @@ sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": 
  */
 headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, };
 
-export type Event = { "type": "boot" } & Boot | { "type": "spawned", id: number, pid: number, at: number, } | { "type": "spawnFailed", id: number, at: number, failure: SpawnFailure, } | { "type": "exited", id: number, at: number, exit: Exit, leftovers: number, } | { "type": "stopped", id: number, at: number, receipt: Receipt, } | { "type": "timer", key: string, at: number, } | { "type": "probed", key: string, at: number, ok: boolean, reason: string, } | { "type": "logMatched", key: string, at: number, } | { "type": "request" } & Request | { "type": "gone", request: number, } | { "type": "signal", 
+export type Event = { "type": "boot" } & Boot | { "type": "spawned", id: number, pid: number, at: number, } | { "type": "spawnFailed", id: number, at: number, failure: SpawnFailure, } | { "type": "exited", id: number, at: number, exit: Exit, leftovers: number, } | { "type": "stopped", id: number, at: number, receipt: Receipt, } | { "type": "timer", key: string, at: number, } | { "type": "clockSet", at: number, } | { "type": "probed", key: string, at: number, ok: boolean, 
+/**
+ * Why not, or what was found (`200 OK`), for people; one line of at most 256 bytes.
+ */
+reason: string, tookMs: number, 
+/**
+ * It failed because its time was over, so that a slow machine may be the reason.
+ */
+timedOut: boolean, 
+/**
+ * With `timed_out`, and with `Probe::Pressure`: how much of the last ten seconds
+ * something in the set's cgroup, or on the machine, had to wait for a processor, memory
+ * or a disk (PSI `some avg10`, the highest of them), in percent. `null`: not known here.
+ */
+pressure: number | null, } | { "type": "notified", id: number, at: number, notice: Notice, } | { "type": "logMatched", key: string, at: number, } | { "type": "request" } & Request | { "type": "gone", request: number, } | { "type": "signal", 
 /**
  * Name without SIG: `TERM`, `HUP`, `RTMIN+3`.
  */
@@ -121,6 +144,28 @@ export type Exit = { "code": number } | { "signal": string };
  * How a process was found to belong to its set.
  */
 export type Found = "child" | "group" | "session" | "cgroup" | "adopted";
+
+export type HttpProbe = { tls: boolean, host: string, port: number, 
+/**
+ * With the query; begins with `/`.
+ */
+path: string, headers: { [key in string]: string }, 
+/**
+ * Ranges of statuses that are good, both ends included.
+ */
+status: Array<[number, number]>, 
+/**
+ * A regular expression that the first 64 KiB of the body must match.
+ */
+body: string | null, 
+/**
+ * Certificates to trust (PEM) instead of the system's.
+ */
+caFile: string | null, 
+/**
+ * Do not look at the certificate at all.
+ */
+insecure: boolean, };
 
 export type Limit = { soft: number | null, hard: number | null, };
 
@@ -171,12 +216,73 @@ stream: string | null,
 grep: string | null, follow: boolean, };
 
 /**
+ * What a service tells of itself: sd_notify(3), or a line on the descriptor of s6's protocol,
+ * which is `ready`. Only what comes from a process of the set counts.
+ */
+export type Notice = { 
+/**
+ * `READY=1`, also as the end of a reload.
+ */
+ready: boolean, 
+/**
+ * `RELOADING=1`, and no `READY=1` after it.
+ */
+reloading: boolean, 
+/**
+ * `STOPPING=1`.
+ */
+stopping: boolean, 
+/**
+ * `STATUS=`, at most 256 bytes.
+ */
+status: string | null, 
+/**
+ * `ERRNO=`.
+ */
+errno: number | null, 
+/**
+ * `MAINPID=`, a process of the set: it is the leader from now on; as soon as the present
+ * leader has ended, its end is told as `Exited`.
+ */
+mainPid: number | null, 
+/**
+ * `WATCHDOG=1` came.
+ */
+watchdog: boolean, 
+/**
+ * `WATCHDOG=trigger` came.
+ */
+watchdogTrigger: boolean, 
+/**
+ * `WATCHDOG_USEC=`.
+ */
+watchdogMs: number | null, 
+/**
+ * `EXTEND_TIMEOUT_USEC=`: the present start, stop or watchdog deadline is at least so far
+ * from now.
+ */
+extendMs: number | null, 
+/**
+ * Descriptors kept for the service (`FDSTORE=1`), after this notice.
+ */
+storedFds: number, };
+
+/**
+ * How a process tells that it is ready, and more.
+ */
+export type Notify = { "type": "socket", path: string | null, 
+/**
+ * Announced by `WATCHDOG_USEC` and `WATCHDOG_PID`.
+ */
+watchdogMs: number | null, } | { "type": "descriptor", fd: number, };
+
+/**
  * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
  * through the brain.
  */
 export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "openApi" };
 
-export type Probe = { "type": "tcp", host: string, port: number, } | { "type": "exec", spec: SpawnSpec, } | { "type": "file", path: string, };
+export type Probe = { "type": "tcp", host: string, port: number, } | { "type": "exec", spec: SpawnSpec, } | { "type": "file", path: string, } | { "type": "http" } & HttpProbe | { "type": "listen", set: number, } | { "type": "pressure", set: number, };
 
 /**
  * Proof of a stop. Field names are those of the API, which passes it on as it is.
@@ -246,7 +352,7 @@ export type SpawnSpec = {
  */
 service: string, 
 /**
- * What it is to the service: `main`, later `hook`, `probe`, …
+ * What it is to the service: `main`, `probe`, `reload`, or the name of a hook.
  */
 role: string, argv: Array<string>, 
 /**
@@ -269,6 +375,11 @@ environment: { [key in string]: string }, cleanEnvironment: boolean, nice: numbe
  * By the name of prlimit(1) in lower case: `nofile`, `core`, … `null`: unlimited.
  */
 limits: { [key in string]: Limit }, noNewPrivileges: boolean, 
+/**
+ * How it can tell us something. With a socket, descriptors that are kept for the service are
+ * passed on to the role `main` as `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID`.
+ */
+notify: Notify | null, 
 /**
  * Own process group in the foreground of the controlling terminal instead of a session of
  * its own (single-command mode).

@@ -341,6 +341,8 @@ impl Children {
             leftovers: set.leftovers,
             stopping: set.stop.is_some(),
             receipt: set.receipt.as_deref().cloned(),
+            notice: None,
+            watchdog_at: 0.0,
         };
         self.sets.iter().map(record).collect()
     }

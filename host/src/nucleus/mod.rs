@@ -467,6 +467,9 @@ impl Nucleus {
                 self.child_logs.remove(&id);
             }
             Command::Arm { key, at } => self.timers.arm(key, at),
+            Command::ExtendStop { .. } | Command::ArmWall { .. } | Command::DropFds { .. } => {
+                self.say("a command of the brain is not built yet".into());
+            }
             Command::Cancel { key } => self.timers.cancel(&key),
             Command::Probe {
                 key,

@@ -62,6 +62,9 @@ impl Probes {
                 events.push(probed(key, now, verdict));
             }
             Probe::Tcp { host, port } => self.start_tcp(key, host, port, timeout_ms),
+            Probe::Http(_) | Probe::Listen { .. } | Probe::Pressure { .. } => {
+                events.push(probed(key, now, Err("not built yet".into())));
+            }
             Probe::Exec { spec } => {
                 events.extend(self.start_exec(children, key, &spec, timeout_ms, now));
             }
@@ -231,6 +234,9 @@ fn probed(key: String, at: f64, verdict: Verdict) -> Event {
         at,
         ok,
         reason,
+        took_ms: 0.0,
+        timed_out: false,
+        pressure: None,
     }
 }
 
