@@ -94,7 +94,7 @@ export function healthDue(world: World, service: Service): void {
   if (spec.health === null || health === null || health.first === 0 || health.round !== null) return;
   if (mustLeave(service)) return; // It only waits for its turn to stop.
   const flying = 2 ** spec.health.probes.length - 1;
-  health.round = { began: world.now, flying, again: 0, ok: true, reasons: [] };
+  health.round = { began: world.now, flying, again: 0, ok: true, found: [], reasons: [] };
   health.stretched = 1;
   for (let index = 0; index < spec.health.probes.length; index++) {
     ask(world, service, spec.health, index, spec.health.timeoutMs);
@@ -125,13 +125,13 @@ export function takeHealthAnswer(world: World, service: Service, index: number, 
   }
   round.flying &= ~bit;
   if (!answer.ok) round.ok = false;
-  round.reasons.push(reasonText(spec.health, index, answer));
+  (answer.ok ? round.found : round.reasons).push(reasonText(spec.health, index, answer));
   if (round.flying === 0) endRound(world, service, spec.health, health, round);
 }
 
 function reasonText(spec: HealthSpec, index: number, { ok, reason }: Answer): string {
   const condition = spec.probes[index];
-  const named = condition !== undefined && (!ok || spec.probes.length > 1);
+  const named = condition !== undefined && (!ok || (spec.probes.length > 1 && reason !== ""));
   return named ? `${probeText(condition)}: ${reason}` : reason;
 }
 
@@ -160,10 +160,11 @@ function endRound(
   service: Service,
   spec: HealthSpec,
   health: HealthState,
-  { began, ok, reasons }: Round,
+  { began, ok, found, reasons }: Round,
 ): void {
   health.round = null;
-  const reason = reasons.filter((text) => text !== "").join("; ");
+  const told = ok ? [...reasons, ...found] : reasons;
+  const reason = told.filter((text) => text !== "").join("; ");
   health.last.push({ wall: world.wall, ok, tookMs: world.now - began, reason });
   if (health.last.length > HISTORY) health.last.shift();
   count(world, service, spec, health, ok);

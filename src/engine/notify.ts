@@ -106,7 +106,6 @@ function setReloading(world: World, service: Service, told: Told, reloading: boo
 
 /** It needs more time for what it is doing: at least so long from when it said so. */
 function extend(world: World, service: Service, told: Told, ms: number, at: number): void {
-  if (told.extendMs === ms && world.now > at) return; // Heard of before, by a brain that is gone.
   told.extendMs = ms;
   touch(world, service);
   switch (service.state) {

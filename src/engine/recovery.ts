@@ -296,15 +296,17 @@ function replay(world: World, child: ChildRecord): void {
 }
 
 /** All that its processes have told so far; what the former brain knew already changes nothing. */
-function replayNotice(world: World, service: Service, { id, notice, watchdogAt }: ChildRecord): void {
+function replayNotice(world: World, service: Service, { id, notice }: ChildRecord): void {
   if (notice === null || service.child !== id) return;
   service.told ??= newTold(service.spec);
-  const [watchdog, watchdogTrigger] = [false, false]; // When the last one came is told by itself.
+  // When the last WATCHDOG=1 came is told by itself; time that was granted is not granted again.
+  const [watchdog, watchdogTrigger] = [false, false];
+  const extendMs = notice.extendMs === service.told?.extendMs ? null : notice.extendMs;
   takeNotice(world, service, {
     type: "notified",
     id,
-    at: watchdogAt,
-    notice: { ...notice, watchdog, watchdogTrigger },
+    at: world.now,
+    notice: { ...notice, watchdog, watchdogTrigger, extendMs },
   });
 }
 

@@ -139,7 +139,9 @@ export interface Round {
   /** Probes that are asked once more because the machine is starved. */
   again: number;
   ok: boolean;
-  /** What the probes found, one text each. */
+  /** What the probes found that held. */
+  found: string[];
+  /** Why others did not, and what was made of it. */
   reasons: string[];
 }
 

@@ -152,6 +152,8 @@ export class Kernel {
   #nextPid = FIRST_PID;
   #tokens = 0;
   readonly #runs = new Map<string, number>();
+  /** Descriptors kept, by service. */
+  readonly #stored = new Map<string, number>();
   #spawning = new Map<number, { readonly spec: SpawnSpec; readonly behaviour: Behaviour }>();
   #rest: { readonly id: number; deadline: number; left: number; began: number; over: boolean } | null = null;
   readonly #used = new Set<number>();
@@ -187,6 +189,12 @@ export class Kernel {
 
   askNow(ask: Ask): void {
     this.ask(ask);
+    this.deliver();
+  }
+
+  /** An event as it stands, at its place among the others. */
+  give(event: EngineEvent): void {
+    this.#pending.push(event);
     this.deliver();
   }
 
@@ -389,6 +397,7 @@ export class Kernel {
         break;
       case "dropFds":
         this.dropped.push(command.service);
+        this.#stored.delete(command.service);
         break;
       case "extendStop":
         this.#extendStop(command.id, command.timeoutMs);
@@ -508,7 +517,9 @@ export class Kernel {
     if (set === undefined || set.spec.notify === null || (!set.leaderLives && set.left === 0)) return false;
     const { record } = set;
     const former = record.notice ?? NOTHING_TOLD;
-    const storedFds = told.storedFds ?? former.storedFds;
+    const { service } = record;
+    if (told.storedFds !== undefined) this.#stored.set(service, told.storedFds);
+    const storedFds = this.#stored.get(service) ?? 0;
     const notice: Notice = { ...NOTHING_TOLD, ...told, storedFds };
     const given = Object.entries(told).filter(([, value]) => value !== null && value !== false);
     record.notice = { ...former, ...Object.fromEntries(given), storedFds };

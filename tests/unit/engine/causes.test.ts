@@ -107,9 +107,7 @@ describe("causes", () => {
 
 describe("the view", () => {
   test("has the contract's fields", () => {
-    const kernel = machine([
-      service("web", { status: null, reloading: false, health: null, labels: { tier: "front" } }),
-    ]);
+    const kernel = machine([service("web", { labels: { tier: "front" } })]);
     pass(kernel, 1500);
     expect(view(kernel, "web")).toEqual({
       name: "web",
