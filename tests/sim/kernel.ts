@@ -424,6 +424,8 @@ export class Kernel {
         leftovers: 0,
         stopping: false,
         receipt: null,
+        notice: null,
+        watchdogAt: 0,
       },
       behaviour,
       run: this.runsOf(service),
@@ -588,7 +590,9 @@ export class Kernel {
     this.at(this.now + 1, () => {
       if (this.probes.get(key) !== token) return;
       this.probes.delete(key);
-      this.#pending.push({ type: "probed", key, at: this.now, ok, reason: ok ? "" : "refused" });
+      const reason = ok ? "" : "refused";
+      const event = { type: "probed", key, at: this.now, ok, reason, tookMs: 1, timedOut: false } as const;
+      this.#pending.push({ ...event, pressure: null });
     });
   }
 

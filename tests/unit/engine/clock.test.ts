@@ -62,6 +62,7 @@ describe("events that come late find nothing", () => {
     ask(kernel, "stop", "web");
     const { world, clock } = kernel;
     const at = kernel.now;
+    const probed = { type: "probed", at, reason: "", tookMs: 1, timedOut: false, pressure: null } as const;
     const late = [
       { type: "timer", key: "start 1", at },
       { type: "timer", key: "again web", at },
@@ -70,8 +71,8 @@ describe("events that come late find nothing", () => {
       { type: "timer", key: "delay 1 0", at },
       { type: "timer", key: "shutdown", at },
       { type: "timer", key: "", at },
-      { type: "probed", key: "probe 1 0", at, ok: true, reason: "" },
-      { type: "probed", key: "probe 2 0", at, ok: false, reason: "" },
+      { ...probed, key: "probe 1 0", ok: true },
+      { ...probed, key: "probe 2 0", ok: false },
       { type: "logMatched", key: "log 2 7", at },
       { type: "spawned", id: 1, pid: 100, at },
       { type: "spawned", id: 2, pid: 101, at },
