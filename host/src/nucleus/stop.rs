@@ -428,7 +428,7 @@ impl Children {
         };
         if watched {
             Verdict::Watched
-        } else if self.unsure || unwatched() || self.group_lives(set) {
+        } else if self.is_unsure() || unwatched() || self.group_lives(set) {
             Verdict::Unwatched
         } else {
             Verdict::Empty
