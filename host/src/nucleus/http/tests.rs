@@ -730,3 +730,39 @@ fn slow_heads_are_not_waited_for_without_end() {
     }
     assert!(start.elapsed() >= HEAD_TIME / 2);
 }
+
+#[test]
+fn after_a_slow_look_through_logs_others_have_their_time_first() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let mut stage = Stage::new(std_mpsc::channel().0);
+        let line = "a".repeat(16_000) + "\n";
+        stage.writer.write_all(line.as_bytes()).unwrap();
+        stage.logs.borrow_mut().on_readable(wall_now());
+        let shared = stage.server.shared.clone();
+        let body = |grep: Option<&str>| {
+            let query = LogQuery {
+                grep: grep.map(str::to_owned),
+                ..LogQuery::default()
+            };
+            let format = StreamFormat::Array;
+            ReplyBody::new(&shared, vec![Part::Logs { query, format }]).unwrap()
+        };
+        let is_there = |body: &mut ReplyBody| {
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            body.poll_next(&mut cx).is_ready()
+        };
+        assert!(is_there(&mut body(Some("(?:a?){0,200}b"))));
+        assert!(shared.quiet_until.get().is_some(), "that was slow");
+
+        shared.note_step(Instant::now() - Duration::from_secs(1000));
+        let mut waiting = body(Some("a"));
+        assert!(!is_there(&mut waiting));
+        assert!(is_there(&mut body(None)), "a quick one need not wait");
+        shared.note_step(Instant::now() - SLOW);
+        assert!(waiting.next().await.is_some());
+    });
+}
