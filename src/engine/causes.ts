@@ -27,6 +27,7 @@ export function enter(world: World, service: Service, state: State, because: str
   const from = PUBLIC[service.state];
   const to = PUBLIC[state];
   service.state = state;
+  if (from !== to) world.starting += Number(to === "starting") - Number(from === "starting");
   append(world, service, to, because);
   touch(world, service);
   const { name } = service.spec;

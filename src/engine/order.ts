@@ -94,7 +94,8 @@ function block(world: World, neighbours: readonly Service[], blocks: boolean): v
   for (const neighbour of neighbours) {
     neighbour.blockers += blocks ? 1 : -1;
     assert(neighbour.blockers >= 0, "no more blockers leave than came");
-    if (neighbour.blockers === 0) pushWork(world, neighbour);
+    // Who stands in line for its start does so no longer.
+    if (neighbour.blockers === 0 || neighbour.turn !== null) pushWork(world, neighbour);
   }
 }
 

@@ -11,6 +11,7 @@ import { withDefaults } from "../model/defaults.ts";
 import type { Config, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
+import { makeGate } from "./gate.ts";
 import { fire } from "./lifecycle.ts";
 import { resetCounts } from "./order.ts";
 import { Random } from "./random.ts";
@@ -18,7 +19,7 @@ import { newWatch, reopenWatch } from "./readiness.ts";
 import { armAgain, judgeVanished } from "./restart.ts";
 import { forgetRun, rest, sendStop, watchRun } from "./runs.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
-import { readServiceRecord, readSupervisorRecord } from "./slate.ts";
+import { readGateRecord, readServiceRecord, readSupervisorRecord } from "./slate.ts";
 import {
   type Edges,
   isLive,
@@ -28,6 +29,7 @@ import {
   type Named,
   NO_EDGES,
   newChildId,
+  PUBLIC,
   pushFact,
   pushWork,
   Service,
@@ -41,7 +43,7 @@ export type BootInput = Omit<Boot, "config"> & { readonly config: Config };
 const FIRST_PROBE_ID = 0x8000_0000;
 
 export function makeWorld(boot: BootInput, now: number, wall: number): World {
-  const services = boot.config.services.map((sparse) => new Service(withDefaults(sparse)));
+  const services = boot.config.services.map((sparse, index) => new Service(withDefaults(sparse), index));
   const byName = new Map(services.map((service) => [service.spec.name, service]));
   assert(byName.size === services.length, "names are unique");
   linkAll(services, byName);
@@ -62,6 +64,8 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
       signals: [],
     },
     random: new Random(boot.seed),
+    gate: makeGate(boot.config.supervisor, services),
+    starting: 0,
     nextId: boot.nextId,
     nextSeq: boot.nextSeq,
     now,
@@ -138,8 +142,10 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
   openLogs(world);
   readSupervisorRecord(world.shutdown, boot.slate);
   const known = world.services.filter((service) => readServiceRecord(service, boot.slate));
+  if (world.gate !== null) readGateRecord(world.gate, boot.slate, world.now);
   const children = boot.children.filter(({ id }) => id < FIRST_PROBE_ID && id !== world.shutdown.rest);
   const matched = matchChildren(world, children);
+  world.starting = world.services.filter(isStarting).length;
   announce(world, boot);
   for (const service of world.services) {
     resetCounts(service);
@@ -167,6 +173,10 @@ function announce(world: World, boot: BootInput): void {
   const text = `a fresh brain took over, the former was lost: ${boot.lost}`;
   publishSupervisor(world, text);
   say(world, text);
+}
+
+function isStarting({ state }: Service): boolean {
+  return PUBLIC[state] === "starting";
 }
 
 /** Making a log that is there already changes nothing. */

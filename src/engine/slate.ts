@@ -7,6 +7,7 @@
  * care: the former brain may have been lost to the very fault that spoiled it.
  */
 import type { Exit } from "../generated/protocol.ts";
+import type { Gate } from "./gate.ts";
 import { newWatch } from "./readiness.ts";
 import {
   isLiveState,
@@ -21,6 +22,7 @@ import {
 } from "./world.ts";
 
 const SUPERVISOR = "supervisor";
+const GATE = "gate";
 const WISHES: readonly string[] = ["down", "up", "leave", "again"] satisfies Wish[];
 const PHASES: readonly string[] = ["running", "stopping", "resting", "exiting"] satisfies ShutdownPhase[];
 const CHAIN_MAX = 16_384;
@@ -35,6 +37,10 @@ export function writeSlate(world: World): void {
     world.out.push({ type: "slate", key: slateKey(service), value: serviceRecord(service) });
   }
   world.touched.clear();
+  if (world.gate?.touched) {
+    world.out.push({ type: "slate", key: GATE, value: gateRecord(world.gate) });
+    world.gate.touched = false;
+  }
   if (!world.shutdownTouched) return;
   world.out.push({ type: "slate", key: SUPERVISOR, value: supervisorRecord(world.shutdown) });
   world.shutdownTouched = false;
@@ -70,7 +76,7 @@ export function readServiceRecord(service: Service, slate: Slate): boolean {
   if (!isTime(started) || !isTime(startedWall) || !isTime(deadline)) return false;
   if (typeof chain !== "string" || chain.length > CHAIN_MAX || !isObject(parts)) return false;
   // On a copy: a record that is wrong in one place is not believed in any.
-  const found = Object.assign(new Service(service.spec), {
+  const found = Object.assign(new Service(service.spec, service.index), {
     state,
     wish,
     child,
@@ -83,7 +89,8 @@ export function readServiceRecord(service: Service, slate: Slate): boolean {
   if (!PARTS.every(({ key, load }) => parts[key] === undefined || load(found, parts[key]))) return false;
   if (!agrees(found)) return false;
   const { edges } = service;
-  Object.assign(service, found, { edges });
+  const turn = found.turn === null ? null : { ...found.turn, service };
+  Object.assign(service, found, { edges, turn });
   const watched = state === "spawning" || state === "starting";
   if (watched && service.spec.ready.length > 0) service.watch ??= newWatch(service.spec);
   else service.watch = null;
@@ -111,6 +118,11 @@ const PARTS: readonly Part[] = [
     },
   },
   { key: "past", save: savePast, load: loadPast },
+  {
+    key: "turn",
+    save: ({ turn }) => (turn === null ? undefined : [turn.automatic, turn.ticket]),
+    load: loadTurn,
+  },
 ];
 
 const ALIVE: readonly Wish[] = ["up", "leave", "again"];
@@ -156,6 +168,25 @@ function loadPast(service: Service, value: unknown): boolean {
   if (exit !== null && !isExit(exit)) return false;
   service.past = { streak, restarts, times, exit, exitWall };
   return true;
+}
+
+function loadTurn(service: Service, value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [automatic, ticket]: unknown[] = value;
+  if (typeof automatic !== "boolean" || !isId(ticket)) return false;
+  service.turn = { service, automatic, ticket, queued: false, because: "" };
+  return true;
+}
+
+function gateRecord({ full, lastTicket }: Gate): string {
+  return JSON.stringify([full, lastTicket]);
+}
+
+/** However long ago it was written: the bucket is never emptier than empty. */
+export function readGateRecord(gate: Gate, slate: Slate, now: number): void {
+  const [full, lastTicket] = parseArray(slate[GATE]) ?? [];
+  if (isTime(full)) gate.full = Math.min(full, now + gate.windowMs);
+  if (isId(lastTicket)) gate.lastTicket = lastTicket;
 }
 
 export function readSupervisorRecord(shutdown: Shutdown, slate: Slate): void {
