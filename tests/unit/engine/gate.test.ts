@@ -61,16 +61,17 @@ describe("start-concurrency", () => {
     expect(spawned(kernel)).toEqual(["t", "a"]);
   });
 
-  test("what others depend on goes first", () => {
+  test("who depends on less goes first, then who came first", () => {
     const services = [
-      service("x", { ready }),
-      service("late", { after: ["base"], ready }),
       service("base"),
-      service("y", { ready }),
+      service("x", { ready, autostart: false }),
+      ...["leaf1", "leaf2"].map((name) => service(name, { autostart: false, requires: needs("base") })),
+      service("root", { autostart: false }),
     ];
-    const kernel = machine(services, { behaviours: { x: slow, y: slow, late: slow }, startConcurrency: 1 });
+    const kernel = machine(services, { behaviours: { x: slow }, startConcurrency: 1 });
+    for (const name of ["x", "leaf2", "leaf1", "root"]) ask(kernel, "start", name);
     pass(kernel, 1000);
-    expect(spawned(kernel)).toEqual(["x", "base", "y", "late"]);
+    expect(spawned(kernel)).toEqual(["base", "x", "root", "leaf2", "leaf1"]);
   });
 
   test("who is stopped leaves the line, who failed gives its place away", () => {
