@@ -32,6 +32,7 @@ import {
 } from "./view.ts";
 import { type Service, takeFact, takeWork, type World } from "./world.ts";
 
+export { type BootReport, bootReport } from "./boot.ts";
 export type { BootInput } from "./recovery.ts";
 export type { Clock, Graph, Health, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
 export type { PublicState, World } from "./world.ts";

@@ -10,6 +10,7 @@ import type { Boot, ChildRecord } from "../generated/protocol.ts";
 import { withDefaults } from "../model/defaults.ts";
 import type { Config, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
+import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
 import { makeGate } from "./gate.ts";
 import { fire } from "./lifecycle.ts";
@@ -19,7 +20,13 @@ import { newWatch, reopenWatch } from "./readiness.ts";
 import { armAgain, judgeVanished } from "./restart.ts";
 import { forgetRun, rest, sendStop, watchRun } from "./runs.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
-import { readGateRecord, readServiceRecord, readSupervisorRecord } from "./slate.ts";
+import {
+  readBootRecord,
+  readGateRecord,
+  readServiceRecord,
+  readSupervisorRecord,
+  writeBootRecord,
+} from "./slate.ts";
 import {
   type Edges,
   isLive,
@@ -66,6 +73,7 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
     random: new Random(boot.seed),
     gate: makeGate(boot.config.supervisor, services),
     starting: 0,
+    boot: makeBootLog(services.length),
     nextId: boot.nextId,
     nextSeq: boot.nextSeq,
     now,
@@ -139,9 +147,12 @@ function addNeighbour(service: Service, list: keyof Edges, other: Service): void
 
 /** Fills the world; the caller lets the queues run after each part. */
 export function recover(world: World, boot: BootInput, settle: () => void): void {
+  const isFirst = boot.lost === null || (boot.children.length === 0 && Object.keys(boot.slate).length === 0);
+  if (isFirst) beginBoot(world);
   openLogs(world);
   readSupervisorRecord(world.shutdown, boot.slate);
-  const known = world.services.filter((service) => readServiceRecord(service, boot.slate));
+  const known = world.services.filter((service) => readServiceRecord(world, service, boot.slate));
+  if (!isFirst) readBootRecord(world.boot, boot.slate);
   if (world.gate !== null) readGateRecord(world.gate, boot.slate, world.now);
   const children = boot.children.filter(({ id }) => id < FIRST_PROBE_ID && id !== world.shutdown.rest);
   const matched = matchChildren(world, children);
@@ -161,6 +172,10 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
   findVanished(world, matched, settle);
   startAutomatic(world, known);
   settle();
+  if (isFirst) {
+    limitBoot(world);
+    writeBootRecord(world);
+  }
   resumeShutdown(world, boot);
   settle();
 }

@@ -8,6 +8,7 @@
 import type { Command, Exit } from "../generated/protocol.ts";
 import type { Config, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
+import type { BootLog } from "./boot.ts";
 import type { Gate, Turn } from "./gate.ts";
 import type { Random } from "./random.ts";
 
@@ -209,6 +210,7 @@ export interface World {
   readonly gate: Gate | null;
   /** How many services are `starting`, as the public state goes. */
   starting: number;
+  readonly boot: BootLog;
   nextId: number;
   nextSeq: number;
 
