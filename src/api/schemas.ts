@@ -128,7 +128,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     done: { type: "boolean", description: "Nobody who was to start is on the way any more." },
     took_ms: orNull(milliseconds, "From the beginning to the last readiness."),
     chain: array("BootService", "The service that was ready last, the one that released it, and so on."),
-    failed: array("BootService", "Those that failed for good before they were ready."),
+    failed: array("BootService", "Those that have failed for good by now."),
     waiting: array("BootService", "Those that are still on the way."),
     services: array("BootService", "All that have a part in the start."),
   }),

@@ -10,7 +10,7 @@
 import type { Kind } from "../model/spec.ts";
 import { causeOf, isoText } from "./causes.ts";
 import { isReady } from "./order.ts";
-import { PUBLIC, type PublicState, type Service, touch, type World, wantsUp } from "./world.ts";
+import { isTarget, PUBLIC, type PublicState, type Service, touch, type World, wantsUp } from "./world.ts";
 
 export interface BootLog {
   /** When it began, monotonic and wall clock, ms; 0: nobody knows any more. */
@@ -141,9 +141,7 @@ export function bootReport(world: World): BootReport {
   const members = world.services.filter(({ index }) => boot.started[index] !== 0 || boot.ready[index] === 0);
   const last = lastReady(world);
   const waiting = members.filter(({ index }) => boot.ready[index] === 0);
-  const failed = world.services.filter(
-    ({ index, state }) => state === "failed" && boot.ready[index] === OVER && boot.started[index] !== 0,
-  );
+  const failed = world.services.filter(({ index, state }) => state === "failed" && boot.started[index] !== 0);
   return {
     started_at: isoText(boot.beganWall),
     done: waiting.length === 0,
@@ -183,7 +181,8 @@ function lastReady({ boot, services }: World): Service | null {
   let last: Service | null = null;
   for (const service of services) {
     const ready = boot.ready[service.index] ?? OVER;
-    if (ready === 0 || ready === OVER) continue;
+    // A target is up with its last member, which says more.
+    if (ready === 0 || ready === OVER || isTarget(service)) continue;
     if (last === null || ready > (boot.ready[last.index] ?? 0)) last = service;
   }
   return last;

@@ -120,6 +120,6 @@ function bar(session: Session, service: Fields, freeMs: number, totalMs: number,
   const from = Math.min(column(started), room - 1);
   const to = Math.max(from + 1, column(endOf(service)));
   const free = Math.min(column(freeMs), from);
-  const wait = session.paint("yellow", "░".repeat(from - free));
+  const wait = from > free ? session.paint("yellow", "░".repeat(from - free)) : "";
   return `${" ".repeat(free)}${wait}${session.paint("green", "█".repeat(to - from))}`;
 }
