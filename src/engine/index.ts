@@ -8,12 +8,13 @@
 import type { Command, Event, Scope } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
+import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
 import { fire } from "./lifecycle.ts";
 import { spread } from "./order.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
 import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
-import { reportReceipt } from "./runs.ts";
+import { launch, reportReceipt, wokenBy } from "./runs.ts";
 import { advanceShutdown, meetShutdown, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
 import { writeSlate } from "./slate.ts";
 import {
@@ -31,6 +32,7 @@ import {
 } from "./view.ts";
 import { type Service, takeFact, takeWork, type World } from "./world.ts";
 
+export { type BootReport, bootReport } from "./boot.ts";
 export type { BootInput } from "./recovery.ts";
 export type { Clock, Graph, Health, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
 export type { PublicState, World } from "./world.ts";
@@ -73,7 +75,7 @@ export function step(world: World, event: EngineEvent, clock: Clock): Command[] 
   return finish(world);
 }
 
-/** Lets demands, facts and turns run, in this order, until nothing is left to do. */
+/** Lets demands, facts, turns and the gate run, in this order, until nothing is left to do. */
 function settle(world: World): void {
   for (;;) {
     const demand = world.demands.shift();
@@ -88,8 +90,13 @@ function settle(world: World): void {
       continue;
     }
     const next = takeWork(world);
-    if (next === null) break;
-    fire(world, next, "turn", null);
+    if (next !== null) {
+      fire(world, next, "turn", null);
+      continue;
+    }
+    const passed = nextThroughGate(world);
+    if (passed !== null) launch(world, passed.service, passed.because || wokenBy(passed.service));
+    else if (!closeGate(world)) break;
   }
 }
 
@@ -166,12 +173,15 @@ function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): 
   }
 }
 
-/** Keys: `shutdown`, `again NAME`, `start SET`, `probe SET CONDITION`, `delay SET CONDITION`. */
+/** Keys: `shutdown`, `gate`, `again NAME`, `start SET`, `probe SET CONDITION`, `delay SET CONDITION`. */
 function takeTimer(world: World, key: string): void {
   const [what, set, condition] = key.split(" ");
   switch (what) {
     case "shutdown":
       shutdownDue(world);
+      break;
+    case "gate":
+      gateDue(world);
       break;
     case "again": {
       const service = world.byName.get(key.slice("again ".length));
@@ -216,7 +226,7 @@ export function serviceNames(world: World): string[] {
 
 export function serviceView(world: World, name: string, clock: Clock): ServiceView | null {
   const service = world.byName.get(name);
-  return service === undefined ? null : viewOf(service, clock);
+  return service === undefined ? null : viewOf(world, service, clock);
 }
 
 export function why(world: World, name: string, _clock: Clock): Why | null {

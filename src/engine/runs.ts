@@ -5,6 +5,7 @@
 import type { Event, Exit, Receipt } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteWaiting, publishReceipt, say, waitingCause } from "./causes.ts";
+import { dropTurn, passGate } from "./gate.ts";
 import { mayStart, mayStop, spread } from "./order.ts";
 import { dropWatch, openWatch, startWatch } from "./readiness.ts";
 import { spawnSpec } from "./spawn.ts";
@@ -31,11 +32,13 @@ type Exited = Extract<Event, { type: "exited" }>;
 export function admit(world: World, service: Service, because: string): void {
   assert(wantsUp(service) && !mustLeave(service), "only what is wanted and free is started");
   assert(service.child === 0, "no second process set");
-  if (mayStart(world, service)) launch(world, service, because);
-  else if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
+  if (!mayStart(world, service)) {
+    if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
+  } else if (passGate(world, service, because)) launch(world, service, because);
 }
 
-function launch(world: World, service: Service, because: string): void {
+/** Its turn has come, by the order and by the gate. */
+export function launch(world: World, service: Service, because: string): void {
   if (isTarget(service)) {
     enter(world, service, "running", because);
     return;
@@ -207,6 +210,7 @@ export function rest(world: World, service: Service): void {
   const again = service.wish === "again";
   service.wish = again ? "up" : "down";
   touch(world, service);
+  if (!again) dropTurn(world, service);
   if (again) admit(world, service, causeOf(service));
   else enter(world, service, "inactive", causeOf(service));
 }
@@ -215,6 +219,7 @@ export function rest(world: World, service: Service): void {
 export function giveUp(world: World, service: Service): void {
   if (wantsUp(service)) return;
   cancelBackoff(world, service);
+  dropTurn(world, service);
   enter(world, service, "inactive", causeOf(service));
 }
 
@@ -241,7 +246,7 @@ export function tryStart(world: World, service: Service): void {
   else noteWaiting(world, service, waitingCause(service));
 }
 
-function wokenBy(service: Service): string {
+export function wokenBy(service: Service): string {
   const waited = /^waits (?:for|until) ([^:]*?)(?:, which.*| has stopped)?$/.exec(
     causeOf(service).split(":")[0] ?? "",
   );

@@ -30,5 +30,4 @@ export const LATER: Readonly<Record<string, readonly string[]>> = {
   "service.ready": ["http", "notify", "listen", "status", "body", "headers", "initial-delay"],
   "service.log": ["compress"],
   "task.log": ["compress"],
-  supervisor: ["start-concurrency", "restart-budget"],
 };
