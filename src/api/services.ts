@@ -2,7 +2,17 @@
  * What the API needs of the engine: the world it looks at and the one thing it may do to it.
  * `src/brain/brain.ts` binds it to the engine; tests put a small stand-in here.
  */
-import type { Ask, Clock, Graph, Health, Outcome, Phase, ServiceView, Why } from "../engine/index.ts";
+import type {
+  Ask,
+  BootReport,
+  Clock,
+  Graph,
+  Health,
+  Outcome,
+  Phase,
+  ServiceView,
+  Why,
+} from "../engine/index.ts";
 
 export interface Services {
   readonly clock: Clock;
@@ -13,6 +23,7 @@ export interface Services {
   why(name: string): Why | null;
   graph(): Graph;
   health(): Health;
+  bootReport(): BootReport;
   outcome(name: string, want: "up" | "down"): Outcome;
   /** The process set of a service, or `null` if it has none now. */
   childId(name: string): number | null;

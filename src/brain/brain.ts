@@ -5,6 +5,7 @@ import type { Services } from "../api/services.ts";
 import type {
   Ask,
   BootInput,
+  BootReport,
   Clock,
   EngineEvent,
   Graph,
@@ -27,6 +28,7 @@ export interface Engine<World> {
   why(world: World, name: string, clock: Clock): Why | null;
   graph(world: World): Graph;
   health(world: World): Health;
+  bootReport(world: World): BootReport;
   outcome(world: World, name: string, want: "up" | "down"): Outcome;
   childIdOf(world: World, name: string): number | null;
   phase(world: World): Phase;
@@ -111,6 +113,10 @@ class Life<World> implements Services {
 
   health(): Health {
     return this.#engine.health(this.#world);
+  }
+
+  bootReport(): BootReport {
+    return this.#engine.bootReport(this.#world);
   }
 
   outcome(name: string, want: "up" | "down"): Outcome {

@@ -75,7 +75,7 @@ function noteOf(service: Fields, now: number): string {
   const waitingFor = list(service, "waiting_for");
   // The cause tells the delay as it was decided; here the time that is left counts.
   const cause = text(service, "cause");
-  const parts = [next === null ? cause : cause.replace(/, starts again in \S+$/, "")];
+  const parts = [next === null ? cause : cause.replace(/(?:, starts again|: next) in \S+$/, "")];
   if (next !== null) parts.push(`next start ${whenFrom(next, now)}`);
   if (state === "waiting" && parts[0] === "") parts.push(`for ${waitingFor.join(", ")}`);
   return parts.filter((part) => part !== "").join("; ");

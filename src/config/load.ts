@@ -107,12 +107,17 @@ function finish(issues: Issues, files: readonly string[]): ConfigIssue[] {
 }
 
 function result(definitions: readonly Definition[], settings: SupervisorSettings) {
-  const { shutdownTimeoutMs, apiListen, apiTokenFile, logFormat } = settings;
+  const { shutdownTimeoutMs, startConcurrency, restartBudget, apiListen, apiTokenFile, logFormat } = settings;
   const listen = apiListen === "" ? null : { address: apiListen, tokenFile: apiTokenFile };
   return {
     config: {
       services: definitions.map(({ spec }) => spec),
-      supervisor: { shutdownTimeoutMs, single: false },
+      supervisor: {
+        shutdownTimeoutMs,
+        ...(startConcurrency > 0 ? { startConcurrency } : {}),
+        ...(restartBudget.restarts > 0 ? { restartBudget } : {}),
+        single: false,
+      },
     },
     supervise: { listen, consoleFormat: logFormat },
   };

@@ -6,6 +6,7 @@
  * have two short entries each. The last entry's BECAUSE is the service's cause.
  */
 import type { Receipt } from "../generated/protocol.ts";
+import { noteBoot } from "./boot.ts";
 import type { HealthWord } from "./health.ts";
 import { FACT_BROKEN, FACT_CLEAR, FACT_LIVE, FACT_READY, spread } from "./order.ts";
 import { namesText } from "./text.ts";
@@ -28,7 +29,9 @@ export function enter(world: World, service: Service, state: State, because: str
   const from = PUBLIC[service.state];
   const to = PUBLIC[state];
   service.state = state;
+  if (from !== to) world.starting += Number(to === "starting") - Number(from === "starting");
   append(world, service, to, because);
+  noteBoot(world, service);
   touch(world, service);
   const { name } = service.spec;
   if (from !== to) publish(world, name, "state", from, to, because, null);

@@ -8,6 +8,7 @@
 import type { Command, Event, Scope } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
+import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
 import { healthDue, takeHealthAnswer } from "./health.ts";
 import { fire } from "./lifecycle.ts";
@@ -15,7 +16,7 @@ import { takeNotice } from "./notify.ts";
 import { spread } from "./order.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
 import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
-import { reportReceipt } from "./runs.ts";
+import { launch, reportReceipt, wokenBy } from "./runs.ts";
 import { advanceShutdown, meetShutdown, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
 import { writeSlate } from "./slate.ts";
 import {
@@ -34,6 +35,7 @@ import {
 import { takePressure, watchdogDue } from "./watchdog.ts";
 import { type Service, takeFact, takeWork, type World } from "./world.ts";
 
+export { type BootReport, bootReport } from "./boot.ts";
 export type { BootInput } from "./recovery.ts";
 export type { Clock, Graph, Health, HealthView, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
 export type { PublicState, World } from "./world.ts";
@@ -76,7 +78,7 @@ export function step(world: World, event: EngineEvent, clock: Clock): Command[] 
   return finish(world);
 }
 
-/** Lets demands, facts and turns run, in this order, until nothing is left to do. */
+/** Lets demands, facts, turns and the gate run, in this order, until nothing is left to do. */
 function settle(world: World): void {
   for (;;) {
     const demand = world.demands.shift();
@@ -91,8 +93,13 @@ function settle(world: World): void {
       continue;
     }
     const next = takeWork(world);
-    if (next === null) break;
-    fire(world, next, "turn", null);
+    if (next !== null) {
+      fire(world, next, "turn", null);
+      continue;
+    }
+    const passed = nextThroughGate(world);
+    if (passed !== null) launch(world, passed.service, passed.because || wokenBy(passed.service));
+    else if (!closeGate(world)) break;
   }
 }
 
@@ -173,7 +180,7 @@ function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): 
 }
 
 /**
- * Keys: `shutdown`, `again NAME`, `start SET`, `probe SET CONDITION`, `delay SET CONDITION`,
+ * Keys: `shutdown`, `gate`, `again NAME`, `start SET`, `probe SET CONDITION`, `delay SET CONDITION`,
  * `health SET`, `watchdog SET`.
  */
 function takeTimer(world: World, key: string): void {
@@ -181,6 +188,9 @@ function takeTimer(world: World, key: string): void {
   switch (what) {
     case "shutdown":
       shutdownDue(world);
+      break;
+    case "gate":
+      gateDue(world);
       break;
     case "again": {
       const service = world.byName.get(key.slice("again ".length));
@@ -242,7 +252,7 @@ export function serviceNames(world: World): string[] {
 
 export function serviceView(world: World, name: string, clock: Clock): ServiceView | null {
   const service = world.byName.get(name);
-  return service === undefined ? null : viewOf(service, clock);
+  return service === undefined ? null : viewOf(world, service, clock);
 }
 
 export function why(world: World, name: string, _clock: Clock): Why | null {

@@ -10,7 +10,9 @@ import type { Boot, ChildRecord } from "../generated/protocol.ts";
 import { withDefaults } from "../model/defaults.ts";
 import type { Config, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
+import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
+import { makeGate } from "./gate.ts";
 import { resumeHealth } from "./health.ts";
 import { fire } from "./lifecycle.ts";
 import { newTold, takeNotice } from "./notify.ts";
@@ -20,7 +22,13 @@ import { newWatch, reopenWatch } from "./readiness.ts";
 import { armAgain, judgeVanished } from "./restart.ts";
 import { forgetRun, rest, sendStop, watchRun } from "./runs.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
-import { readServiceRecord, readSupervisorRecord } from "./slate.ts";
+import {
+  readBootRecord,
+  readGateRecord,
+  readServiceRecord,
+  readSupervisorRecord,
+  writeBootRecord,
+} from "./slate.ts";
 import { resumeWatchdog } from "./watchdog.ts";
 import {
   type Edges,
@@ -31,6 +39,7 @@ import {
   type Named,
   NO_EDGES,
   newChildId,
+  PUBLIC,
   pushFact,
   pushWork,
   Service,
@@ -44,7 +53,7 @@ export type BootInput = Omit<Boot, "config"> & { readonly config: Config };
 const FIRST_PROBE_ID = 0x8000_0000;
 
 export function makeWorld(boot: BootInput, now: number, wall: number): World {
-  const services = boot.config.services.map((sparse) => new Service(withDefaults(sparse)));
+  const services = boot.config.services.map((sparse, index) => new Service(withDefaults(sparse), index));
   const byName = new Map(services.map((service) => [service.spec.name, service]));
   assert(byName.size === services.length, "names are unique");
   linkAll(services, byName);
@@ -65,6 +74,9 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
       signals: [],
     },
     random: new Random(boot.seed),
+    gate: makeGate(boot.config.supervisor, services),
+    starting: 0,
+    boot: makeBootLog(services.length),
     nextId: boot.nextId,
     nextSeq: boot.nextSeq,
     now,
@@ -138,11 +150,16 @@ function addNeighbour(service: Service, list: keyof Edges, other: Service): void
 
 /** Fills the world; the caller lets the queues run after each part. */
 export function recover(world: World, boot: BootInput, settle: () => void): void {
+  const isFirst = boot.lost === null || (boot.children.length === 0 && Object.keys(boot.slate).length === 0);
+  if (isFirst) beginBoot(world);
   openLogs(world);
   readSupervisorRecord(world.shutdown, boot.slate);
-  const known = world.services.filter((service) => readServiceRecord(service, boot.slate));
+  const known = world.services.filter((service) => readServiceRecord(world, service, boot.slate));
+  if (!isFirst) readBootRecord(world.boot, boot.slate);
+  if (world.gate !== null) readGateRecord(world.gate, boot.slate, world.now);
   const children = boot.children.filter(({ id }) => id < FIRST_PROBE_ID && id !== world.shutdown.rest);
   const matched = matchChildren(world, children);
+  world.starting = world.services.filter(isStarting).length;
   announce(world, boot);
   for (const service of world.services) {
     resetCounts(service);
@@ -158,6 +175,10 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
   findVanished(world, matched, settle);
   startAutomatic(world, known);
   settle();
+  if (isFirst) {
+    limitBoot(world);
+    writeBootRecord(world);
+  }
   resumeShutdown(world, boot);
   settle();
 }
@@ -170,6 +191,10 @@ function announce(world: World, boot: BootInput): void {
   const text = `a fresh brain took over, the former was lost: ${boot.lost}`;
   publishSupervisor(world, text);
   say(world, text);
+}
+
+function isStarting({ state }: Service): boolean {
+  return PUBLIC[state] === "starting";
 }
 
 /** Making a log that is there already changes nothing. */

@@ -5,6 +5,7 @@
 import type { Exit, SpawnFailure } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, say, tell } from "./causes.ts";
+import { markAutomatic } from "./gate.ts";
 import { errnoText } from "./notify.ts";
 import { admit } from "./runs.ts";
 import { durationText, exitText } from "./text.ts";
@@ -125,6 +126,7 @@ function startAgain(world: World, service: Service, end: End): void {
   past.streak++;
   past.restarts++;
   touch(world, service);
+  markAutomatic(world, service);
   if (delay === 0) {
     tell(world, service, `${end.text}, starts again`);
     admit(world, service, `${end.text}, started again`);

@@ -5,6 +5,7 @@
 import type { Event, Exit, Receipt } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteWaiting, publishReceipt, say, waitingCause } from "./causes.ts";
+import { dropTurn, passGate } from "./gate.ts";
 import { forgetHealth, startHealth, stopHealth } from "./health.ts";
 import { dropFds, openNotify } from "./notify.ts";
 import { mayStart, mayStop, spread } from "./order.ts";
@@ -34,11 +35,13 @@ type Exited = Extract<Event, { type: "exited" }>;
 export function admit(world: World, service: Service, because: string): void {
   assert(wantsUp(service) && !mustLeave(service), "only what is wanted and free is started");
   assert(service.child === 0, "no second process set");
-  if (mayStart(world, service)) launch(world, service, because);
-  else if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
+  if (!mayStart(world, service)) {
+    if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
+  } else if (passGate(world, service, because)) launch(world, service, because);
 }
 
-function launch(world: World, service: Service, because: string): void {
+/** Its turn has come, by the order and by the gate. */
+export function launch(world: World, service: Service, because: string): void {
   if (isTarget(service)) {
     enter(world, service, "running", because);
     return;
@@ -230,6 +233,7 @@ export function rest(world: World, service: Service): void {
   const again = service.wish === "again";
   service.wish = again ? "up" : "down";
   touch(world, service);
+  if (!again) dropTurn(world, service);
   if (again) admit(world, service, causeOf(service));
   else comeToRest(world, service, causeOf(service));
 }
@@ -244,6 +248,7 @@ export function comeToRest(world: World, service: Service, because: string): voi
 export function giveUp(world: World, service: Service): void {
   if (wantsUp(service)) return;
   cancelBackoff(world, service);
+  dropTurn(world, service);
   comeToRest(world, service, causeOf(service));
 }
 
@@ -270,7 +275,7 @@ export function tryStart(world: World, service: Service): void {
   else noteWaiting(world, service, waitingCause(service));
 }
 
-function wokenBy(service: Service): string {
+export function wokenBy(service: Service): string {
   const waited = /^waits (?:for|until) ([^:]*?)(?:, which.*| has stopped)?$/.exec(
     causeOf(service).split(":")[0] ?? "",
   );

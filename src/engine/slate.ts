@@ -7,6 +7,8 @@
  * care: the former brain may have been lost to the very fault that spoiled it.
  */
 import type { Exit } from "../generated/protocol.ts";
+import { type BootLog, loadBoot, saveBoot } from "./boot.ts";
+import type { Gate } from "./gate.ts";
 import { newHealth } from "./health.ts";
 import { newTold } from "./notify.ts";
 import { newWatch } from "./readiness.ts";
@@ -23,6 +25,8 @@ import {
 } from "./world.ts";
 
 const SUPERVISOR = "supervisor";
+const GATE = "gate";
+const BOOT = "boot";
 const WISHES: readonly string[] = ["down", "up", "leave", "again"] satisfies Wish[];
 const PHASES: readonly string[] = ["running", "stopping", "resting", "exiting"] satisfies ShutdownPhase[];
 const CHAIN_MAX = 16_384;
@@ -34,20 +38,24 @@ function slateKey(service: Service): string {
 /** The records that the step has changed. */
 export function writeSlate(world: World): void {
   for (const service of world.touched) {
-    world.out.push({ type: "slate", key: slateKey(service), value: serviceRecord(service) });
+    world.out.push({ type: "slate", key: slateKey(service), value: serviceRecord(world, service) });
   }
   world.touched.clear();
+  if (world.gate?.touched) {
+    world.out.push({ type: "slate", key: GATE, value: gateRecord(world.gate) });
+    world.gate.touched = false;
+  }
   if (!world.shutdownTouched) return;
   world.out.push({ type: "slate", key: SUPERVISOR, value: supervisorRecord(world.shutdown) });
   world.shutdownTouched = false;
 }
 
-function serviceRecord(service: Service): string {
+function serviceRecord(world: World, service: Service): string {
   const { state, wish, child, pid, started, startedWall, deadline, chain } = service;
   const record: unknown[] = [state, wish, child, pid, started, startedWall, deadline, chain];
   const parts: Record<string, unknown> = {};
   for (const { key, save } of PARTS) {
-    const value = save(service);
+    const value = save(service, world);
     if (value !== undefined) parts[key] = value;
   }
   if (Object.keys(parts).length > 0) record.push(parts);
@@ -64,7 +72,7 @@ function supervisorRecord(shutdown: Shutdown): string {
 type Slate = Readonly<Record<string, string | undefined>>;
 
 /** Puts a former brain's record back. False if there is none, or none that can be understood. */
-export function readServiceRecord(service: Service, slate: Slate): boolean {
+export function readServiceRecord(world: World, service: Service, slate: Slate): boolean {
   const record = parseArray(slate[slateKey(service)]);
   if (record === null) return false;
   const [state, wish, child, pid, started, startedWall, deadline, chain, parts = {}] = record;
@@ -72,7 +80,7 @@ export function readServiceRecord(service: Service, slate: Slate): boolean {
   if (!isTime(started) || !isTime(startedWall) || !isTime(deadline)) return false;
   if (typeof chain !== "string" || chain.length > CHAIN_MAX || !isObject(parts)) return false;
   // On a copy: a record that is wrong in one place is not believed in any.
-  const found = Object.assign(new Service(service.spec), {
+  const found = Object.assign(new Service(service.spec, service.index), {
     state,
     wish,
     child,
@@ -82,10 +90,12 @@ export function readServiceRecord(service: Service, slate: Slate): boolean {
     deadline,
     chain,
   });
-  if (!PARTS.every(({ key, load }) => parts[key] === undefined || load(found, parts[key]))) return false;
+  if (!PARTS.every(({ key, load }) => parts[key] === undefined || load(found, parts[key], world)))
+    return false;
   if (!agrees(found)) return false;
   const { edges } = service;
-  Object.assign(service, found, { edges });
+  const turn = found.turn === null ? null : { ...found.turn, service };
+  Object.assign(service, found, { edges, turn });
   const watched = state === "spawning" || state === "starting";
   if (watched && service.spec.ready.length > 0) service.watch ??= newWatch(service.spec);
   else service.watch = null;
@@ -96,9 +106,9 @@ export function readServiceRecord(service: Service, slate: Slate): boolean {
 interface Part {
   readonly key: string;
   /** `undefined`: nothing to keep. */
-  readonly save: (service: Service) => unknown;
+  readonly save: (service: Service, world: World) => unknown;
   /** Puts it back; false if it cannot be understood. */
-  readonly load: (service: Service, value: unknown) => boolean;
+  readonly load: (service: Service, value: unknown, world: World) => boolean;
 }
 
 const PARTS: readonly Part[] = [
@@ -116,6 +126,12 @@ const PARTS: readonly Part[] = [
   { key: "told", save: saveTold, load: loadTold },
   { key: "health", save: saveHealth, load: loadHealth },
   { key: "eviction", save: ({ eviction }) => eviction ?? undefined, load: loadEviction },
+  {
+    key: "turn",
+    save: ({ turn }) => (turn === null ? undefined : [turn.automatic, turn.ticket]),
+    load: loadTurn,
+  },
+  { key: "boot", save: saveBoot, load: loadBoot },
 ];
 
 const ALIVE: readonly Wish[] = ["up", "leave", "again"];
@@ -137,8 +153,12 @@ const WISHES_OF: { readonly [S in State]: readonly Wish[] } = {
 };
 
 /** What a brain would have written, as opposed to what merely has the right types. */
-function agrees({ spec, state, wish, child, pid, deadline, past }: Service): boolean {
+function agrees(service: Service): boolean {
+  const { spec, state, wish, child, pid, deadline, past } = service;
   if (!WISHES_OF[state].includes(wish)) return false;
+  if ((service.eviction !== null) !== (state === "expiring")) return false;
+  const caredFor = (service.health?.first ?? 0) > 0 || (service.told?.aliveAt ?? 0) > 0;
+  if (caredFor && state !== "running") return false;
   const target = spec.kind === "target";
   const live = isLiveState(state);
   if (live && target && state !== "running") return false;
@@ -214,6 +234,37 @@ function loadEviction(service: Service, value: unknown): boolean {
   if (typeof abort !== "boolean") return false;
   service.eviction = { text, action, abort };
   return true;
+}
+
+function loadTurn(service: Service, value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [automatic, ticket]: unknown[] = value;
+  if (typeof automatic !== "boolean" || !isId(ticket)) return false;
+  service.turn = { service, automatic, ticket, queued: false, because: "" };
+  return true;
+}
+
+/** Written once, by the first brain. */
+export function writeBootRecord(world: World): void {
+  const { began, beganWall } = world.boot;
+  world.out.push({ type: "slate", key: BOOT, value: JSON.stringify([began, beganWall]) });
+}
+
+export function readBootRecord(boot: BootLog, slate: Slate): void {
+  const [began, beganWall] = parseArray(slate[BOOT]) ?? [];
+  if (isTime(began)) boot.began = began;
+  if (isTime(beganWall)) boot.beganWall = beganWall;
+}
+
+function gateRecord({ full, lastTicket }: Gate): string {
+  return JSON.stringify([full, lastTicket]);
+}
+
+/** However long ago it was written: the bucket is never emptier than empty. */
+export function readGateRecord(gate: Gate, slate: Slate, now: number): void {
+  const [full, lastTicket] = parseArray(slate[GATE]) ?? [];
+  if (isTime(full)) gate.full = Math.min(full, now + gate.windowMs);
+  if (isId(lastTicket)) gate.lastTicket = lastTicket;
 }
 
 export function readSupervisorRecord(shutdown: Shutdown, slate: Slate): void {

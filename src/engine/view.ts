@@ -2,6 +2,7 @@
 import type { Exit } from "../generated/protocol.ts";
 import type { Kind } from "../model/spec.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
+import { budgetTime } from "./gate.ts";
 import { newHealth } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
 import { NOT_ENDED } from "./text.ts";
@@ -93,7 +94,7 @@ export type Outcome = "pending" | "done" | { readonly failed: string };
 const WHY_SERVICES = 32;
 const WHY_ENTRIES = 3;
 
-export function viewOf(service: Service, clock: Clock): ServiceView {
+export function viewOf(world: World, service: Service, clock: Clock): ServiceView {
   const { spec, pid, past } = service;
   const runs = pid !== 0;
   return {
@@ -108,7 +109,7 @@ export function viewOf(service: Service, clock: Clock): ServiceView {
     restarts: past.restarts,
     exit: past.exit === null ? null : { ...past.exit, at: isoText(past.exitWall) },
     waiting_for: waitsFor(service).map((other) => other.spec.name),
-    next_start_at: nextStart(service, clock),
+    next_start_at: nextStart(world, service, clock),
     goal: wantsUp(service) ? "up" : "down",
     cause: causeOf(service),
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
@@ -135,9 +136,9 @@ function healthView({ spec, health }: Service): HealthView | null {
   };
 }
 
-function nextStart(service: Service, clock: Clock): string | null {
-  if (service.state !== "backoff") return null;
-  return isoText(clock.wall + Math.max(0, service.deadline - clock.now));
+function nextStart(world: World, service: Service, clock: Clock): string | null {
+  const at = service.state === "backoff" ? service.deadline : budgetTime(world, service);
+  return at === null ? null : isoText(clock.wall + Math.max(0, at - clock.now));
 }
 
 /** Breadth first over what it waits for, each service once. */

@@ -8,6 +8,8 @@
 import type { Command, Exit } from "../generated/protocol.ts";
 import type { Config, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
+import type { BootLog } from "./boot.ts";
+import type { Gate, Turn } from "./gate.ts";
 import type { Random } from "./random.ts";
 
 /** Internal states; `PUBLIC` says which of the eight public ones each of them is. */
@@ -180,6 +182,8 @@ export const NO_PAST: Past = Object.freeze({
 
 export class Service {
   readonly spec: ServiceSpec;
+  /** Its place in `World.services`. */
+  readonly index: number;
   state: State = "inactive";
   wish: Wish = "down";
   /** What its neighbours have been told about it: bits of `order.ts`. */
@@ -208,12 +212,15 @@ export class Service {
   health: HealthState | null = null;
   /** Set while its run is ended because of it (`expiring`). */
   eviction: Eviction | null = null;
+  /** Only under `start-concurrency` or `restart-budget`. */
+  turn: Turn | null = null;
   /** Links of the two queues; `null`: not queued. */
   nextFact: Service | null = null;
   nextWork: Service | null = null;
 
-  constructor(spec: ServiceSpec) {
+  constructor(spec: ServiceSpec, index: number) {
     this.spec = spec;
+    this.index = index;
   }
 }
 
@@ -274,6 +281,11 @@ export interface World {
   readonly sets: Map<number, Service | null>;
   readonly shutdown: Shutdown;
   readonly random: Random;
+  /** `null`: nothing bounds starts. */
+  readonly gate: Gate | null;
+  /** How many services are `starting`, as the public state goes. */
+  starting: number;
+  readonly boot: BootLog;
   nextId: number;
   nextSeq: number;
 

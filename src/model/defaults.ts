@@ -78,6 +78,8 @@ export const MAIN_DEFAULTS = freeze({ restart: "never" } as const);
 
 export const SUPERVISOR_DEFAULTS = freeze({
   shutdownTimeoutMs: 60_000,
+  startConcurrency: 0,
+  restartBudget: { restarts: 0, windowMs: 60_000 },
   apiListen: "",
   apiTokenFile: "",
   logFormat: "text",

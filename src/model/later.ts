@@ -27,5 +27,4 @@ export const LATER: Readonly<Record<string, readonly string[]>> = {
   "task.stop": ["command"],
   "service.log": ["compress"],
   "task.log": ["compress"],
-  supervisor: ["start-concurrency", "restart-budget"],
 };

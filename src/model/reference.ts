@@ -9,7 +9,7 @@ import type { Json, JsonObject } from "./kit.ts";
 import { LATER } from "./later.ts";
 import { INTRODUCTION } from "./reference-text.ts";
 import { type SECTIONS, serviceFields, supervisorFields, targetFields, taskFields } from "./schema.ts";
-import { formatDuration, formatSize } from "./units.ts";
+import { type Budget, formatBudget, formatDuration, formatSize } from "./units.ts";
 import { NAME_PATTERN } from "./values.ts";
 
 type Defaults = Readonly<Record<string, unknown>>;
@@ -78,6 +78,8 @@ function inToml(one: AnyField, value: unknown): Json {
   const type = one.schema.title;
   if (typeof value === "number" && type === "duration") return formatDuration(value);
   if (typeof value === "number" && type === "size") return formatSize(value);
+  // The schema of this title makes nothing else.
+  if (type === "budget") return formatBudget(value as Budget);
   return JSON.parse(JSON.stringify(value));
 }
 

@@ -7,6 +7,7 @@
 import { field, group, nullable } from "./fields.ts";
 import { bodyPattern, headers, httpProbe, listenCondition, notifyCondition, statusRanges } from "./probes.ts";
 import {
+  budget,
   choice,
   command,
   count,
@@ -513,6 +514,18 @@ export const supervisorFields = {
     text: "How long an ordered shutdown may take in all; then everything that is left gets KILL at once.",
     change: "live",
     example: 'shutdown-timeout = "2m"',
+  }),
+  "start-concurrency": field("startConcurrency", count, {
+    text: "How many services may be `starting` at a time: between their start and being ready. The others stay `waiting`; what others depend on goes first, then who came first. One that does not become ready keeps its place until its `start-timeout` has passed; a task takes one only until its process runs. `0`: no limit.",
+    change: "live",
+    example: "start-concurrency = 4",
+  }),
+  "restart-budget": field("restartBudget", budget, {
+    text: "How many automatic restarts, of all services together, there may be: so many at once, and they grow back evenly over the time (`10/1m`: ten at once, then one every 6 seconds). A service that is out of luck stays `waiting`; what others depend on goes first. A start that somebody asks for costs nothing. `0/1m`: no limit.",
+    change: "live",
+    example: 'restart-budget = "10/1m"',
+    errors: "No number of restarts, no time, or a time of 0.",
+    default: '`"0/1m"`: no limit',
   }),
   "api-listen": field("apiListen", listenAddress, {
     text: "A TCP address for the API beside the Unix socket. Empty: none.",

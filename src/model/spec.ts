@@ -74,8 +74,10 @@ export type SupervisorSettings = Outputs<typeof supervisorFields>;
 
 export interface Config {
   readonly services: readonly SparseSpec[];
-  readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> & {
-    /** Single-command mode (`oneup -- CMD`): signals go to the one service. */
-    readonly single: boolean;
-  };
+  /** `startConcurrency` and `restartBudget` are left out where they set no limit. */
+  readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> &
+    Partial<Pick<SupervisorSettings, "startConcurrency" | "restartBudget">> & {
+      /** Single-command mode (`oneup -- CMD`): signals go to the one service. */
+      readonly single: boolean;
+    };
 }

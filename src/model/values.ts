@@ -19,7 +19,15 @@ import {
 } from "./kit.ts";
 import type { Node } from "./node.ts";
 import { parseSignal, SIGNAL_PATTERN } from "./signals.ts";
-import { DURATION_PATTERN, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from "./units.ts";
+import {
+  BUDGET_PATTERN,
+  DURATION_PATTERN,
+  type Parsed,
+  parseBudget,
+  parseDuration,
+  parseSize,
+  SIZE_PATTERN,
+} from "./units.ts";
 import { splitWords } from "./words.ts";
 
 export { boolean as flag, choice, integer };
@@ -62,6 +70,16 @@ export const size = parsed(
     pattern: SIZE_PATTERN,
   },
   parseSize,
+);
+
+export const budget = parsed(
+  {
+    title: "budget",
+    expected: 'a number and a time, such as "10/1m"',
+    hint: (node) => `write ${withUnit(node, "/1m", '"10/1m"')}`,
+    pattern: BUDGET_PATTERN,
+  },
+  parseBudget,
 );
 
 export const signal = parsed(

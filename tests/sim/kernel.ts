@@ -57,6 +57,8 @@ export interface KernelOptions {
   readonly services: readonly SparseSpec[];
   readonly single?: boolean;
   readonly shutdownTimeoutMs?: number;
+  readonly startConcurrency?: number;
+  readonly restartBudget?: { readonly restarts: number; readonly windowMs: number };
   readonly seed?: number;
   readonly script?: Script;
   /** Events of so many ms come in one batch. */
@@ -164,6 +166,8 @@ export class Kernel {
       services: options.services,
       supervisor: {
         shutdownTimeoutMs: options.shutdownTimeoutMs ?? 60_000,
+        ...(options.startConcurrency === undefined ? {} : { startConcurrency: options.startConcurrency }),
+        ...(options.restartBudget === undefined ? {} : { restartBudget: options.restartBudget }),
         single: options.single ?? false,
       },
     };
