@@ -122,6 +122,7 @@ describe("looking over HTTP", () => {
       service: "web",
       state: "running",
       chain: [],
+      health: null,
     });
   });
 

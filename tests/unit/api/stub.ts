@@ -35,6 +35,9 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     next_start_at: null,
     goal: "up",
     cause: "started at boot",
+    status: null,
+    reloading: false,
+    health: null,
     labels: {},
     ...more,
   };
@@ -214,7 +217,7 @@ function engineOf(world: World): Engine<World> {
     },
     serviceNames: () => [...world.views.keys()],
     serviceView: (_world, name) => world.views.get(name) ?? null,
-    why: (_world, name): Why => ({ service: name, state: "running", chain: [] }),
+    why: (_world, name): Why => ({ service: name, state: "running", chain: [], health: null }),
     graph: () => ({
       services: [...world.views.keys()].map((name) => ({
         name,
