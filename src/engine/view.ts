@@ -1,6 +1,7 @@
 /** The world as people and programs see it: nothing here changes anything. */
 import type { Exit } from "../generated/protocol.ts";
 import type { Kind } from "../model/spec.ts";
+import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
@@ -46,6 +47,8 @@ export interface WhyEntry {
 export interface Why {
   readonly service: string;
   readonly state: PublicState;
+  /** In one sentence that the service's name begins: what it does, because of what, how long. */
+  readonly answer: string;
   /** From the effect to its causes: newest first, then the same of each service it waits for. */
   readonly chain: readonly WhyEntry[];
 }
@@ -99,7 +102,7 @@ function nextStart(world: World, service: Service, clock: Clock): string | null 
 }
 
 /** Breadth first over what it waits for, each service once. */
-export function whyOf(service: Service): Why {
+export function whyOf(world: World, service: Service, clock: Clock): Why {
   const chain: WhyEntry[] = [];
   const reached = [service];
   const seen = new Set(reached);
@@ -113,7 +116,8 @@ export function whyOf(service: Service): Why {
       reached.push(next);
     }
   }
-  return { service: service.spec.name, state: PUBLIC[service.state], chain };
+  const answer = answerOf(world, service, clock);
+  return { service: service.spec.name, state: PUBLIC[service.state], answer, chain };
 }
 
 /** Newest first. */

@@ -214,7 +214,12 @@ function engineOf(world: World): Engine<World> {
     },
     serviceNames: () => [...world.views.keys()],
     serviceView: (_world, name) => world.views.get(name) ?? null,
-    why: (_world, name): Why => ({ service: name, state: "running", chain: [] }),
+    why: (_world, name): Why => ({
+      service: name,
+      state: "running",
+      answer: "is running: as it should",
+      chain: [],
+    }),
     graph: () => ({
       services: [...world.views.keys()].map((name) => ({
         name,
