@@ -123,15 +123,15 @@ const PARTS: readonly Part[] = [
     },
   },
   { key: "past", save: savePast, load: loadPast },
-  { key: "told", save: saveTold, load: loadTold },
-  { key: "health", save: saveHealth, load: loadHealth },
-  { key: "eviction", save: ({ eviction }) => eviction ?? undefined, load: loadEviction },
   {
     key: "turn",
     save: ({ turn }) => (turn === null ? undefined : [turn.automatic, turn.ticket]),
     load: loadTurn,
   },
   { key: "boot", save: saveBoot, load: loadBoot },
+  { key: "told", save: saveTold, load: loadTold },
+  { key: "health", save: saveHealth, load: loadHealth },
+  { key: "eviction", save: ({ eviction }) => eviction ?? undefined, load: loadEviction },
 ];
 
 const ALIVE: readonly Wish[] = ["up", "leave", "again"];
@@ -181,6 +181,37 @@ function loadPast(service: Service, value: unknown): boolean {
   if (exit !== null && !isExit(exit)) return false;
   service.past = { streak, restarts, times, exit, exitWall };
   return true;
+}
+
+function loadTurn(service: Service, value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [automatic, ticket]: unknown[] = value;
+  if (typeof automatic !== "boolean" || !isId(ticket)) return false;
+  service.turn = { service, automatic, ticket, queued: false, because: "" };
+  return true;
+}
+
+/** Written once, by the first brain. */
+export function writeBootRecord(world: World): void {
+  const { began, beganWall } = world.boot;
+  world.out.push({ type: "slate", key: BOOT, value: JSON.stringify([began, beganWall]) });
+}
+
+export function readBootRecord(boot: BootLog, slate: Slate): void {
+  const [began, beganWall] = parseArray(slate[BOOT]) ?? [];
+  if (isTime(began)) boot.began = began;
+  if (isTime(beganWall)) boot.beganWall = beganWall;
+}
+
+function gateRecord({ full, lastTicket }: Gate): string {
+  return JSON.stringify([full, lastTicket]);
+}
+
+/** However long ago it was written: the bucket is never emptier than empty. */
+export function readGateRecord(gate: Gate, slate: Slate, now: number): void {
+  const [full, lastTicket] = parseArray(slate[GATE]) ?? [];
+  if (isTime(full)) gate.full = Math.min(full, now + gate.windowMs);
+  if (isId(lastTicket)) gate.lastTicket = lastTicket;
 }
 
 /** What the table of the nucleus knows (`ChildRecord.notice`) is not kept twice. */
@@ -234,37 +265,6 @@ function loadEviction(service: Service, value: unknown): boolean {
   if (typeof abort !== "boolean") return false;
   service.eviction = { text, action, abort };
   return true;
-}
-
-function loadTurn(service: Service, value: unknown): boolean {
-  if (!Array.isArray(value)) return false;
-  const [automatic, ticket]: unknown[] = value;
-  if (typeof automatic !== "boolean" || !isId(ticket)) return false;
-  service.turn = { service, automatic, ticket, queued: false, because: "" };
-  return true;
-}
-
-/** Written once, by the first brain. */
-export function writeBootRecord(world: World): void {
-  const { began, beganWall } = world.boot;
-  world.out.push({ type: "slate", key: BOOT, value: JSON.stringify([began, beganWall]) });
-}
-
-export function readBootRecord(boot: BootLog, slate: Slate): void {
-  const [began, beganWall] = parseArray(slate[BOOT]) ?? [];
-  if (isTime(began)) boot.began = began;
-  if (isTime(beganWall)) boot.beganWall = beganWall;
-}
-
-function gateRecord({ full, lastTicket }: Gate): string {
-  return JSON.stringify([full, lastTicket]);
-}
-
-/** However long ago it was written: the bucket is never emptier than empty. */
-export function readGateRecord(gate: Gate, slate: Slate, now: number): void {
-  const [full, lastTicket] = parseArray(slate[GATE]) ?? [];
-  if (isTime(full)) gate.full = Math.min(full, now + gate.windowMs);
-  if (isId(lastTicket)) gate.lastTicket = lastTicket;
 }
 
 export function readSupervisorRecord(shutdown: Shutdown, slate: Slate): void {

@@ -1,6 +1,7 @@
 /** The world as people and programs see it: nothing here changes anything. */
 import type { Exit } from "../generated/protocol.ts";
 import type { Kind } from "../model/spec.ts";
+import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
 import { newHealth } from "./health.ts";
@@ -68,6 +69,8 @@ export interface WhyEntry {
 export interface Why {
   readonly service: string;
   readonly state: PublicState;
+  /** In one sentence that the service's name begins: what it does, because of what, how long. */
+  readonly answer: string;
   /** From the effect to its causes: newest first, then the same of each service it waits for. */
   readonly chain: readonly WhyEntry[];
   readonly health: HealthView | null;
@@ -119,6 +122,11 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
   };
 }
 
+function nextStart(world: World, service: Service, clock: Clock): string | null {
+  const at = service.state === "backoff" ? service.deadline : budgetTime(world, service);
+  return at === null ? null : isoText(clock.wall + Math.max(0, at - clock.now));
+}
+
 function healthView({ spec, health }: Service): HealthView | null {
   if (spec.health === null) return null;
   const { healthy, failures, successes, stretched, last } = health ?? newHealth();
@@ -136,13 +144,8 @@ function healthView({ spec, health }: Service): HealthView | null {
   };
 }
 
-function nextStart(world: World, service: Service, clock: Clock): string | null {
-  const at = service.state === "backoff" ? service.deadline : budgetTime(world, service);
-  return at === null ? null : isoText(clock.wall + Math.max(0, at - clock.now));
-}
-
 /** Breadth first over what it waits for, each service once. */
-export function whyOf(service: Service): Why {
+export function whyOf(world: World, service: Service, clock: Clock): Why {
   const chain: WhyEntry[] = [];
   const reached = [service];
   const seen = new Set(reached);
@@ -156,7 +159,14 @@ export function whyOf(service: Service): Why {
       reached.push(next);
     }
   }
-  return { service: service.spec.name, state: PUBLIC[service.state], chain, health: healthView(service) };
+  const answer = answerOf(world, service, clock);
+  return {
+    service: service.spec.name,
+    state: PUBLIC[service.state],
+    answer,
+    chain,
+    health: healthView(service),
+  };
 }
 
 /** Newest first. */

@@ -207,13 +207,13 @@ export class Service {
   /** Neighbours that have to leave before this one may. */
   holds = 0;
   watch: Watch | null = null;
+  /** Only under `start-concurrency` or `restart-budget`. */
+  turn: Turn | null = null;
   /** Until the next run begins: the last words of one that has ended are worth knowing. */
   told: Told | null = null;
   health: HealthState | null = null;
   /** Set while its run is ended because of it (`expiring`). */
   eviction: Eviction | null = null;
-  /** Only under `start-concurrency` or `restart-budget`. */
-  turn: Turn | null = null;
   /** Links of the two queues; `null`: not queued. */
   nextFact: Service | null = null;
   nextWork: Service | null = null;

@@ -115,6 +115,7 @@ export const events = z.array(event);
 export const why = z.strictObject({
   service: z.string(),
   state,
+  answer: z.string(),
   chain: z.array(
     z.strictObject({ time, service: z.string(), what: z.string(), because: z.string().nullable() }),
   ),

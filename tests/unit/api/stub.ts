@@ -217,7 +217,13 @@ function engineOf(world: World): Engine<World> {
     },
     serviceNames: () => [...world.views.keys()],
     serviceView: (_world, name) => world.views.get(name) ?? null,
-    why: (_world, name): Why => ({ service: name, state: "running", chain: [], health: null }),
+    why: (_world, name): Why => ({
+      service: name,
+      state: "running",
+      answer: "is running: as it should",
+      chain: [],
+      health: null,
+    }),
     graph: () => ({
       services: [...world.views.keys()].map((name) => ({
         name,
