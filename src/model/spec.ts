@@ -7,6 +7,9 @@
  * defaults behind it as a prototype, so that a thousand plain services cost the brain next to
  * nothing.
  */
+
+import type { Schedule } from "../schedule/schedule.ts";
+import type { Zone } from "../schedule/zone.ts";
 import type { Outputs } from "./fields.ts";
 import type { serviceFields, supervisorFields } from "./schema.ts";
 
@@ -30,6 +33,8 @@ export interface ServiceSpec extends Omit<Fields, "ready"> {
   readonly argv: readonly string[];
   /** Empty: running is ready. */
   readonly ready: readonly ReadyCondition[];
+  /** When a task runs by itself. */
+  readonly schedule: Schedule | null;
   /** `inherit`: the supervisor's own stdin, stdout and stderr (single-command mode only). */
   readonly stdio: "log" | "inherit";
 }
@@ -42,6 +47,8 @@ export type SupervisorSettings = Outputs<typeof supervisorFields>;
 
 export interface Config {
   readonly services: readonly SparseSpec[];
+  /** The time zones that schedules go by. */
+  readonly zones?: Readonly<Record<string, Zone>>;
   readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> & {
     /** Single-command mode (`oneup -- CMD`): signals go to the one service. */
     readonly single: boolean;
