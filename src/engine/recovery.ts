@@ -17,6 +17,7 @@ import { Random } from "./random.ts";
 import { newWatch, reopenWatch } from "./readiness.ts";
 import { armAgain, judgeVanished } from "./restart.ts";
 import { forgetRun, rest, sendStop, watchRun } from "./runs.ts";
+import { startSchedules } from "./schedule.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
 import { readServiceRecord, readSupervisorRecord } from "./slate.ts";
 import {
@@ -49,6 +50,7 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
     supervisor: boot.config.supervisor,
     services,
     byName,
+    zones: boot.config.zones ?? {},
     sets: new Map(),
     shutdown: {
       phase: "running",
@@ -154,6 +156,7 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
   }
   findVanished(world, matched, settle);
   startAutomatic(world, known);
+  startSchedules(world);
   settle();
   resumeShutdown(world, boot);
   settle();

@@ -3,6 +3,7 @@ import type { Exit } from "../generated/protocol.ts";
 import type { Kind } from "../model/spec.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
+import { type RunView, runsOf } from "./schedule.ts";
 import { NOT_ENDED } from "./text.ts";
 import { mustLeave, PUBLIC, type PublicState, type Service, type World, wantsUp } from "./world.ts";
 
@@ -47,6 +48,8 @@ export interface Why {
   readonly state: PublicState;
   /** From the effect to its causes: newest first, then the same of each service it waits for. */
   readonly chain: readonly WhyEntry[];
+  /** Of a task with a schedule, newest first. */
+  readonly runs: readonly RunView[];
 }
 
 export interface Graph {
@@ -93,7 +96,7 @@ export function viewOf(service: Service, clock: Clock): ServiceView {
 }
 
 function nextStart(service: Service, clock: Clock): string | null {
-  if (service.state !== "backoff") return null;
+  if (service.state !== "backoff") return service.occasions?.next ? isoText(service.occasions.next) : null;
   return isoText(clock.wall + Math.max(0, service.deadline - clock.now));
 }
 
@@ -112,7 +115,7 @@ export function whyOf(service: Service): Why {
       reached.push(next);
     }
   }
-  return { service: service.spec.name, state: PUBLIC[service.state], chain };
+  return { service: service.spec.name, state: PUBLIC[service.state], chain, runs: runsOf(service) };
 }
 
 /** Newest first. */

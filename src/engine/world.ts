@@ -7,7 +7,9 @@
  */
 import type { Command, Exit } from "../generated/protocol.ts";
 import type { Config, ServiceSpec } from "../model/spec.ts";
+import type { Zone } from "../schedule/zone.ts";
 import { assert } from "./assert.ts";
+import { newOccasions, type Occasions } from "./occasions.ts";
 import type { Random } from "./random.ts";
 
 /** Internal states; `PUBLIC` says which of the eight public ones each of them is. */
@@ -133,12 +135,15 @@ export class Service {
   /** Neighbours that have to leave before this one may. */
   holds = 0;
   watch: Watch | null = null;
+  /** Of a task with a schedule. */
+  occasions: Occasions | null;
   /** Links of the two queues; `null`: not queued. */
   nextFact: Service | null = null;
   nextWork: Service | null = null;
 
   constructor(spec: ServiceSpec) {
     this.spec = spec;
+    this.occasions = spec.schedule === null ? null : newOccasions();
   }
 }
 
@@ -195,6 +200,8 @@ export interface World {
   readonly supervisor: Config["supervisor"];
   readonly services: readonly Service[];
   readonly byName: ReadonlyMap<string, Service>;
+  /** That schedules go by. */
+  readonly zones: Readonly<Record<string, Zone>>;
   /** Every process set not forgotten; `null`: it belongs to no service and is being stopped. */
   readonly sets: Map<number, Service | null>;
   readonly shutdown: Shutdown;

@@ -57,17 +57,23 @@ export function nextAfter(cron: Cron, zone: Zone | null, wall: number): number |
   const limit = wall / 1000 + YEARS * 366 * DAY;
   // Whole seconds: the first one after `wall`.
   for (let from = Math.floor(wall / 1000) + 1; from < limit; ) {
-    const { start, end, offset, before, after } = periodAt(zone, from);
+    const { start, end, offset, before } = periodAt(zone, from);
+    if (from === start && !cron.wild && comesWithin(cron, start + before, start + offset))
+      return start * 1000;
     // What the former period has shown already does not count a second time.
     const fresh = cron.wild ? 0 : Math.max(0, before - offset);
     const local = nextLocal(cron, Math.max(from, start + fresh) + offset);
     if (local === null) return null;
     if (local - offset < end) return (local - offset) * 1000;
-    const skipped = !cron.wild && local < end + after;
-    if (skipped) return end * 1000;
     from = end;
   }
   return null;
+}
+
+/** In a stretch of local time; where a clock is put forward, one that nobody sees. */
+function comesWithin(cron: Cron, from: number, until: number): boolean {
+  const local = from < until ? nextLocal(cron, from) : null;
+  return local !== null && local < until;
 }
 
 /** The same in local time, seconds; from `from` on. */

@@ -229,6 +229,7 @@ function check(pattern: string, name: string, from: number): void {
       expect.fail(`"${pattern}" ${name} after ${text(at)}: ${text(found)}, croner ${text(expected)}`);
     }
     if (found === null) break;
+    expect(nextAfter(cron(pattern), where, found - 1)).toBe(found);
     at = found;
   }
 }
