@@ -2,7 +2,17 @@
  * What the API needs of the engine: the world it looks at and the one thing it may do to it.
  * `src/brain/brain.ts` binds it to the engine; tests put a small stand-in here.
  */
-import type { Ask, Clock, Graph, Health, Outcome, Phase, ServiceView, Why } from "../engine/index.ts";
+import type {
+  Ask,
+  Clock,
+  Graph,
+  Health,
+  Outcome,
+  Phase,
+  RunView,
+  ServiceView,
+  Why,
+} from "../engine/index.ts";
 
 export interface Services {
   readonly clock: Clock;
@@ -11,6 +21,8 @@ export interface Services {
   names(): readonly string[];
   view(name: string): ServiceView | null;
   why(name: string): Why | null;
+  /** Newest first; `null`: no such service. */
+  runs(name: string): readonly RunView[] | null;
   graph(): Graph;
   health(): Health;
   outcome(name: string, want: "up" | "down"): Outcome;

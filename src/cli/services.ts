@@ -57,9 +57,14 @@ function sinceOf(service: Fields): string | null {
 /** What is worth a word: the cause, unless all is as it should be. */
 function noteOf(service: Fields, now: number): string {
   const state = text(service, "state");
-  if (state === "running" || state === "inactive") return "";
-  if (state === "exited") return ending(service.exit);
   const next = textOrNull(service, "next_start_at");
+  if (state === "running" || state === "inactive" || state === "exited") {
+    const parts = [
+      state === "exited" ? ending(service.exit) : "",
+      next === null ? "" : `next ${whenFrom(next, now)}`,
+    ];
+    return parts.filter((part) => part !== "").join("; ");
+  }
   const waitingFor = list(service, "waiting_for");
   // The cause tells the delay as it was decided; here the time that is left counts.
   const cause = text(service, "cause");

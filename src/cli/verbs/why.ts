@@ -1,6 +1,7 @@
 import { servicePath } from "../client.ts";
 import { type Fields, object, objects, text } from "../documents.ts";
 import { EXIT } from "../failure.ts";
+import { runLines } from "../runs.ts";
 import { paintState } from "../services.ts";
 import type { Session } from "../session.ts";
 import { table } from "../table.ts";
@@ -13,7 +14,7 @@ export const why: Verb = {
   summary: "why a service is in its state: the causal chain",
   usage: ["why NAME…"],
   detail: [
-    "Each line says into which state the service came, when, and because of what, newest first. What it waits for follows, further in.",
+    "Each line says into which state the service came, when, and because of what, newest first. What it waits for follows, further in; for a task with a schedule, its last runs.",
   ],
   examples: ["oneup why web"],
   options: [],
@@ -45,7 +46,7 @@ export function whyLines(session: Session, document: Fields): string[] {
     );
     lines.push(...rows.map((line) => margin + line));
   }
-  return lines;
+  return [...lines, ...runLines(session, objects(document.runs))];
 }
 
 function row(session: Session, link: Fields): string[] {
