@@ -9,7 +9,7 @@ export interface Occasions {
   dealt: number;
   /** Wall clock minus monotonic clock when it was looked at last: it tells when a clock was set. */
   offset: number;
-  /** What the present run, or the one that is about to start, is due to. */
+  /** What the run that is about to start is due to. */
   occasion: number;
   /** Due while a run was at work, and to follow it. */
   queued: number;
@@ -23,7 +23,7 @@ export interface Occasions {
 export interface Run {
   /** 0: somebody asked for it, or needed it. */
   readonly scheduled: number;
-  /** 0: it was missed. */
+  /** 0: it was missed, or, if it is open, its process is still to come. */
   readonly started: number;
   readonly ended: number;
   readonly durationMs: number;

@@ -188,6 +188,7 @@ function run(world: World, scheduled: Scheduled, occasion: number, because: stri
   else if (atWork && schedule.overlap === "queue") enqueue(world, scheduled, occasion, because);
   else {
     occasions.occasion = occasion;
+    if (!atWork) occasions.queued = 0; // It is being stopped, and what was to follow with it.
     if (atWork) replace(world, service, because);
     else world.demands.push({ type: "start", named: [{ service, because }] });
   }
@@ -262,12 +263,16 @@ export function followState(world: World, service: Service): void {
 
 function openRun(world: World, scheduled: Scheduled): void {
   const { service, schedule, occasions } = scheduled;
-  const opened = { scheduled: occasions.occasion, started: world.wall, ended: 0, durationMs: 0, exit: null };
+  const retry = service.past.streak > 0;
+  // What is tried again is still due to what it was due to at first.
+  const due = occasions.occasion === 0 && retry ? (newest(occasions)?.scheduled ?? 0) : occasions.occasion;
+  const times = { scheduled: due, started: 0, ended: 0, durationMs: 0 };
   const cause = causeOf(service).slice(0, CAUSE_LIMIT);
-  keepRuns(occasions, [...occasions.runs, { ...opened, success: false, skipped: 0, cause }]);
+  keepRuns(occasions, [...occasions.runs, { ...times, exit: null, success: false, skipped: 0, cause }]);
   occasions.open = true;
-  // An interval counts from the last start; that a failed run is tried again is none.
-  if (schedule.cron === null && service.past.streak === 0) restartInterval(world, scheduled);
+  // An interval counts from the last start; a further try is none.
+  if (schedule.cron === null && !retry) restartInterval(world, scheduled);
+  occasions.occasion = 0;
 }
 
 function restartInterval(world: World, scheduled: Scheduled): void {
@@ -289,11 +294,18 @@ export function noteExit(service: Service, exit: Exit, durationMs: number, wall:
 function closeRun(world: World, { service, occasions }: Scheduled): void {
   const run = newest(occasions);
   if (!occasions.open || run === undefined) return;
+  occasions.open = false;
+  if (service.state === "waiting" && run.started === 0) {
+    // Its start was not seen through and will be made once more: that was no run.
+    occasions.runs = occasions.runs.slice(0, -1);
+    occasions.occasion = run.scheduled;
+    return;
+  }
+  const started = run.started || world.wall;
+  const unseen = { ended: world.wall, durationMs: Math.max(0, world.wall - started) };
   const success = service.state === "exited";
   const cause = causeOf(service).slice(0, CAUSE_LIMIT);
-  const unseen = { ended: world.wall, durationMs: Math.max(0, world.wall - run.started) };
-  changeNewest(occasions, { success, cause, ...(run.ended === 0 ? unseen : {}) });
-  occasions.open = false;
+  changeNewest(occasions, { started, success, cause, ...(run.ended === 0 ? unseen : {}) });
 }
 
 function newest({ runs }: Occasions): Run | undefined {
@@ -329,7 +341,8 @@ export interface RunView {
 export function runsOf({ occasions }: Service): RunView[] {
   if (occasions === null) return [];
   const { runs, open } = occasions;
-  return runs.map((run, index) => viewOfRun(run, open && index === runs.length - 1)).reverse();
+  const views = runs.map((run, index) => viewOfRun(run, open && index === runs.length - 1)).reverse();
+  return open && newest(occasions)?.started === 0 ? views.slice(1) : views;
 }
 
 function viewOfRun(run: Run, open: boolean): RunView {

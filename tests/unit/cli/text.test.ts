@@ -44,7 +44,13 @@ describe("status", () => {
     const next_start_at = new Date(WALL + 3 * 3_600_000).toISOString();
     const tasks = [
       view("never", { kind: "task", ...DOWN, next_start_at }),
-      view("done", { kind: "task", ...DOWN, state: "exited", exit: { code: 0, at: ago(60_000) }, next_start_at }),
+      view("done", {
+        kind: "task",
+        ...DOWN,
+        state: "exited",
+        exit: { code: 0, at: ago(60_000) },
+        next_start_at,
+      }),
       view("bad", { kind: "task", ...DOWN, state: "failed", cause: "exited with code 1", next_start_at }),
       view("busy", { kind: "task", next_start_at }),
     ];
