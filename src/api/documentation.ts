@@ -57,6 +57,7 @@ export const OPERATION_WORDS: Readonly<Record<string, string>> = {
   start: "Start several services in one go.",
   stop: "Stop several services in one go, dependents first.",
   restart: "Restart several services in one go.",
+  boot: "What the supervisor's start was like: the chain of services that took longest, and each one's times.",
   "logs.read": "All logs, merged in the order the lines came.",
   "events.read": "What happened.",
   tree: "The dependency graph.",

@@ -33,6 +33,10 @@ export function tree(context: Context): Result {
   return json(context.services.graph());
 }
 
+export function boot(context: Context): Result {
+  return json(context.services.bootReport());
+}
+
 export function supervisor(context: Context): Result {
   const { supervisor: own, clock } = context.services;
   return json({

@@ -93,6 +93,7 @@ export const ROUTES: readonly Route[] = [
     handle: handle.events,
   },
   { id: "tree", method: "GET", path: "/v1/tree", answer: "Tree", handle: handle.tree },
+  { id: "boot", method: "GET", path: "/v1/boot", answer: "Boot", handle: handle.boot },
   later("plan", "POST", "/v1/plan"),
   later("apply", "POST", "/v1/apply"),
   {

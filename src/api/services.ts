@@ -4,6 +4,7 @@
  */
 import type {
   Ask,
+  BootReport,
   Clock,
   Graph,
   Health,
@@ -25,6 +26,7 @@ export interface Services {
   runs(name: string): readonly RunView[] | null;
   graph(): Graph;
   health(): Health;
+  bootReport(): BootReport;
   outcome(name: string, want: "up" | "down"): Outcome;
   /** The process set of a service, or `null` if it has none now. */
   childId(name: string): number | null;

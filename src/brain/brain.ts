@@ -5,6 +5,7 @@ import type { Services } from "../api/services.ts";
 import type {
   Ask,
   BootInput,
+  BootReport,
   Clock,
   EngineEvent,
   Graph,
@@ -29,6 +30,7 @@ export interface Engine<World> {
   runs(world: World, name: string): readonly RunView[] | null;
   graph(world: World): Graph;
   health(world: World): Health;
+  bootReport(world: World): BootReport;
   outcome(world: World, name: string, want: "up" | "down"): Outcome;
   childIdOf(world: World, name: string): number | null;
   phase(world: World): Phase;
@@ -117,6 +119,10 @@ class Life<World> implements Services {
 
   health(): Health {
     return this.#engine.health(this.#world);
+  }
+
+  bootReport(): BootReport {
+    return this.#engine.bootReport(this.#world);
   }
 
   outcome(name: string, want: "up" | "down"): Outcome {

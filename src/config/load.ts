@@ -112,12 +112,17 @@ function finish(issues: Issues, files: readonly string[]): ConfigIssue[] {
 }
 
 function result(definitions: readonly Definition[], settings: SupervisorSettings, { used }: Zones) {
-  const { shutdownTimeoutMs, apiListen, apiTokenFile, logFormat } = settings;
+  const { shutdownTimeoutMs, startConcurrency, restartBudget, apiListen, apiTokenFile, logFormat } = settings;
   const listen = apiListen === "" ? null : { address: apiListen, tokenFile: apiTokenFile };
   return {
     config: {
       services: definitions.map(({ spec }) => spec),
-      supervisor: { shutdownTimeoutMs, single: false },
+      supervisor: {
+        shutdownTimeoutMs,
+        ...(startConcurrency > 0 ? { startConcurrency } : {}),
+        ...(restartBudget.restarts > 0 ? { restartBudget } : {}),
+        single: false,
+      },
       ...(Object.keys(used).length > 0 ? { zones: used } : {}),
     },
     supervise: { listen, consoleFormat: logFormat },

@@ -6,6 +6,8 @@
  * have two short entries each. The last entry's BECAUSE is the service's cause.
  */
 import type { Receipt } from "../generated/protocol.ts";
+import { noteBoot } from "./boot.ts";
+import type { HealthWord } from "./health.ts";
 import { FACT_BROKEN, FACT_CLEAR, FACT_LIVE, FACT_READY, spread } from "./order.ts";
 import { followState } from "./schedule.ts";
 import { namesText } from "./text.ts";
@@ -28,7 +30,9 @@ export function enter(world: World, service: Service, state: State, because: str
   const from = PUBLIC[service.state];
   const to = PUBLIC[state];
   service.state = state;
+  if (from !== to) world.starting += Number(to === "starting") - Number(from === "starting");
   append(world, service, to, because);
+  noteBoot(world, service);
   touch(world, service);
   const { name } = service.spec;
   if (from !== to) publish(world, name, "state", from, to, because, null);
@@ -40,6 +44,11 @@ export function enter(world: World, service: Service, state: State, because: str
 /** A cause whose consequence has not come yet: why it is about to start, or to leave. */
 export function note(world: World, service: Service, because: string): void {
   noteAs(world, service, ASKED, because);
+}
+
+/** News of it while its state remains. */
+export function noteState(world: World, service: Service, because: string): void {
+  noteAs(world, service, PUBLIC[service.state], because);
 }
 
 /** What it waits for has changed. */
@@ -118,6 +127,23 @@ function brokenText(broken: Service): string {
 }
 
 // ---- the event stream
+
+export function publishHealth(
+  world: World,
+  service: Service,
+  from: HealthWord,
+  to: HealthWord,
+  cause: string,
+): void {
+  publish(world, service.spec.name, "health", from, to, cause, null);
+}
+
+/** It told that it reads its configuration again, or that it has done so. */
+export function publishReload(world: World, service: Service, reloading: boolean): void {
+  const state = PUBLIC[service.state];
+  const [from, to] = reloading ? [state, "reloading"] : ["reloading", state];
+  publish(world, service.spec.name, "reload", from, to, "as it told", null);
+}
 
 export function publishReceipt(world: World, receipt: Receipt, cause: string): void {
   publish(world, receipt.service, "receipt", null, null, cause, receipt);

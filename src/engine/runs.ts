@@ -5,11 +5,15 @@
 import type { Event, Exit, Receipt } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteWaiting, publishReceipt, say, waitingCause } from "./causes.ts";
+import { dropTurn, passGate } from "./gate.ts";
+import { forgetHealth, startHealth, stopHealth } from "./health.ts";
+import { dropFds, openNotify } from "./notify.ts";
 import { mayStart, mayStop, spread } from "./order.ts";
 import { dropWatch, openWatch, startWatch } from "./readiness.ts";
 import { noteExit } from "./schedule.ts";
 import { spawnSpec } from "./spawn.ts";
 import { conditionText, durationText, processesText, receiptLine, survivorsText } from "./text.ts";
+import { startWatchdog, stopWatchdog } from "./watchdog.ts";
 import {
   isTarget,
   isTask,
@@ -32,11 +36,13 @@ type Exited = Extract<Event, { type: "exited" }>;
 export function admit(world: World, service: Service, because: string): void {
   assert(wantsUp(service) && !mustLeave(service), "only what is wanted and free is started");
   assert(service.child === 0, "no second process set");
-  if (mayStart(world, service)) launch(world, service, because);
-  else if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
+  if (!mayStart(world, service)) {
+    if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
+  } else if (passGate(world, service, because)) launch(world, service, because);
 }
 
-function launch(world: World, service: Service, because: string): void {
+/** Its turn has come, by the order and by the gate. */
+export function launch(world: World, service: Service, because: string): void {
   if (isTarget(service)) {
     enter(world, service, "running", because);
     return;
@@ -44,6 +50,7 @@ function launch(world: World, service: Service, because: string): void {
   service.child = newChildId(world);
   world.sets.set(service.child, service);
   openWatch(world, service);
+  openNotify(service);
   world.out.push({
     type: "spawn",
     id: service.child,
@@ -63,6 +70,8 @@ export function beginRun(world: World, service: Service, { id, pid, at }: Spawne
   else if (service.watch === null) enter(world, service, "running", `runs as pid ${pid}`);
   else enter(world, service, "starting", `runs as pid ${pid}, waits for ${missingText(service)}`);
   if (mustLeave(service)) pushWork(world, service);
+  else if (service.watch?.unmet === 0)
+    becomeReady(world, service); // It told so before we heard of its start.
   else watchRun(world, service);
 }
 
@@ -82,13 +91,27 @@ export function watchRun(world: World, service: Service): void {
     armRun(world, service);
   }
   if (service.state === "starting") startWatch(world, service);
+  else if (service.state === "running") lookAfter(world, service);
+}
+
+/** It is ready: from here on its health counts. */
+function lookAfter(world: World, service: Service): void {
+  startHealth(world, service);
+  startWatchdog(world, service);
 }
 
 export function armRun(world: World, service: Service): void {
   world.out.push({ type: "arm", key: `start ${service.child}`, at: service.deadline });
 }
 
-/** Neither deadline nor probes from here on. */
+/** Nothing is asked of it any more. */
+function leaveAlone(world: World, service: Service): void {
+  unwatchRun(world, service);
+  stopHealth(world, service);
+  stopWatchdog(world, service);
+}
+
+/** Neither deadline nor readiness probes from here on. */
 function unwatchRun(world: World, service: Service): void {
   dropWatch(world, service);
   if (service.deadline === 0) return;
@@ -110,6 +133,7 @@ function forwardEarlySignals(world: World, service: Service): void {
 export function becomeReady(world: World, service: Service): void {
   unwatchRun(world, service);
   enter(world, service, "running", `ready after ${durationText(world.now - service.started)}`);
+  lookAfter(world, service);
 }
 
 // ---- stop
@@ -129,7 +153,7 @@ export function stopRun(
   because: string,
 ): void {
   assert(service.child !== 0, "only a process set is stopped");
-  unwatchRun(world, service);
+  leaveAlone(world, service);
   sendStop(world, service);
   enter(world, service, state, because);
 }
@@ -140,7 +164,7 @@ export function sendStop(world: World, service: Service): void {
   world.out.push({
     type: "stop",
     id: service.child,
-    signal,
+    signal: service.eviction?.abort ? "ABRT" : signal,
     timeoutMs: Math.min(timeoutMs, shutdownLeftMs(world)),
     tree,
   });
@@ -180,7 +204,9 @@ export function endRun(world: World, service: Service): void {
 
 /** The same without a table entry at the nucleus. */
 export function forgetRun(world: World, service: Service): void {
-  unwatchRun(world, service);
+  leaveAlone(world, service);
+  forgetHealth(world, service);
+  service.eviction = null;
   world.sets.delete(service.child);
   service.child = 0;
   service.pid = 0;
@@ -209,15 +235,23 @@ export function rest(world: World, service: Service): void {
   const again = service.wish === "again";
   service.wish = again ? "up" : "down";
   touch(world, service);
+  if (!again) dropTurn(world, service);
   if (again) admit(world, service, causeOf(service));
-  else enter(world, service, "inactive", causeOf(service));
+  else comeToRest(world, service, causeOf(service));
+}
+
+/** Down because somebody asked. */
+export function comeToRest(world: World, service: Service, because: string): void {
+  dropFds(world, service);
+  enter(world, service, "inactive", because);
 }
 
 /** It waited, or was in backoff, and is not wanted any more. */
 export function giveUp(world: World, service: Service): void {
   if (wantsUp(service)) return;
   cancelBackoff(world, service);
-  enter(world, service, "inactive", causeOf(service));
+  dropTurn(world, service);
+  comeToRest(world, service, causeOf(service));
 }
 
 export function cancelBackoff(world: World, service: Service): void {
@@ -243,7 +277,7 @@ export function tryStart(world: World, service: Service): void {
   else noteWaiting(world, service, waitingCause(service));
 }
 
-function wokenBy(service: Service): string {
+export function wokenBy(service: Service): string {
   const waited = /^waits (?:for|until) ([^:]*?)(?:, which.*| has stopped)?$/.exec(
     causeOf(service).split(":")[0] ?? "",
   );

@@ -21,13 +21,22 @@ import {
 } from "./kit.ts";
 import type { Node } from "./node.ts";
 import { parseSignal, SIGNAL_PATTERN } from "./signals.ts";
-import { DURATION_PATTERN, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from "./units.ts";
+import {
+  BUDGET_PATTERN,
+  DURATION_PATTERN,
+  type Parsed,
+  parseBudget,
+  parseDuration,
+  parseSize,
+  SIZE_PATTERN,
+} from "./units.ts";
 import { splitWords } from "./words.ts";
 
 export { boolean as flag, choice, integer };
 
 const MAX_COUNT = 4_294_967_295;
 export const count = integer(0, MAX_COUNT);
+export const countFromOne = integer(1, MAX_COUNT);
 
 function quoteIt(node: Node): string | undefined {
   return node.type === "integer" || node.type === "float" || node.type === "boolean"
@@ -84,6 +93,16 @@ export const size = parsed(
     pattern: SIZE_PATTERN,
   },
   parseSize,
+);
+
+export const budget = parsed(
+  {
+    title: "budget",
+    expected: 'a number and a time, such as "10/1m"',
+    hint: (node) => `write ${withUnit(node, "/1m", '"10/1m"')}`,
+    pattern: BUDGET_PATTERN,
+  },
+  parseBudget,
 );
 
 export const signal = parsed(

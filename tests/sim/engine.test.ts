@@ -17,6 +17,7 @@ function plans(fixed: Partial<Plan>): fc.Arbitrary<Plan> {
     conflicts: fc.constant(fixed.conflicts ?? false),
     asks: fc.constant(fixed.asks ?? true),
     endings: fc.constant(fixed.endings ?? false),
+    gate: fc.constant(fixed.gate ?? false),
   });
 }
 
@@ -31,6 +32,9 @@ describe("any schedule keeps the rules", () => {
   test("with main services and on-failure = shutdown", () => check(plans({ endings: true }), whole));
   test("with brains lost at random", () => check(plans({ losses: true }), whole));
   test("with all of it", () => check(plans({ losses: true, conflicts: true, endings: true }), whole));
+  test("with a gate before the starts", () => check(plans({ gate: true }), whole));
+  test("with a gate, and brains lost at random", () =>
+    check(plans({ gate: true, losses: true, conflicts: true, endings: true }), whole));
   test("and the restart limit, where nobody interferes", () =>
     check(plans({ asks: false }), (plan) => {
       const scene = play({ ...plan, alone: true });

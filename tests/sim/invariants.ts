@@ -2,12 +2,21 @@
 
 import { LIFECYCLE } from "../../src/engine/lifecycle.ts";
 import { isBroken, isReady } from "../../src/engine/order.ts";
-import { isLive, isTarget, mustLeave, type Service, type World, wantsUp } from "../../src/engine/world.ts";
+import {
+  isLive,
+  isTarget,
+  mustLeave,
+  PUBLIC,
+  type Service,
+  type World,
+  wantsUp,
+} from "../../src/engine/world.ts";
 
 export function checkWorld(world: World): void {
   const fail = (service: Service, what: string): never => {
     throw new Error(`${service.spec.name} (${service.state}, ${service.wish}): ${what}`);
   };
+  checkGate(world);
   for (const service of world.services) {
     const { state, wish, edges } = service;
     if (!Object.hasOwn(LIFECYCLE, state)) fail(service, "a state outside the table");
@@ -41,7 +50,12 @@ export function checkWorld(world: World): void {
     const broken = edges.requires.filter(isBroken).length;
     if (broken !== service.broken) fail(service, `${service.broken} broken counted, ${broken} found`);
     if (service.holds > 0 !== followersLeave(service)) fail(service, `${service.holds} holds counted`);
-    if (state === "waiting" && blockers === 0 && world.shutdown.phase === "running")
+    if (
+      state === "waiting" &&
+      blockers === 0 &&
+      world.shutdown.phase === "running" &&
+      !isHeld(world, service)
+    )
       fail(service, "could start");
     if (
       mustLeave(service) &&
@@ -58,6 +72,29 @@ export function checkWorld(world: World): void {
         if (wantsUp(other)) fail(service, `clashes with ${other.spec.name}`);
     }
   }
+}
+
+/** `start-concurrency` and `restart-budget`, by their numbers alone. */
+function checkGate(world: World): void {
+  const { gate, supervisor } = world;
+  const starting = world.services.filter(({ state }) => PUBLIC[state] === "starting").length;
+  if (starting !== world.starting) throw new Error(`${world.starting} starting counted, ${starting} found`);
+  const { startConcurrency = 0 } = supervisor;
+  if (startConcurrency > 0 && starting > startConcurrency) throw new Error(`${starting} start at a time`);
+  if (gate === null) return;
+  if (gate.fresh.length > 0) throw new Error("somebody came to the gate and was not told");
+  for (const line of [gate.starts, gate.restarts]) {
+    if (new Set(line).size !== line.length) throw new Error("twice in line");
+  }
+}
+
+/** Something other than the order keeps it. */
+function isHeld(world: World, service: Service): boolean {
+  const { startConcurrency = 0 } = world.supervisor;
+  if (startConcurrency > 0 && world.starting >= startConcurrency) return true;
+  const { gate } = world;
+  if (gate === null || service.turn?.automatic !== true || gate.tokens === 0) return false;
+  return gate.full - world.now > gate.windowMs - gate.windowMs / gate.tokens - 1e-6;
 }
 
 function hasDeadline(service: Service): boolean {

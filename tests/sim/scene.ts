@@ -17,6 +17,8 @@ export interface Plan {
   readonly conflicts: boolean;
   readonly asks: boolean;
   readonly endings: boolean;
+  /** With `start-concurrency`, `restart-budget` or both. */
+  readonly gate?: boolean;
   /** No service is taken along by another: what it does, it does by itself. */
   readonly alone?: boolean;
 }
@@ -24,6 +26,11 @@ export interface Plan {
 function aloneSpec(spec: SparseSpec): SparseSpec {
   const requires = (spec.requires ?? []).map(({ name }) => ({ name, bind: false }));
   return { ...spec, requires, onFailure: "ignore" };
+}
+
+/** What is never ready and is never given up would keep its place before the gate for ever. */
+function boundedSpec(spec: SparseSpec): SparseSpec {
+  return spec.startTimeoutMs === 0 && spec.kind === "service" ? { ...spec, startTimeoutMs: 1000 } : spec;
 }
 
 export interface Scene {
@@ -35,7 +42,9 @@ export interface Scene {
 
 export function makeScene(plan: Plan): Scene {
   const dice = new Dice(mix(plan.seed, "graph"));
-  const services = plan.alone ? randomServices(dice, plan).map(aloneSpec) : randomServices(dice, plan);
+  const random = randomServices(dice, plan);
+  const shaped = plan.alone ? random.map(aloneSpec) : random;
+  const services = plan.gate ? shaped.map(boundedSpec) : shaped;
   const scene: { calm: boolean } = { calm: false };
   const script = endTasks(
     services,
@@ -48,6 +57,7 @@ export function makeScene(plan: Plan): Scene {
     script,
     seed: plan.seed,
     shutdownTimeoutMs: dice.pick([200, 2000, 60_000]),
+    ...(plan.gate ? randomGate(plan.seed) : {}),
     batchMs: () => (batching === 0 ? 0 : dice.upTo(batching)),
     loses: () => !scene.calm && dice.chance(lossChance),
   });
@@ -63,6 +73,16 @@ export function makeScene(plan: Plan): Scene {
   };
   kernel.onLoss = () => judge.sync();
   return Object.assign(scene, { kernel, judge, services });
+}
+
+function randomGate(seed: number) {
+  const dice = new Dice(mix(seed, "gate"));
+  const budget = { restarts: 1 + dice.upTo(4), windowMs: dice.pick([200, 2000]) };
+  const kind = dice.upTo(3);
+  return {
+    ...(kind !== 0 ? { startConcurrency: 1 + dice.upTo(3) } : {}),
+    ...(kind !== 1 ? { restartBudget: budget } : {}),
+  };
 }
 
 /** The delay of each backoff keeps to its bounds. */
@@ -91,6 +111,7 @@ function isAwaited(kernel: Kernel, key: string): boolean {
   const [what, id] = key.split(" ");
   if (what === "shutdown") return kernel.world.shutdown.phase !== "running";
   if (what === "schedule") return kernel.world.shutdown.phase === "running";
+  if (what === "gate") return (kernel.world.gate?.restarts.length ?? 0) > 0;
   if (what === "again") return kernel.world.byName.get(key.slice("again ".length))?.state === "backoff";
   const state = kernel.world.sets.get(Number(id))?.state;
   return state === "starting" || state === "spawning" || (what === "start" && state === "working");

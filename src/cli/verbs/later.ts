@@ -10,7 +10,6 @@ export const LATER: readonly Verb[] = [
   later("unpin", "unpin NAME", "let the rules decide again"),
   later("mask", "mask NAME", "never start"),
   later("unmask", "unmask NAME", "allow to start again"),
-  later("boot", "boot", "critical chain of the last start"),
   later("upgrade", "upgrade [BINARY]", "replace the running supervisor in place"),
   later("simulate", "simulate [PATH…]", "the timeline that would follow, on a simulated machine"),
 ];

@@ -1,5 +1,5 @@
 import { servicePath } from "../client.ts";
-import { type Fields, object, objects, text } from "../documents.ts";
+import { type Fields, number, object, objects, text } from "../documents.ts";
 import { EXIT } from "../failure.ts";
 import { runLines } from "../runs.ts";
 import { paintState } from "../services.ts";
@@ -14,7 +14,7 @@ export const why: Verb = {
   summary: "why a service is in its state: the causal chain",
   usage: ["why NAME…"],
   detail: [
-    "Each line says into which state the service came, when, and because of what, newest first. What it waits for follows, further in; for a task with a schedule, its last runs.",
+    "Each line says into which state the service came, when, and because of what, newest first. What it waits for follows, further in; then what its last health checks found, or, for a task with a schedule, its last runs.",
   ],
   examples: ["oneup why web"],
   options: [],
@@ -46,7 +46,27 @@ export function whyLines(session: Session, document: Fields): string[] {
     );
     lines.push(...rows.map((line) => margin + line));
   }
-  return [...lines, ...runLines(session, objects(document.runs))];
+  lines.push(...healthLines(session, object(document.health)), ...runLines(session, objects(document.runs)));
+  return lines;
+}
+
+/** Newest first, like everything here. */
+function healthLines(session: Session, health: Fields): string[] {
+  const checks = objects(health.last).reverse();
+  if (checks.length === 0) return [];
+  const width = session.host.columns();
+  const rows = checks.map((check) => [
+    check.ok === true ? "ok" : "failed",
+    whenFrom(text(check, "time"), session.host.now()),
+    `${number(check, "took_ms") ?? 0} ms`,
+    text(check, "reason"),
+  ]);
+  const paint = (cell: string, row: number, column: number) => {
+    if (column === 0) return session.paint(checks[row]?.ok === true ? "green" : "red", cell);
+    return column === 1 ? session.paint("dim", cell) : cell;
+  };
+  const lines = table(rows, width === null ? null : width - 2, paint, "wrap");
+  return ["last health checks", ...lines.map((line) => `  ${line}`)];
 }
 
 function row(session: Session, link: Fields): string[] {

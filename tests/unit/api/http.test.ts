@@ -123,6 +123,7 @@ describe("looking over HTTP", () => {
       state: "running",
       chain: [],
       runs: [],
+      health: null,
     });
   });
 

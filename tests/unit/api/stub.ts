@@ -45,6 +45,9 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     next_start_at: null,
     goal: "up",
     cause: "started at boot",
+    status: null,
+    reloading: false,
+    health: null,
     labels: {},
     ...more,
   };
@@ -225,7 +228,7 @@ function engineOf(world: World): Engine<World> {
     },
     serviceNames: () => [...world.views.keys()],
     serviceView: (_world, name) => world.views.get(name) ?? null,
-    why: (_world, name): Why => ({ service: name, state: "running", chain: [], runs: [] }),
+    why: (_world, name): Why => ({ service: name, state: "running", chain: [], health: null, runs: [] }),
     runs: (_world, name) => (world.views.has(name) ? (world.runs.get(name) ?? []) : null),
     graph: () => ({
       services: [...world.views.keys()].map((name) => ({
@@ -238,6 +241,15 @@ function engineOf(world: World): Engine<World> {
       })),
     }),
     health: () => world.health,
+    bootReport: () => ({
+      started_at: "2026-01-31T11:59:00.000Z",
+      done: true,
+      took_ms: null,
+      chain: [],
+      failed: [],
+      waiting: [],
+      services: [],
+    }),
     outcome: (_world, name) => world.outcomes.get(name) ?? "done",
     childIdOf: (_world, name) => world.ids.get(name) ?? null,
     phase: () => world.phase,

@@ -94,7 +94,7 @@ describe("exit code", () => {
     });
   });
 
-  it.each(["plan", "apply", "reload", "pin", "unpin", "mask", "unmask", "boot", "upgrade", "simulate"])(
+  it.each(["plan", "apply", "reload", "pin", "unpin", "mask", "unmask", "upgrade", "simulate"])(
     "2: %s is not supported yet",
     (verb) => {
       const ended = oneup(new FakeHost(), verb, "web", "--seed", "3", "--kill", "web@5s");

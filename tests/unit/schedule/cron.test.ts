@@ -136,7 +136,10 @@ const token = fc.oneof(
     "1-",
   ),
 );
-const pattern = fc.array(token, { minLength: 5, maxLength: 6 }).map((tokens) => tokens.join(" "));
+/** Good in any field. */
+const good = fc.constantFrom("*", "1", "5", "7", "3,6", "1-5", "*/2", "2-6/2", "1,4-5");
+const any = fc.oneof({ weight: 4, arbitrary: good }, { weight: 1, arbitrary: token });
+const pattern = fc.array(any, { minLength: 5, maxLength: 6 }).map((tokens) => tokens.join(" "));
 
 function yardstick(text: string): Record<string, number[]> | null {
   try {
