@@ -126,6 +126,10 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Why: object("The causal chain of a service's state, nearest cause first.", {
     service: name,
     state,
+    answer: {
+      type: "string",
+      description: "In one sentence that the name begins: what it does, because of what, how long.",
+    },
     chain: {
       type: "array",
       items: object("What happened, and because of what.", {

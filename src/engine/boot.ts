@@ -95,7 +95,7 @@ export function noteBoot(world: World, service: Service): void {
   if (isReady(service)) {
     ready[index] = tenths(world);
     if (started[index] === 0) started[index] = tenths(world); // A target.
-  } else if (service.state === "spawning") {
+  } else if (PUBLIC[service.state] === "starting") {
     if (started[index] === 0) started[index] = tenths(world);
   } else if (service.state === "failed" || service.state === "exited" || service.state === "inactive") {
     ready[index] = OVER;

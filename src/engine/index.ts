@@ -265,9 +265,9 @@ export function serviceView(world: World, name: string, clock: Clock): ServiceVi
   return service === undefined ? null : viewOf(world, service, clock);
 }
 
-export function why(world: World, name: string, _clock: Clock): Why | null {
+export function why(world: World, name: string, clock: Clock): Why | null {
   const service = world.byName.get(name);
-  return service === undefined ? null : whyOf(service);
+  return service === undefined ? null : whyOf(world, service, clock);
 }
 
 /** The last runs of a task with a schedule, newest first; `null`: no such service. */

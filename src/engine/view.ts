@@ -1,6 +1,7 @@
 /** The world as people and programs see it: nothing here changes anything. */
 import type { Exit } from "../generated/protocol.ts";
 import type { Kind } from "../model/spec.ts";
+import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
 import { newHealth } from "./health.ts";
@@ -69,6 +70,8 @@ export interface WhyEntry {
 export interface Why {
   readonly service: string;
   readonly state: PublicState;
+  /** In one sentence that the service's name begins: what it does, because of what, how long. */
+  readonly answer: string;
   /** From the effect to its causes: newest first, then the same of each service it waits for. */
   readonly chain: readonly WhyEntry[];
   /** Of a task with a schedule, newest first. */
@@ -146,7 +149,7 @@ function healthView({ spec, health }: Service): HealthView | null {
 }
 
 /** Breadth first over what it waits for, each service once. */
-export function whyOf(service: Service): Why {
+export function whyOf(world: World, service: Service, clock: Clock): Why {
   const chain: WhyEntry[] = [];
   const reached = [service];
   const seen = new Set(reached);
@@ -160,9 +163,11 @@ export function whyOf(service: Service): Why {
       reached.push(next);
     }
   }
+  const answer = answerOf(world, service, clock);
   return {
     service: service.spec.name,
     state: PUBLIC[service.state],
+    answer,
     chain,
     health: healthView(service),
     runs: runsOf(service),

@@ -109,6 +109,7 @@ export type Runs = z.infer<typeof runs>;
 export const why = z.strictObject({
   service: z.string(),
   state,
+  answer: z.string(),
   chain: z.array(
     z.strictObject({ time, service: z.string(), what: z.string(), because: z.string().nullable() }),
   ),

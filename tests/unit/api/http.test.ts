@@ -121,6 +121,7 @@ describe("looking over HTTP", () => {
     expect(bench.ask("GET", "/v1/services/web/why").json).toEqual({
       service: "web",
       state: "running",
+      answer: "is running: as it should",
       chain: [],
       runs: [],
       health: null,

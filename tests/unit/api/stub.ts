@@ -228,7 +228,14 @@ function engineOf(world: World): Engine<World> {
     },
     serviceNames: () => [...world.views.keys()],
     serviceView: (_world, name) => world.views.get(name) ?? null,
-    why: (_world, name): Why => ({ service: name, state: "running", chain: [], health: null, runs: [] }),
+    why: (_world, name): Why => ({
+      service: name,
+      state: "running",
+      answer: "is running: as it should",
+      chain: [],
+      health: null,
+      runs: [],
+    }),
     runs: (_world, name) => (world.views.has(name) ? (world.runs.get(name) ?? []) : null),
     graph: () => ({
       services: [...world.views.keys()].map((name) => ({

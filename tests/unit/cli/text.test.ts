@@ -119,24 +119,36 @@ describe("receipts", () => {
 });
 
 describe("why", () => {
-  it("is a chain that goes further in with each service", () => {
-    const chain = [
-      { time: ago(1000), service: "web", what: "waiting", because: "db failed: left with exit code 1" },
-      { time: ago(5000), service: "web", what: "asked", because: "autostart" },
-      { time: ago(2000), service: "db", what: "failed", because: "left with exit code 1" },
-      { time: ago(3000), service: "disk", what: "failed", because: "not ready within 30s" },
-    ];
-    expect(oneup(saying({ service: "web", state: "waiting", chain }), "why", "web").out).toBe(
+  const chain = [
+    {
+      time: ago(1000),
+      service: "web",
+      what: "waiting",
+      because: "waits for db, which failed: exited with code 1",
+    },
+    { time: ago(5000), service: "web", what: "asked", because: "starts with the supervisor" },
+    { time: ago(1000), service: "db", what: "failed", because: "exited with code 1" },
+    { time: ago(86_400_000 * 30), service: "db", what: "starting", because: "starts with the supervisor" },
+  ];
+  const answer = "waits for db, which failed: exited with code 1";
+  const clock = (ms: number) => new Date(WALL - ms).toTimeString().slice(0, 8);
+
+  it("is the answer, then the chain, causes above their effects", () => {
+    expect(oneup(saying({ service: "web", state: "waiting", answer, chain }), "why", "web").out).toBe(
       [
-        "web is waiting",
-        "  waiting  1 s ago  db failed: left with exit code 1",
-        "  asked    5 s ago  autostart",
-        "└─ db",
-        "     failed  2 s ago  left with exit code 1",
-        "   └─ disk",
-        "        failed  3 s ago  not ready within 30s",
+        "web waits for db, which failed: exited with code 1",
+        `  01-01 ${clock(86_400_000 * 30)}  db   starting  starts with the supervisor`,
+        `  ${clock(5000)}        web  asked     starts with the supervisor`,
+        `  ${clock(1000)}        db   failed    exited with code 1`,
+        `  ${clock(1000)}        web  waiting   waits for db, which failed: exited with code 1`,
         "",
       ].join("\n"),
+    );
+  });
+
+  it("says at least the state of a supervisor that has no answer", () => {
+    expect(oneup(saying({ service: "web", state: "running", chain: [] }), "why", "web").out).toBe(
+      "web is running\n",
     );
   });
 });
@@ -179,11 +191,13 @@ describe("a narrow terminal", () => {
   it("breaks a cause between words, under its column", () => {
     const because = "waits for bad, which failed: cannot start";
     const chain = [{ time: ago(1000), service: "web", what: "waiting", because }];
+    const clock = new Date(WALL - 1000).toTimeString().slice(0, 8);
     expect(oneup(host({ service: "web", state: "waiting", chain }), "why", "web").out).toBe(
       [
         "web is waiting",
-        "  waiting  1 s ago  waits for bad, which",
-        "                    failed: cannot start",
+        `  ${clock}  web  waiting  waits for bad,`,
+        "                          which failed:",
+        "                          cannot start",
         "",
       ].join("\n"),
     );

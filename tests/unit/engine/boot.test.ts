@@ -70,7 +70,7 @@ describe("the start of the supervisor", () => {
     pass(kernel, 60_000);
     ask(kernel, "start", "off");
     expect(chain(kernel)).toEqual(report.chain.map((link) => [link.name, link.waited_ms, link.took_ms]));
-    expect(report.failed.map(({ name }) => name)).toEqual([]);
+    expect(report.failed.map(({ name }) => name)).toEqual(["bad"]);
   });
 
   test("names those that failed, and those that wait for them", () => {
