@@ -7,10 +7,11 @@
 //! recognised. The table of roots is complete whenever the kernel's list of our children was just
 //! read, and a set is empty when it has no root. No scan of all processes is ever needed.
 //!
-//! `reap.rs` and `stop.rs` are the other parts of this type.
+//! `reap.rs`, `stop.rs` and `notify.rs` are the other parts of this type.
 
 use super::{
     cgroup::{Cgroups, Leaf},
+    notify::{Hearing, Made},
     procfs::{self, Process, Which},
     signals,
     spawn::{failure, Order, Origin},
@@ -58,6 +59,8 @@ pub struct Children {
     pub(super) stopping: Vec<u32>,
     /// The id of the last `StopRest` that was not forgotten.
     pub(super) rest: Option<u32>,
+    /// Made when a set first has a way to tell something.
+    pub(super) hearing: Option<Box<Hearing>>,
     /// The sets of all processes that these stops have found.
     pub(super) members: HashMap<i32, u32>,
     /// When our children were last listed.
@@ -72,9 +75,11 @@ pub struct Children {
 pub(super) struct Set {
     service: Box<str>,
     role: Box<str>,
-    /// Of the leader; its group is called the same, and its session if it has one of its own.
-    /// 0 for what `StopRest` collects.
+    /// The process whose end is the set's. 0 for what `StopRest` collects.
     pub leader: i32,
+    /// The leader's process group; its session is called the same if it has one of its own. The
+    /// same as the leader, unless another process has taken over.
+    pub group: i32,
     started: f64,
     pub exit: Option<(Exit, f64)>,
     pub leftovers: u32,
@@ -106,6 +111,7 @@ impl Set {
             service: "".into(),
             role: "rest".into(),
             leader: 0,
+            group: 0,
             started: now,
             exit: None,
             leftovers: 0,
@@ -146,6 +152,7 @@ impl Children {
             roots: HashMap::new(),
             stopping: Vec::new(),
             rest: None,
+            hearing: None,
             members: HashMap::new(),
             listed: None,
             blind: false,
@@ -168,8 +175,9 @@ impl Children {
         let identity = users::resolve(spec)?;
         let inherit = matches!(stdio, Stdio::Inherit);
         let stdio = self.descriptors(&stdio)?;
-        let made = self.cgroups.as_ref().and_then(|cgroups| cgroups.make(id));
-        let (leaf, handle) = made.unzip();
+        let made: Made = self.make_ear(spec, identity.uid)?;
+        let cgroup = self.cgroups.as_ref().and_then(|cgroups| cgroups.make(id));
+        let (leaf, handle) = cgroup.unzip();
         let order = Order {
             spec,
             identity,
@@ -177,6 +185,7 @@ impl Children {
             terminal: self.terminal_for(spec),
             cgroup: handle.as_ref().map(AsFd::as_fd),
             marker: (!inherit && !spec.foreground).then(|| format!("{}.{id}", self.marker)),
+            extras: &made.extras,
         };
         let result = self.origin.spawn(&order);
         if let (Some(_), Some(terminal)) = (order.terminal, &mut self.terminal) {
@@ -189,6 +198,7 @@ impl Children {
             Ok(spawned) => {
                 let leaf = self.settle_leaf(leaf, spawned.in_cgroup);
                 self.register(id, spawned.pid, spec, leaf, now);
+                self.open_ear(id, made);
                 Ok(spawned.pid.unsigned_abs())
             }
             Err(failure) => {
@@ -226,6 +236,7 @@ impl Children {
             service: spec.service.as_str().into(),
             role: spec.role.as_str().into(),
             leader: pid,
+            group: pid,
             started: now,
             exit: None,
             leftovers: 0,
@@ -286,7 +297,9 @@ impl Children {
         };
         match scope {
             Scope::Main => {
-                if let Some(set) = self.sets.get(&id).filter(|set| set.is_running()) {
+                if let Some(main) = self.named_main(id) {
+                    self.send(&main, number);
+                } else if let Some(set) = self.sets.get(&id).filter(|set| set.is_running()) {
                     signals::send(set.leader, number);
                 }
             }
@@ -320,6 +333,7 @@ impl Children {
             rest.roots.extend(set.roots);
         }
         self.remove_leaf(set.leaf);
+        self.close_ear(id);
     }
 
     fn remove_leaf(&mut self, leaf: Option<Leaf>) {
@@ -330,19 +344,22 @@ impl Children {
 
     /// For a fresh brain.
     pub fn records(&self) -> Vec<ChildRecord> {
-        let record = |(id, set): (&u32, &Set)| ChildRecord {
-            id: *id,
-            service: set.service.to_string(),
-            role: set.role.to_string(),
-            pid: set.leader.unsigned_abs(),
-            started: set.started,
-            exit: set.exit.as_ref().map(|(exit, _)| exit.clone()),
-            exited: set.exit.as_ref().map(|(_, at)| *at),
-            leftovers: set.leftovers,
-            stopping: set.stop.is_some(),
-            receipt: set.receipt.as_deref().cloned(),
-            notice: None,
-            watchdog_at: 0.0,
+        let record = |(id, set): (&u32, &Set)| {
+            let (notice, watchdog_at) = self.told(*id, &set.service);
+            ChildRecord {
+                notice,
+                watchdog_at,
+                id: *id,
+                service: set.service.to_string(),
+                role: set.role.to_string(),
+                pid: set.leader.unsigned_abs(),
+                started: set.started,
+                exit: set.exit.as_ref().map(|(exit, _)| exit.clone()),
+                exited: set.exit.as_ref().map(|(_, at)| *at),
+                leftovers: set.leftovers,
+                stopping: set.stop.is_some(),
+                receipt: set.receipt.as_deref().cloned(),
+            }
         };
         self.sets.iter().map(record).collect()
     }
@@ -460,10 +477,46 @@ impl Children {
     /// process as long as they have a member. The latest set of that number is meant.
     fn of_session(&self, process: &Process) -> Option<u32> {
         let is_theirs = |set: &Set| {
-            !set.is_rest() && (set.leader == process.session || set.leader == process.group)
+            !set.is_rest() && (set.group == process.session || set.group == process.group)
         };
         let mut sets = self.sets.iter().rev();
         sets.find(|(_, set)| is_theirs(set)).map(|(id, _)| *id)
+    }
+
+    /// Whether a process is of this set. `None`: it has gone, and is not known to have been.
+    pub(super) fn is_member(&mut self, id: u32, pid: i32) -> Option<bool> {
+        if pid <= 1 {
+            return Some(false);
+        }
+        let Some(process) = procfs::process(pid) else {
+            return self.is_hidden_member(id, pid);
+        };
+        let own = getpid().as_raw();
+        let mut above = process;
+        while !self.roots.contains_key(&above.pid) && above.parent != own {
+            match procfs::process(above.parent) {
+                Some(parent) if parent.pid > 1 => above = parent,
+                // It is below none of our children, or its parent ended this moment.
+                _ => return Some(self.attribute(pid).is(id)),
+            }
+        }
+        Some(match self.roots.get(&above.pid) {
+            Some(owner) => *owner == Some(id),
+            // Adopted since we last looked.
+            None => self.attribute(above.pid).is(id),
+        })
+    }
+
+    /// The same for one that /proc does not show.
+    fn is_hidden_member(&self, id: u32, pid: i32) -> Option<bool> {
+        if let Some(owner) = self.roots.get(&pid) {
+            return Some(*owner == Some(id));
+        }
+        if let Some(owner) = self.members.get(&pid) {
+            return Some(*owner == id);
+        }
+        let ids = procfs::process_or_ids(pid);
+        (ids.group != 0 || ids.session != 0).then(|| self.of_session(&ids) == Some(id))
     }
 
     /// Every process of a set that has not ended.
@@ -504,7 +557,7 @@ impl Children {
             let root = above.unwrap_or(0);
             root_of.insert(process.pid, root);
             if !process.zombie {
-                let found = how_found(set.leader, &process, root);
+                let found = how_found(set, &process, root);
                 seen.push(Seen {
                     process,
                     found,
@@ -520,8 +573,8 @@ impl Children {
     pub(super) fn group_of(&self, id: u32) -> Option<i32> {
         let set = self.sets.get(&id).filter(|set| !set.is_rest())?;
         let in_group =
-            |pid: &i32| *pid == set.leader || procfs::process_or_ids(*pid).group == set.leader;
-        set.roots.iter().any(in_group).then_some(set.leader)
+            |pid: &i32| *pid == set.group || procfs::process_or_ids(*pid).group == set.group;
+        set.roots.iter().any(in_group).then_some(set.group)
     }
 
     /// Sends a signal to exactly this process. False if it could not get it.
@@ -538,7 +591,7 @@ impl Children {
     /// Without /proc: the leader's group has a member, as far as anybody can tell. A group that
     /// was seen to be empty is never asked for again, as its number may have been given away.
     pub(super) fn group_lives(&self, set: &Set) -> bool {
-        self.blind && (set.is_running() || set.leftovers > 0) && signals::send_group(set.leader, 0)
+        self.blind && (set.is_running() || set.leftovers > 0) && signals::send_group(set.group, 0)
     }
 
     /// The leader has ended and nobody is known to be left, but its group's number or its cgroup is
@@ -549,7 +602,7 @@ impl Children {
             return false;
         };
         let populated = || set.leaf.as_ref().is_some_and(Leaf::is_populated);
-        !self.blind && (signals::send_group(set.leader, 0) || populated())
+        !self.blind && (signals::send_group(set.group, 0) || populated())
     }
 
     /// The running leader that has, or may have, the terminal.
@@ -583,12 +636,18 @@ enum Owner {
     Unsure,
 }
 
-fn how_found(leader: i32, process: &Process, root: i32) -> Found {
+impl Owner {
+    fn is(&self, id: u32) -> bool {
+        matches!(self, Owner::Set(set) if *set == id)
+    }
+}
+
+fn how_found(set: &Set, process: &Process, root: i32) -> Found {
     match process {
-        _ if process.pid == leader => Found::Child,
-        _ if leader != 0 && process.group == leader => Found::Group,
-        _ if leader != 0 && process.session == leader => Found::Session,
-        _ if root != leader => Found::Adopted,
+        _ if process.pid == set.leader => Found::Child,
+        _ if set.group != 0 && process.group == set.group => Found::Group,
+        _ if set.group != 0 && process.session == set.group => Found::Session,
+        _ if root != set.leader => Found::Adopted,
         _ => Found::Child,
     }
 }

@@ -2,13 +2,18 @@
 //! time, and hands what happened to the brain. It decides nothing about services.
 
 mod bell;
+mod brief;
 mod cgroup;
 mod children;
+mod datagram;
 mod events;
+mod fdstore;
 mod http;
 mod listen;
 mod log;
 mod mind;
+mod notice;
+mod notify;
 mod probe;
 mod procfs;
 mod reap;
@@ -60,7 +65,7 @@ use std::{
 };
 use timers::Timers;
 use tokio::{
-    io::unix::AsyncFd,
+    io::unix::{AsyncFd, AsyncFdReadyGuard},
     sync::mpsc::{self, UnboundedReceiver},
     task::LocalSet,
     time::Instant,
@@ -123,6 +128,8 @@ struct Inboxes {
     signals: AsyncFd<Signals>,
     /// Readable when `Logs` has something to read.
     output: AsyncFd<OwnedFd>,
+    /// Readable when a service has told something; from when one can.
+    hearing: Option<AsyncFd<OwnedFd>>,
     answers: UnboundedReceiver<Answer>,
     probes: UnboundedReceiver<probe::Finished>,
     calls: mpsc::Receiver<http::Knock>,
@@ -200,6 +207,7 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
     let mut inboxes = Inboxes {
         signals,
         output,
+        hearing: None,
         answers,
         probes,
         calls,
@@ -254,6 +262,7 @@ impl Nucleus {
             if let Some(code) = self.exit {
                 return code;
             }
+            inboxes.hear(&self.children);
             let deadline = self.next_deadline();
             tokio::select! {
                 // Ends before output before requests: what is first in the list is looked at
@@ -266,6 +275,13 @@ impl Nucleus {
                 Some(answer) = inboxes.answers.recv() => self.on_answer(answer),
                 Some(finished) = inboxes.probes.recv() => self.on_probe(finished),
                 () = sleep_until(deadline) => {}
+                Ok(mut ready) = readable(inboxes.hearing.as_ref()) => {
+                    if self.on_heard() {
+                        tokio::task::yield_now().await;
+                    } else {
+                        ready.clear_ready();
+                    }
+                }
                 Ok(mut ready) = inboxes.output.readable() => {
                     if self.on_output() {
                         // Connections are tasks of their own: let them have their turn.
@@ -326,6 +342,9 @@ impl Nucleus {
                 self.drain_log(*id);
             }
             self.mind.push(event);
+        }
+        for note in self.children.hearing_notes() {
+            self.say(note);
         }
         if self.emergency && self.children.records().is_empty() {
             self.exit = Some(1);
@@ -392,6 +411,16 @@ impl Nucleus {
         turn.more
     }
 
+    /// True: there may be more to read at once.
+    fn on_heard(&mut self) -> bool {
+        let now = monotonic_ms();
+        let Some(events) = self.children.on_heard(now) else {
+            return false;
+        };
+        self.take(events, now);
+        true
+    }
+
     fn on_probe(&mut self, finished: probe::Finished) {
         if let Some(event) = self.probes.on_finished(finished, monotonic_ms()) {
             self.mind.push(event);
@@ -453,6 +482,9 @@ impl Nucleus {
                 let events = self.children.stop(id, &signal, timeout_ms, tree, now);
                 self.take(events, now);
             }
+            Command::ExtendStop { id, timeout_ms } => {
+                self.children.extend_stop(id, timeout_ms, now);
+            }
             Command::StopRest {
                 id,
                 signal,
@@ -467,9 +499,10 @@ impl Nucleus {
                 self.child_logs.remove(&id);
             }
             Command::Arm { key, at } => self.timers.arm(key, at),
-            Command::ExtendStop { .. } | Command::ArmWall { .. } | Command::DropFds { .. } => {
+            Command::ArmWall { .. } => {
                 self.say("a command of the brain is not built yet".into());
             }
+            Command::DropFds { service } => self.children.drop_fds(&service),
             Command::Cancel { key } => self.timers.cancel(&key),
             Command::Probe {
                 key,
@@ -610,6 +643,27 @@ impl Nucleus {
             .borrow_mut()
             .release_pipes(|name| name == wanted || used.contains(name), wall_ms());
         self.push_matches(matched);
+    }
+}
+
+impl Inboxes {
+    fn hear(&mut self, children: &Children) {
+        if self.hearing.is_none() {
+            let own = children
+                .hearing_fd()
+                .and_then(|fd| fd.try_clone_to_owned().ok());
+            // Without a descriptor to be had now it is tried again in the next turn.
+            // SAFETY: hands out the one descriptor it owns and keeps open as long as it lives.
+            self.hearing = own.and_then(|fd| unsafe { AsyncFd::register(fd) }.ok());
+        }
+    }
+}
+
+/// Waits for ever for one that is not there.
+async fn readable(fd: Option<&AsyncFd<OwnedFd>>) -> io::Result<AsyncFdReadyGuard<'_, OwnedFd>> {
+    match fd {
+        Some(fd) => fd.readable().await,
+        None => future::pending().await,
     }
 }
 
