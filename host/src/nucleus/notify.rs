@@ -322,6 +322,9 @@ impl Children {
         let mut ready = [EpollEvent::empty(); SOURCES_AT_ONCE];
         let poller = &self.hearing.as_ref()?.poller;
         let count = poller.wait(&mut ready, 0u8).unwrap_or(0);
+        if count == 0 {
+            return None;
+        }
         for event in ready.get(..count)? {
             let token = event.data();
             if let Some(serial) = fdstore::serial(token) {
@@ -334,8 +337,7 @@ impl Children {
                 }
             }
         }
-        let events = self.on_hearing_deadline(now);
-        (count > 0).then_some(events)
+        Some(self.on_hearing_deadline(now))
     }
 
     pub(super) fn hearing_deadline(&self) -> Option<f64> {

@@ -178,7 +178,10 @@ fn whoever_has_gone_already_may_have_told() {
 fn strangers_are_not_heard() {
     isolated_twice(|| {
         let mut world = World::new();
-        let (id, pid) = world.spawn(&telling(world.imp("wait go; tell READY=1; sleep")));
+        let (id, pid) = world.spawn(&telling(
+            world.imp("touch ready; wait go; tell READY=1; sleep"),
+        ));
+        world.pid_in("ready");
         let environment = fs::read(format!("/proc/{pid}/environ")).expect("our child");
         let name = super::super::procfs::variable(&environment, "NOTIFY_SOCKET");
         let name = name.expect("it has one").to_owned();
