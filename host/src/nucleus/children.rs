@@ -27,6 +27,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs::{File, OpenOptions},
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -38,6 +39,7 @@ pub enum Stdio<'a> {
         out: BorrowedFd<'a>,
         err: BorrowedFd<'a>,
     },
+    #[cfg(test)]
     Null,
     /// The supervisor's own 0, 1 and 2.
     Inherit,
@@ -221,16 +223,6 @@ impl Children {
         leaf.filter(|_| used)
     }
 
-    /// `spawn` without output, for probes.
-    pub fn spawn_quiet(
-        &mut self,
-        id: u32,
-        spec: &SpawnSpec,
-        now: f64,
-    ) -> Result<u32, SpawnFailure> {
-        self.spawn(id, spec, Stdio::Null, now)
-    }
-
     fn register(&mut self, id: u32, pid: i32, spec: &SpawnSpec, leaf: Option<Leaf>, now: f64) {
         let set = Set {
             service: spec.service.as_str().into(),
@@ -266,6 +258,7 @@ impl Children {
                 let input = self.empty_input().map_err(unavailable)?;
                 Ok(Some([input, out.as_raw_fd(), err.as_raw_fd()]))
             }
+            #[cfg(test)]
             Stdio::Null => {
                 let input = self.empty_input().map_err(unavailable)?;
                 let output = self.null.as_ref().map_or(input, AsRawFd::as_raw_fd);
@@ -362,6 +355,28 @@ impl Children {
             }
         };
         self.sets.iter().map(record).collect()
+    }
+
+    /// The processes of a set that have not ended.
+    pub fn pids(&mut self, id: u32) -> Vec<i32> {
+        self.look(Which::All);
+        self.survey(id)
+            .iter()
+            .map(|seen| seen.process.pid)
+            .collect()
+    }
+
+    /// Its cgroup, if it has one of its own.
+    pub fn cgroup_of(&self, id: u32) -> Option<PathBuf> {
+        self.sets.get(&id)?.leaf.as_ref().map(Leaf::folder)
+    }
+
+    /// The same of a service's main process.
+    pub fn cgroup_of_service(&self, service: &str) -> Option<PathBuf> {
+        let is_it =
+            |set: &&Set| set.is_running() && *set.service == *service && &*set.role == "main";
+        let set = self.sets.values().rev().find(is_it)?;
+        set.leaf.as_ref().map(Leaf::folder)
     }
 
     /// `[{"pid","parent","command","found","started_at"}]`

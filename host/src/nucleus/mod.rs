@@ -9,11 +9,13 @@ mod datagram;
 mod events;
 mod fdstore;
 mod http;
+mod http_probe;
 mod listen;
 mod log;
 mod mind;
 mod notice;
 mod notify;
+mod pressure;
 mod probe;
 mod procfs;
 mod reap;
@@ -22,12 +24,16 @@ mod resolve;
 mod rpc;
 mod settle;
 mod signals;
+mod sockdiag;
 mod spawn;
 mod startup;
 mod stop;
+mod tail;
 mod terminal;
 mod timers;
+mod tls;
 pub mod users;
+mod wall;
 
 #[cfg(test)]
 mod tests;
@@ -70,6 +76,7 @@ use tokio::{
     task::LocalSet,
     time::Instant,
 };
+use wall::Wall;
 
 /// Events of one batch at most: a bound on what a lost batch can take along, and on its time.
 const BATCH_EVENTS_MAX: usize = 256;
@@ -104,6 +111,7 @@ struct Nucleus {
     probes: Probes,
     requests: Requests,
     timers: Timers,
+    wall: Wall,
     mind: Mind,
     boot: BootFacts,
     slate: BTreeMap<String, String>,
@@ -188,6 +196,7 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
         probes: Probes::new(probes_in),
         requests: Requests::default(),
         timers: Timers::default(),
+        wall: Wall::default(),
         mind: Mind::new(program, answers_in),
         boot: BootFacts {
             config: options.config,
@@ -274,7 +283,9 @@ impl Nucleus {
                 }
                 Some(answer) = inboxes.answers.recv() => self.on_answer(answer),
                 Some(finished) = inboxes.probes.recv() => self.on_probe(finished),
+                // Both found by `on_deadlines`.
                 () = sleep_until(deadline) => {}
+                () = self.wall.alarm() => {}
                 Ok(mut ready) = readable(inboxes.hearing.as_ref()) => {
                     if self.on_heard() {
                         tokio::task::yield_now().await;
@@ -328,6 +339,7 @@ impl Nucleus {
             "the brain was lost ({reason}); services go on, a fresh one starts"
         ));
         self.timers.clear();
+        self.wall.clear();
         self.logs.borrow_mut().unmatch_all();
         let events = self.probes.cancel_all(&mut self.children, now);
         self.take(events, now);
@@ -422,7 +434,7 @@ impl Nucleus {
     }
 
     fn on_probe(&mut self, finished: probe::Finished) {
-        if let Some(event) = self.probes.on_finished(finished, monotonic_ms()) {
+        if let Some(event) = self.probes.on_finished(finished) {
             self.mind.push(event);
         }
     }
@@ -445,6 +457,9 @@ impl Nucleus {
         while let Some(key) = self.timers.pop_due(now) {
             self.mind.push(Event::Timer { key, at: now });
         }
+        for event in self.wall.due(now, wall_ms()) {
+            self.mind.push(event);
+        }
         self.settling.on_deadline(now);
         for event in self.requests.gone() {
             self.mind.push(event);
@@ -458,6 +473,7 @@ impl Nucleus {
             self.timers.next(),
             self.mind.next_deadline(),
             self.settling.next_deadline(),
+            self.wall.next_deadline(monotonic_ms()),
         ]
         .into_iter()
         .flatten()
@@ -498,12 +514,19 @@ impl Nucleus {
                 self.children.forget(id);
                 self.child_logs.remove(&id);
             }
-            Command::Arm { key, at } => self.timers.arm(key, at),
-            Command::ArmWall { .. } => {
-                self.say("a command of the brain is not built yet".into());
+            Command::Arm { key, at } => {
+                self.wall.cancel(&key);
+                self.timers.arm(key, at);
+            }
+            Command::ArmWall { key, wall } => {
+                self.timers.cancel(&key);
+                self.wall.arm(key, wall);
             }
             Command::DropFds { service } => self.children.drop_fds(&service),
-            Command::Cancel { key } => self.timers.cancel(&key),
+            Command::Cancel { key } => {
+                self.timers.cancel(&key);
+                self.wall.cancel(&key);
+            }
             Command::Probe {
                 key,
                 probe,

@@ -396,7 +396,7 @@ impl Children {
     }
 
     /// The inodes of the sockets that a set got from us.
-    pub(super) fn given_sockets(&self, id: u32) -> &[u64] {
+    pub fn given_sockets(&self, id: u32) -> &[u64] {
         let ear = self
             .hearing
             .as_ref()

@@ -36,6 +36,7 @@ use std::{
 mod imp;
 mod machine;
 mod notifying;
+mod probing;
 mod spawning;
 mod stopping;
 mod terminals;
@@ -228,10 +229,14 @@ impl World {
 
     /// One turn of the loop: waits for a signal, a deadline, or a moment.
     fn turn(&mut self) {
+        self.turn_within(20.0);
+    }
+
+    fn turn_within(&mut self, ms: f64) {
         let limit = self
             .children
             .next_deadline()
-            .map_or(20.0, |at| (at - self.now()).clamp(0.0, 20.0));
+            .map_or(ms, |at| (at - self.now()).clamp(0.0, ms));
         let awaited = [Some(self.signals.as_fd()), self.children.hearing_fd()];
         let awaited = awaited.into_iter().flatten();
         let mut fds: Vec<PollFd> = awaited
