@@ -3,7 +3,8 @@
 /// One line of at most so many bytes, cut between characters; what does not print is a blank.
 pub fn one_line(text: &str, bytes_max: usize) -> String {
     let mut line = String::new();
-    for character in text.trim().chars() {
+    let is_blank = |character: char| character.is_control() || character.is_whitespace();
+    for character in text.trim_start_matches(is_blank).chars() {
         let shown = match character {
             control if control.is_control() => ' ',
             other => other,
@@ -13,6 +14,7 @@ pub fn one_line(text: &str, bytes_max: usize) -> String {
         }
         line.push(shown);
     }
+    line.truncate(line.trim_end().len());
     line
 }
 
@@ -22,7 +24,7 @@ mod tests {
 
     #[test]
     fn text_of_others_stays_on_its_line() {
-        assert_eq!(one_line(" a\nb\u{1b}[1m\r\n", 100), "a b [1m");
+        assert_eq!(one_line(" \n\u{7} a\nb\u{1b}[1m\r\n\u{7}", 100), "a b [1m");
         assert_eq!(one_line("ééé", 5), "éé");
         assert_eq!(one_line("", 5), "");
     }

@@ -135,11 +135,11 @@ impl ServerCertVerifier for Pinned {
             .inner
             .verify_server_cert(end_entity, intermediates, name, ocsp, now);
         match result {
-            // A certificate that may sign others is not taken for a server's otherwise. Its dates
-            // were not looked at then; its owner has put it here himself.
-            Err(Error::InvalidCertificate(
-                CertificateError::Other(_) | CertificateError::UnknownIssuer,
-            )) if self.certificates.iter().any(|known| known == end_entity) => {
+            // Its dates were not looked at; its owner has put it here himself.
+            Err(Error::InvalidCertificate(error))
+                if is_unknown(&error)
+                    && self.certificates.iter().any(|known| known == end_entity) =>
+            {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
@@ -237,7 +237,7 @@ fn wrong(error: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "not valid yet".into()
         }
-        CertificateError::UnknownIssuer => {
+        other if is_unknown(other) => {
             "signed by nobody who is trusted here (ca-file names others)".into()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
@@ -246,5 +246,14 @@ fn wrong(error: &CertificateError) -> String {
         CertificateError::Revoked => "revoked".into(),
         CertificateError::BadSignature => "its signature is wrong".into(),
         other => one_line(&other.to_string(), 150),
+    }
+}
+
+/// Also of a certificate that may sign others, as programs make them for themselves.
+fn is_unknown(error: &CertificateError) -> bool {
+    match error {
+        CertificateError::UnknownIssuer => true,
+        CertificateError::Other(other) => format!("{other:?}").contains("CaUsedAsEndEntity"),
+        _ => false,
     }
 }

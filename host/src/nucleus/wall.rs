@@ -11,6 +11,7 @@ use nix::{
         timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
     },
     time::ClockId as Clock,
+    unistd::read,
 };
 use std::{
     future::pending,
@@ -107,8 +108,9 @@ impl Wall {
         let Some(alarm) = &self.alarm else {
             return;
         };
-        match alarm.get_ref().0.wait() {
-            Ok(()) => self.armed = None,
+        // Not by the library's own call, which takes a clock that was set for an alarm.
+        match read(alarm.get_ref().0.as_fd(), &mut [0; 8]) {
+            Ok(_) => self.armed = None,
             Err(Errno::ECANCELED) => self.was_set = true,
             // Nothing has happened.
             Err(_) => {}
@@ -223,12 +225,14 @@ mod tests {
         });
     }
 
-    /// By nothing, which is a setting all the same.
-    fn set_clock() -> bool {
+    /// A microsecond forth, or back.
+    fn set_clock(seconds: i64, micros: i64) -> bool {
         // SAFETY: all zero is a valid timex, and the call fills it.
         unsafe {
             let mut change: libc::timex = std::mem::zeroed();
             change.modes = libc::ADJ_SETOFFSET;
+            change.time.tv_sec = seconds;
+            change.time.tv_usec = micros;
             libc::adjtimex(&mut change) >= 0
         }
     }
@@ -239,7 +243,7 @@ mod tests {
             let mut wall = Wall::default();
             wall.arm("a".into(), wall_ms() + 1e9);
             assert!(due(&mut wall).is_empty());
-            if !set_clock() {
+            if !set_clock(0, 1) {
                 eprintln!("not tested: not allowed to set the clock");
                 return;
             }
@@ -248,9 +252,9 @@ mod tests {
             // The timers stay.
             wall.arm("b".into(), wall_ms() + 20.0);
             assert_eq!(next(&mut wall).await, ["b"]);
-            assert!(set_clock());
+            assert!(set_clock(-1, 999_999));
             assert_eq!(next(&mut wall).await, ["clock"]);
-            assert_eq!(wall.timers.next().map(f64::is_finite), Some(true));
+            assert!(wall.timers.next().is_some());
         });
     }
 

@@ -170,6 +170,19 @@ fn server(world: &World, answer: impl Into<String>) -> u16 {
     port
 }
 
+/// Says this to everybody, whatever was asked.
+fn talker(text: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0]);
+            let _ = stream.write_all(text.as_bytes());
+        }
+    });
+    port
+}
+
 fn read_head(stream: &mut impl Read) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -418,7 +431,7 @@ fn https() {
         assert!(found.reason.contains("no certificate in it"), "{found:?}");
 
         let plain = HttpProbe {
-            port: server(&prober.world, "I speak no TLS\r\n\r\n"),
+            port: talker("I speak no TLS\r\n\r\n"),
             ..https("good")
         };
         assert_eq!(prober.http(plain).await.reason, "what came is no TLS");
