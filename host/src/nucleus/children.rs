@@ -11,6 +11,7 @@
 
 use super::{
     cgroup::{Cgroups, Leaf},
+    datagram,
     notify::{Hearing, Made},
     procfs::{self, Process, Which},
     signals,
@@ -31,6 +32,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+const CLIMBS_MAX: usize = 3;
+/// Of the marker.
+const SECRET_BYTES: usize = 8;
 const LIST_AGE_MAX: Duration = Duration::from_millis(2);
 
 /// Where a child's output goes. Its input is empty unless all is inherited.
@@ -47,7 +51,8 @@ pub enum Stdio<'a> {
 
 pub struct Children {
     origin: Origin,
-    /// The first part of every `ONEUP_ID`: this supervisor and no other, past or present.
+    /// The first part of every `ONEUP_ID`: this supervisor and no other, past or present. Nobody
+    /// can guess it, so that a process of another user cannot pass for one of a set.
     marker: String,
     /// What reads as empty and swallows what is written; made when first needed.
     null: Option<File>,
@@ -142,11 +147,13 @@ impl Children {
         let own = procfs::is_ours()
             .then(|| procfs::process(getpid().as_raw()))
             .flatten();
-        let marker = format!("{}-{}", getpid(), own.map_or(0, |own| own.started));
+        let name = format!("{}-{}", getpid(), own.map_or(0, |own| own.started));
+        // Names of cgroups can be read by anybody, environments cannot.
+        let secret = datagram::unguessable(SECRET_BYTES).unwrap_or_default();
         Children {
             origin: Origin::new(inherited),
-            cgroups: Cgroups::open(&marker),
-            marker,
+            cgroups: Cgroups::open(&name),
+            marker: format!("{name}-{secret}"),
             null: None,
             empty: None,
             terminal: if single { Terminal::open() } else { None },
@@ -499,21 +506,22 @@ impl Children {
     }
 
     /// Whether a process is of this set. `None`: it has gone, and is not known to have been.
-    pub(super) fn is_member(&mut self, id: u32, pid: i32) -> Option<bool> {
-        if pid <= 1 {
-            return Some(false);
-        }
-        let Some(process) = procfs::process(pid) else {
-            return self.is_hidden_member(id, pid);
-        };
+    pub(super) fn is_member(&self, id: u32, pid: i32) -> Option<bool> {
+        // A parent that ends while we climb is not there any more; from below there is another.
+        (0..CLIMBS_MAX)
+            .find_map(|_| self.climb(id, pid))
+            .or_else(|| self.is_hidden_member(id, pid))
+    }
+
+    /// From a process up to the child of ours that it is below. `None`: somebody was not there.
+    fn climb(&self, id: u32, pid: i32) -> Option<bool> {
         let own = getpid().as_raw();
-        let mut above = process;
+        let mut above = procfs::process(pid)?;
         while !self.roots.contains_key(&above.pid) && above.parent != own {
-            match procfs::process(above.parent) {
-                Some(parent) if parent.pid > 1 => above = parent,
-                // It is below none of our children, or its parent ended this moment.
-                _ => return Some(self.attribute(pid).is(id)),
+            if above.parent <= 1 {
+                return Some(false);
             }
+            above = procfs::process(above.parent)?;
         }
         Some(match self.roots.get(&above.pid) {
             Some(owner) => *owner == Some(id),

@@ -74,7 +74,7 @@ unsafe fn read_control(header: &libc::msghdr, datagram: &mut Datagram) {
     let mut message = libc::CMSG_FIRSTHDR(header);
     while let Some(head) = message.as_ref() {
         let data = libc::CMSG_DATA(message);
-        let length = (head.cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
+        let length = head.cmsg_len.saturating_sub(libc::CMSG_LEN(0) as usize);
         match (head.cmsg_level, head.cmsg_type) {
             (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if length >= size_of::<libc::ucred>() => {
                 let sender: libc::ucred = ptr::read_unaligned(data.cast());

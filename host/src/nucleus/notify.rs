@@ -534,11 +534,11 @@ impl Children {
             return;
         };
         if told.store {
-            let room = fds.into_iter().fold(true, |room, fd| {
+            let room = fds.into_iter().all(|fd| {
+                let poller = &hearing.poller;
                 hearing
                     .stores
-                    .keep(&hearing.poller, &service, told.name(), fd, told.poll)
-                    && room
+                    .keep(poller, &service, told.name(), fd, told.poll)
             });
             if !room {
                 hearing.complain(id, Complaint::Full, || {
@@ -589,7 +589,7 @@ impl Children {
 
     /// Who has gone already cannot be placed any more. It is believed if it was the user that the
     /// set was started as: who is that user may do more to its processes than to speak for them.
-    fn may_tell(&mut self, id: u32, datagram: &Datagram) -> bool {
+    fn may_tell(&self, id: u32, datagram: &Datagram) -> bool {
         match self.is_member(id, datagram.pid) {
             Some(known) => known,
             None => {

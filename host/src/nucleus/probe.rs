@@ -194,8 +194,13 @@ impl Probes {
             tail,
             cgroup: children.cgroup_of_service(&spec.service),
         };
-        self.running
-            .insert(key.to_owned(), Attempt { began: now, work });
+        self.running.insert(
+            key.to_owned(),
+            Attempt {
+                began: monotonic_ms(),
+                work,
+            },
+        );
         Ok(())
     }
 

@@ -208,6 +208,39 @@ fn strangers_are_not_heard() {
     });
 }
 
+/// Whoever is not below us is none of ours, even with the marker of a set.
+#[test]
+fn the_marker_alone_makes_no_member() {
+    isolated_twice(|| {
+        // It leaves its parent before we are the reaper of orphans.
+        let folder = env::temp_dir().join(format!("oneup-outsider-{}", getpid()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let script =
+            "(setsid sh -c 'while ! [ -e $T/env ]; do sleep 0.01; done; . $T/env; exec $IMP' &)";
+        let started = Command::new("/bin/sh")
+            .args(["-c", script])
+            .env("T", &folder)
+            .env("IMP", imp::command().join(" "))
+            .env(imp::STEPS, "tell STATUS=forged; barrier; touch forged")
+            .status();
+        assert!(started.is_ok_and(|status| status.success()));
+        let mut world = World::new();
+        let (id, pid) = world.spawn(&telling(world.imp("touch ready; sleep")));
+        world.pid_in("ready");
+        let environment = fs::read(format!("/proc/{pid}/environ")).expect("our child");
+        let exported = ["NOTIFY_SOCKET", "ONEUP_ID"].map(|name| {
+            let value = super::super::procfs::variable(&environment, name).expect("it has one");
+            format!("export {name}={value}\n")
+        });
+        fs::write(folder.join("new"), exported.concat()).expect("our folder");
+        fs::rename(folder.join("new"), folder.join("env")).expect("our folder");
+        world.until(|_| folder.join("forged").exists());
+        assert_eq!(world.notice_of(id), None);
+        assert_eq!(world.notes.len(), 1, "{:?}", world.notes);
+        fs::remove_dir_all(&folder).expect("our folder");
+    });
+}
+
 #[test]
 fn what_is_too_long_is_left_out() {
     isolated(|| {

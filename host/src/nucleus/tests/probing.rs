@@ -442,7 +442,10 @@ fn https() {
 fn commands_are_judged_by_their_end() {
     probing(async |prober| {
         let found = prober.exec("echo fine", 10_000.0).await;
-        assert!(found.ok && found.took_ms > 0.0, "{found:?}");
+        assert!(
+            found.ok && (0.1..30_000.0).contains(&found.took_ms),
+            "{found:?}"
+        );
         let found = prober
             .exec("echo first; echo 'no database' >&2; echo; exit 3", 10_000.0)
             .await;
@@ -504,7 +507,10 @@ fn a_command_that_hangs_is_ended_with_all_its_children() {
             .parse()
             .expect("a pid");
         let found = prober.answer("probe").await;
-        assert!(found.timed_out && found.took_ms >= 700.0, "{found:?}");
+        assert!(
+            found.timed_out && (700.0..30_000.0).contains(&found.took_ms),
+            "{found:?}"
+        );
         assert_eq!(found.reason, "no end within 700ms: no");
         prober
             .until(|world| world.children.records().is_empty() && !lives(pid))
