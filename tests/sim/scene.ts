@@ -121,6 +121,7 @@ function checkTimers(kernel: Kernel): void {
 function isAwaited(kernel: Kernel, key: string): boolean {
   const [what, id] = key.split(" ");
   if (what === "shutdown") return kernel.world.shutdown.phase !== "running";
+  if (what === "schedule") return kernel.world.shutdown.phase === "running";
   if (what === "gate") return (kernel.world.gate?.restarts.length ?? 0) > 0;
   if (what === "again") return kernel.world.byName.get(key.slice("again ".length))?.state === "backoff";
   const state = kernel.world.sets.get(Number(id))?.state;

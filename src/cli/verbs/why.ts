@@ -1,6 +1,7 @@
 import { servicePath } from "../client.ts";
 import { type Fields, number, object, objects, text, textOrNull } from "../documents.ts";
 import { EXIT } from "../failure.ts";
+import { runLines } from "../runs.ts";
 import { paintState } from "../services.ts";
 import type { Session } from "../session.ts";
 import { table } from "../table.ts";
@@ -13,7 +14,7 @@ export const why: Verb = {
   summary: "why a service is in its state: the causal chain",
   usage: ["why NAME…"],
   detail: [
-    "The first line is the answer. Below it stands how it came to it, oldest first: when, which service, into which state, because of what; of the service itself and of those that it waits for, directly or not. Then what its last health checks found.",
+    "The first line is the answer. Below it stands how it came to it, oldest first: when, which service, into which state, because of what; of the service itself and of those that it waits for, directly or not. Then what its last health checks found, or, for a task with a schedule, its last runs.",
   ],
   examples: ["oneup why web"],
   options: [],
@@ -42,7 +43,11 @@ export function whyLines(session: Session, document: Fields): string[] {
     return column === 2 ? paintState(session, text(links[index] ?? {}, "what"), cell) : cell;
   };
   const chain = table(rows, width === null ? null : width - 2, paint, "wrap");
-  return [...lines, ...chain.map((line) => `  ${line}`), ...healthLines(session, object(document.health))];
+  const tail = [
+    ...healthLines(session, object(document.health)),
+    ...runLines(session, objects(document.runs)),
+  ];
+  return [...lines, ...chain.map((line) => `  ${line}`), ...tail];
 }
 
 function healthLines(session: Session, health: Fields): string[] {

@@ -103,7 +103,7 @@ export const event = z.looseObject({
   seq: z.int().nonnegative(),
   time,
   service: z.string().nullable(),
-  event: z.enum(["state", "ready", "health", "reload", "receipt", "supervisor"]),
+  event: z.enum(["state", "ready", "health", "reload", "schedule", "receipt", "supervisor"]),
   from: z.string().nullable(),
   to: z.string().nullable(),
   cause: z.string().nullable(),
@@ -111,6 +111,20 @@ export const event = z.looseObject({
 });
 export type Event = z.infer<typeof event>;
 export const events = z.array(event);
+
+export const runs = z.array(
+  z.strictObject({
+    scheduled_at: time.nullable(),
+    started_at: time.nullable(),
+    ended_at: time.nullable(),
+    duration_ms: z.number().nonnegative().nullable(),
+    exit: z.union([z.strictObject({ code: z.int() }), z.strictObject({ signal: z.string() })]).nullable(),
+    success: z.boolean().nullable(),
+    skipped: z.int().nonnegative(),
+    cause: z.string(),
+  }),
+);
+export type Runs = z.infer<typeof runs>;
 
 export const why = z.strictObject({
   service: z.string(),
@@ -120,6 +134,7 @@ export const why = z.strictObject({
     z.strictObject({ time, service: z.string(), what: z.string(), because: z.string().nullable() }),
   ),
   health: health.nullable(),
+  runs,
 });
 export type Why = z.infer<typeof why>;
 
