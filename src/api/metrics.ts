@@ -22,6 +22,14 @@ export function metricsText(views: readonly ServiceView[], wallStarted: number, 
       views.map((view) => line("oneup_service_ready", view, Number(view.ready))),
     ),
     ...family(
+      "oneup_service_healthy",
+      "gauge",
+      "1 if the service's health checks hold. Absent without checks, and until there have been enough.",
+      views.flatMap((view) =>
+        view.healthy === null ? [] : [line("oneup_service_healthy", view, Number(view.healthy))],
+      ),
+    ),
+    ...family(
       "oneup_service_restarts",
       "counter",
       "Restarts since the supervisor started.",

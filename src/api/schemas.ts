@@ -60,7 +60,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     kind: { enum: ["service", "task", "target"] },
     state,
     ready: { type: "boolean", description: "Others that require it may start." },
-    healthy: orNull(flag, "`null` without a health probe."),
+    healthy: orNull(flag, "`null` without a health probe, and until there have been enough checks."),
     pid: orNull({ type: "integer", minimum: 1 }, "The main process."),
     started_at: orNull(time, "When the main process was started."),
     uptime_ms: orNull(milliseconds),
@@ -70,7 +70,29 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     next_start_at: orNull(time, "In `backoff`: when it is started again."),
     goal: { enum: ["up", "down"], description: "What it is meant to be." },
     cause: { type: "string", description: "Why it is in this state." },
+    status: orNull(text, "What it told of itself last (`STATUS=` of sd_notify)."),
+    reloading: { type: "boolean", description: "It told that it reads its configuration again." },
+    health: orNull(ref("ServiceHealth"), "`null` where nothing is checked."),
     labels: { type: "object", additionalProperties: text },
+  }),
+  ServiceHealth: object("The health checks of a service.", {
+    healthy: orNull(flag, "`null` until there have been enough checks of the present run."),
+    failures_in_row: count,
+    successes_in_row: count,
+    stretched: orNull(
+      { type: "number", minimum: 1 },
+      "How many times as long the last check was given, because the machine was starved.",
+    ),
+    last: {
+      type: "array",
+      description: "The last ten checks, oldest first.",
+      items: object("A check: one answer of each probe.", {
+        time,
+        ok: flag,
+        took_ms: milliseconds,
+        reason: { type: "string", description: "What was found." },
+      }),
+    },
   }),
   Services: array("Service", "Services, in the order of the configuration or of the request."),
   Receipt: object("Proof of one stop: every process of the set, and how it left.", {
@@ -114,6 +136,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
         because: text,
       }),
     },
+    health: orNull(ref("ServiceHealth"), "Its own health checks."),
   }),
   Tree: object("The dependency graph.", {
     services: {
@@ -179,8 +202,11 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       seq: { ...count, description: "Grows by one with each event." },
       time,
       service: orNull(name, "`null` for the supervisor itself."),
-      event: { type: "string", description: "`state`, `ready`, `receipt` or `supervisor`." },
-      from: orNull(text, "The state before."),
+      event: {
+        type: "string",
+        description: "`state`, `ready`, `health`, `reload`, `receipt` or `supervisor`.",
+      },
+      from: orNull(text, "The state before; of `health`: `unknown`, `healthy` or `unhealthy`."),
       to: orNull(text, "The state after."),
       cause: orNull(text),
       receipt: { ...ref("Receipt"), description: "With `receipt` events." },

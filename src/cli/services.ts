@@ -46,7 +46,8 @@ export function paintState(session: Session, state: string, words: string): stri
 
 function stateWords(service: Fields): string {
   const state = text(service, "state");
-  return service.healthy === false ? `${state}, unhealthy` : state;
+  if (service.healthy === null || service.healthy === undefined) return state;
+  return `${state}, ${service.healthy === true ? "healthy" : "unhealthy"}`;
 }
 
 /** Since when it runs, or when it last ended. */
@@ -54,10 +55,21 @@ function sinceOf(service: Fields): string | null {
   return textOrNull(service, "started_at") ?? textOrNull(object(service.exit), "at");
 }
 
+/** Of what is ready: what its checks found wrong, what it is doing, what it tells of itself. */
+function lifeNote(service: Fields): string {
+  const parts = [];
+  if (service.healthy === false) parts.push(text(service, "cause"));
+  if (service.reloading === true) parts.push("reloading");
+  const status = textOrNull(service, "status");
+  if (status !== null) parts.push(`"${status}"`);
+  return parts.join("; ");
+}
+
 /** What is worth a word: the cause, unless all is as it should be. */
 function noteOf(service: Fields, now: number): string {
   const state = text(service, "state");
-  if (state === "running" || state === "inactive") return "";
+  if (state === "inactive") return "";
+  if (state === "running") return lifeNote(service);
   if (state === "exited") return ending(service.exit);
   const next = textOrNull(service, "next_start_at");
   const waitingFor = list(service, "waiting_for");

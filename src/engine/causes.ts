@@ -7,6 +7,7 @@
  */
 import type { Receipt } from "../generated/protocol.ts";
 import { noteBoot } from "./boot.ts";
+import type { HealthWord } from "./health.ts";
 import { FACT_BROKEN, FACT_CLEAR, FACT_LIVE, FACT_READY, spread } from "./order.ts";
 import { namesText } from "./text.ts";
 import { PUBLIC, type Service, type State, touch, type World } from "./world.ts";
@@ -41,6 +42,11 @@ export function enter(world: World, service: Service, state: State, because: str
 /** A cause whose consequence has not come yet: why it is about to start, or to leave. */
 export function note(world: World, service: Service, because: string): void {
   noteAs(world, service, ASKED, because);
+}
+
+/** News of it while its state remains. */
+export function noteState(world: World, service: Service, because: string): void {
+  noteAs(world, service, PUBLIC[service.state], because);
 }
 
 /** What it waits for has changed. */
@@ -119,6 +125,23 @@ function brokenText(broken: Service): string {
 }
 
 // ---- the event stream
+
+export function publishHealth(
+  world: World,
+  service: Service,
+  from: HealthWord,
+  to: HealthWord,
+  cause: string,
+): void {
+  publish(world, service.spec.name, "health", from, to, cause, null);
+}
+
+/** It told that it reads its configuration again, or that it has done so. */
+export function publishReload(world: World, service: Service, reloading: boolean): void {
+  const state = PUBLIC[service.state];
+  const [from, to] = reloading ? [state, "reloading"] : ["reloading", state];
+  publish(world, service.spec.name, "reload", from, to, "as it told", null);
+}
 
 export function publishReceipt(world: World, receipt: Receipt, cause: string): void {
   publish(world, receipt.service, "receipt", null, null, cause, receipt);

@@ -10,7 +10,9 @@ import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
 import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
+import { healthDue, takeHealthAnswer } from "./health.ts";
 import { fire } from "./lifecycle.ts";
+import { takeNotice } from "./notify.ts";
 import { spread } from "./order.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
 import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
@@ -30,11 +32,12 @@ import {
   type Why,
   whyOf,
 } from "./view.ts";
+import { takePressure, watchdogDue } from "./watchdog.ts";
 import { type Service, takeFact, takeWork, type World } from "./world.ts";
 
 export { type BootReport, bootReport } from "./boot.ts";
 export type { BootInput } from "./recovery.ts";
-export type { Clock, Graph, Health, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
+export type { Clock, Graph, Health, HealthView, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
 export type { PublicState, World } from "./world.ts";
 
 /** What a person asks. `because` says who, as the end of a sentence: `asked by uid 0`. */
@@ -133,10 +136,13 @@ function take(world: World, event: EngineEvent): void {
       takeTimer(world, event.key);
       break;
     case "probed":
-      takeAnswer(world, event.key, event.ok);
+      takeAnswer(world, event);
       break;
     case "logMatched":
-      takeAnswer(world, event.key, true);
+      takeMet(world, event.key);
+      break;
+    case "notified":
+      ofSet(world, event.id, (service) => takeNotice(world, service, event));
       break;
     case "spawned":
       ofSet(world, event.id, (service) => fire(world, service, "spawned", event));
@@ -173,7 +179,10 @@ function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): 
   }
 }
 
-/** Keys: `shutdown`, `gate`, `again NAME`, `start SET`, `probe SET CONDITION`, `delay SET CONDITION`. */
+/**
+ * Keys: `shutdown`, `gate`, `again NAME`, `start SET`, `probe SET CONDITION`, `delay SET CONDITION`,
+ * `health SET`, `watchdog SET`.
+ */
 function takeTimer(world: World, key: string): void {
   const [what, set, condition] = key.split(" ");
   switch (what) {
@@ -195,18 +204,35 @@ function takeTimer(world: World, key: string): void {
       ofSet(world, Number(set), (service) => retryProbe(world, service, Number(condition)));
       break;
     case "delay":
-      takeAnswer(world, key, true);
+      takeMet(world, key);
+      break;
+    case "health":
+      ofSet(world, Number(set), (service) => healthDue(world, service));
+      break;
+    case "watchdog":
+      ofSet(world, Number(set), (service) => watchdogDue(world, service));
       break;
   }
 }
 
-/** Keys: `KIND SET CONDITION`. */
-function takeAnswer(world: World, key: string, holds: boolean): void {
-  const [, set, condition] = key.split(" ");
-  const index = Number(condition);
+/** Keys: `probe SET CONDITION`, `health SET PROBE`, `pressure SET`. */
+function takeAnswer(world: World, event: Extract<Event, { type: "probed" }>): void {
+  const [what, set, number] = event.key.split(" ");
+  const index = Number(number);
   ofSet(world, Number(set), (service) => {
-    if (!holds) missProbe(world, service, index);
-    else if (meet(world, service, index) && service.state === "starting") fire(world, service, "met", null);
+    if (what === "health") takeHealthAnswer(world, service, index, event);
+    else if (what === "pressure") takePressure(world, service, event);
+    else if (event.ok) takeMet(world, event.key);
+    else missProbe(world, service, index, event);
+  });
+}
+
+/** Keys: `KIND SET CONDITION`. */
+function takeMet(world: World, key: string): void {
+  const [, set, condition] = key.split(" ");
+  ofSet(world, Number(set), (service) => {
+    const ready = meet(world, service, Number(condition));
+    if (ready && service.state === "starting") fire(world, service, "met", null);
   });
 }
 

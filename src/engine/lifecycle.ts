@@ -31,7 +31,7 @@
  * INPUTS. `start`: asked for by name. `need`: something that goes up needs it. `halt`: its wish
  * changed to down, leave or again. `turn`: counts changed in its favour. `hurry`: no more waiting.
  * `spawned`, `refused`, `exited`, `stopped`: the nucleus's events for its process set. `due`: its
- * timer. `met`: its last readiness condition holds.
+ * timer. `met`: its last readiness condition holds. `sick`: its health checks or its watchdog say so.
  *
  * Events carry the id of a process set or the name of a timer; those that find nothing are dropped
  * before they come here. What is left and has no meaning in a state is `ignore` (it can come late)
@@ -39,15 +39,25 @@
  */
 import type { Event } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
-import { enter, note } from "./causes.ts";
+import { enter, note, tell } from "./causes.ts";
+import { errnoText } from "./notify.ts";
 import { isReady, setWish } from "./order.ts";
-import { armAgain, fail, judgeExit, judgeLate, judgeRefusal, lateText, restartCause } from "./restart.ts";
+import {
+  armAgain,
+  fail,
+  judgeExit,
+  judgeExpired,
+  judgeRefusal,
+  lateEviction,
+  restartCause,
+} from "./restart.ts";
 import {
   admit,
   armRun,
   becomeReady,
   beginRun,
   clearLeftovers,
+  comeToRest,
   endRun,
   forgetRun,
   giveUp,
@@ -62,6 +72,7 @@ import {
 } from "./runs.ts";
 import { exitText, failureText, survivorsText } from "./text.ts";
 import {
+  type Eviction,
   isTarget,
   isTask,
   mustLeave,
@@ -94,6 +105,7 @@ export interface Inputs {
   stopped: EventOf<"stopped">;
   due: null;
   met: null;
+  sick: Eviction;
 }
 
 export type Input = keyof Inputs;
@@ -114,6 +126,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    sick: never,
   },
   waiting: {
     start: ignore,
@@ -127,6 +140,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    sick: never,
   },
   spawning: {
     start: ignore,
@@ -140,6 +154,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    sick: ignore,
   },
   starting: {
     start: ignore,
@@ -153,6 +168,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: expire,
     met: becomeReady,
+    sick: evict,
   },
   working: {
     start: ignore,
@@ -166,6 +182,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: expire,
     met: never,
+    sick: ignore,
   },
   running: {
     start: ignore,
@@ -179,6 +196,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    sick: evict,
   },
   stopping: {
     start: ignore, // Its wish says what happens afterwards.
@@ -192,6 +210,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: leftAsAsked,
     due: ignore,
     met: never,
+    sick: ignore,
   },
   clearing: {
     start: startAfterwards,
@@ -205,6 +224,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: cleared,
     due: ignore,
     met: never,
+    sick: ignore,
   },
   expiring: {
     start: startAfterwards,
@@ -218,6 +238,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: expired,
     due: ignore,
     met: never,
+    sick: ignore,
   },
   backoff: {
     start: wake,
@@ -231,6 +252,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: startOver,
     met: never,
+    sick: never,
   },
   exited: {
     start: wake,
@@ -244,6 +266,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    sick: never,
   },
   failed: {
     start: wake,
@@ -257,6 +280,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    sick: never,
   },
 };
 
@@ -303,7 +327,7 @@ function startAfterwards(world: World, service: Service, because: string): void 
 
 /** A stop asked for by name takes back "exited" and "failed"; for others they remain as the record of what was. */
 function clearState(world: World, service: Service, { because, named }: Halt): void {
-  if (named && !wantsUp(service)) enter(world, service, "inactive", because);
+  if (named && !wantsUp(service)) comeToRest(world, service, because);
 }
 
 /** A task that is done is what its dependents need; a service that has ended is not. */
@@ -316,7 +340,23 @@ function wakeService(world: World, service: Service, because: string): void {
 function expire(world: World, service: Service): void {
   if (mustLeave(service)) return;
   if (world.now < service.deadline) armRun(world, service);
-  else stopRun(world, service, "expiring", lateText(service));
+  else evictFor(world, service, lateEviction(service));
+}
+
+/** An eviction of a run that is there. It is judged as a failed one when its set is empty. */
+function evict(world: World, service: Service, eviction: Eviction): void {
+  if (mustLeave(service)) return;
+  if (isReady(service)) {
+    const because = `bound to ${service.spec.name}, which is stopped: ${eviction.text}`;
+    world.demands.push({ type: "lost", service, because });
+  }
+  tell(world, service, eviction.text);
+  evictFor(world, service, eviction);
+}
+
+function evictFor(world: World, service: Service, eviction: Eviction): void {
+  service.eviction = eviction;
+  stopRun(world, service, "expiring", eviction.text);
 }
 
 function startOver(world: World, service: Service): void {
@@ -349,7 +389,7 @@ function refuse(world: World, service: Service, { failure }: EventOf<"spawnFaile
 /** The leader ended and nobody had sent it a stop. */
 function end(world: World, service: Service, event: EventOf<"exited">): void {
   const wasReady = isReady(service);
-  const cause = exitText(event.exit);
+  const cause = `${exitText(event.exit)}${errnoText(service)}`;
   takeExit(service, world, event.exit, event.at);
   if (wasReady && !mustLeave(service)) {
     const because = `bound to ${service.spec.name}, which ended: ${cause}`;
@@ -377,9 +417,10 @@ function cleared(world: World, service: Service, event: EventOf<"stopped">): voi
 }
 
 function expired(world: World, service: Service, event: EventOf<"stopped">): void {
+  const { eviction } = service;
   if (!closeRun(world, service, event)) return;
   if (mustLeave(service)) rest(world, service);
-  else judgeLate(world, service);
+  else judgeExpired(world, service, eviction);
 }
 
 /** The stop has ended. False if something of the set is still there: then it must not run again. */

@@ -13,7 +13,9 @@ import { assert } from "./assert.ts";
 import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
 import { makeGate } from "./gate.ts";
+import { resumeHealth } from "./health.ts";
 import { fire } from "./lifecycle.ts";
+import { newTold, takeNotice } from "./notify.ts";
 import { resetCounts } from "./order.ts";
 import { Random } from "./random.ts";
 import { newWatch, reopenWatch } from "./readiness.ts";
@@ -27,6 +29,7 @@ import {
   readSupervisorRecord,
   writeBootRecord,
 } from "./slate.ts";
+import { resumeWatchdog } from "./watchdog.ts";
 import {
   type Edges,
   isLive,
@@ -281,11 +284,19 @@ function rearm(world: World, matched: ReadonlyMap<Service, ChildRecord>): void {
     if (child === undefined) continue;
     if (service.state === "spawning") reopenWatch(world, service);
     if (isStopState(service) && !child.stopping && child.receipt === null) sendStop(world, service);
-    if (service.state !== "starting" && service.state !== "working") continue;
     if (mustLeave(service)) continue;
+    if (service.state === "running") resumeCare(world, service, child);
+    if (service.state !== "starting" && service.state !== "working") continue;
     reopenWatch(world, service);
     watchRun(world, service);
   }
+}
+
+/** Its health checks and its watchdog. */
+function resumeCare(world: World, service: Service, child: ChildRecord): void {
+  service.told ??= newTold(service.spec);
+  resumeHealth(world, service);
+  resumeWatchdog(world, service, child.watchdogAt);
 }
 
 function isStopState({ state }: Service): boolean {
@@ -299,6 +310,7 @@ function replay(world: World, child: ChildRecord): void {
   const { id, pid, started, exit, exited, leftovers, receipt } = child;
   if (service.state === "spawning")
     fire(world, service, "spawned", { type: "spawned", id, pid, at: started });
+  replayNotice(world, service, child);
   const exitIsNews = service.child === id && service.pid !== 0 && exit !== null;
   if (exitIsNews) {
     fire(world, service, "exited", { type: "exited", id, at: exited ?? world.now, exit, leftovers });
@@ -306,6 +318,21 @@ function replay(world: World, child: ChildRecord): void {
   if (receipt !== null && service.child === id && isStopState(service)) {
     fire(world, service, "stopped", { type: "stopped", id, at: world.now, receipt });
   }
+}
+
+/** All that its processes have told so far; what the former brain knew already changes nothing. */
+function replayNotice(world: World, service: Service, { id, notice }: ChildRecord): void {
+  if (notice === null || service.child !== id) return;
+  service.told ??= newTold(service.spec);
+  // When the last WATCHDOG=1 came is told by itself; time that was granted is not granted again.
+  const [watchdog, watchdogTrigger] = [false, false];
+  const extendMs = notice.extendMs === service.told?.extendMs ? null : notice.extendMs;
+  takeNotice(world, service, {
+    type: "notified",
+    id,
+    at: world.now,
+    notice: { ...notice, watchdog, watchdogTrigger, extendMs },
+  });
 }
 
 function endStray(world: World, child: ChildRecord): void {

@@ -6,9 +6,19 @@ import type { Exit, SpawnFailure } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, say, tell } from "./causes.ts";
 import { markAutomatic } from "./gate.ts";
+import { errnoText } from "./notify.ts";
 import { admit } from "./runs.ts";
 import { durationText, exitText } from "./text.ts";
-import { isTask, mustLeave, ownPast, type Service, touch, type World, wantsUp } from "./world.ts";
+import {
+  type Eviction,
+  isTask,
+  mustLeave,
+  ownPast,
+  type Service,
+  touch,
+  type World,
+  wantsUp,
+} from "./world.ts";
 
 /** How a run ended. */
 interface End {
@@ -36,15 +46,25 @@ export function judgeExit(world: World, service: Service): void {
   assert(exit !== null, "a run that ended has an exit");
   const code = "code" in exit ? exit.code : null;
   const success = code !== null && service.spec.successCodes.includes(code);
-  conclude(world, service, { text: exitText(exit), success, code, outward: outwardCode(exit) });
+  const text = `${exitText(exit)}${errnoText(service)}`;
+  conclude(world, service, { text, success, code, outward: outwardCode(exit) });
 }
 
-/** It was not ready in time and has been stopped: a failed run, whatever its exit says. */
-export function judgeLate(world: World, service: Service): void {
-  conclude(world, service, { text: lateText(service), success: false, code: null, outward: 1 });
+/** It was not ready in time, or sick, and has been stopped: a failed run, whatever its exit says. */
+export function judgeExpired(world: World, service: Service, eviction: Eviction | null): void {
+  const text = eviction?.text ?? lateText(service);
+  if (eviction?.action === "stop") fail(world, service, text, 1);
+  else conclude(world, service, { text, success: false, code: null, outward: 1 });
 }
 
-export function lateText(service: Service): string {
+/** Said where a probe was the reason, with what it found last. */
+export function lateEviction(service: Service): Eviction {
+  const found = service.watch?.reason ?? "";
+  const last = found === "" ? "" : `, last: ${found}`;
+  return { text: `${lateText(service)}${last}`, action: "restart", abort: false };
+}
+
+function lateText(service: Service): string {
   const what = isTask(service) ? "done" : "ready";
   return `not ${what} within ${durationText(service.spec.startTimeoutMs)}`;
 }

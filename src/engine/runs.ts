@@ -6,10 +6,13 @@ import type { Event, Exit, Receipt } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteWaiting, publishReceipt, say, waitingCause } from "./causes.ts";
 import { dropTurn, passGate } from "./gate.ts";
+import { forgetHealth, startHealth, stopHealth } from "./health.ts";
+import { dropFds, openNotify } from "./notify.ts";
 import { mayStart, mayStop, spread } from "./order.ts";
 import { dropWatch, openWatch, startWatch } from "./readiness.ts";
 import { spawnSpec } from "./spawn.ts";
 import { conditionText, durationText, processesText, receiptLine, survivorsText } from "./text.ts";
+import { startWatchdog, stopWatchdog } from "./watchdog.ts";
 import {
   isTarget,
   isTask,
@@ -46,6 +49,7 @@ export function launch(world: World, service: Service, because: string): void {
   service.child = newChildId(world);
   world.sets.set(service.child, service);
   openWatch(world, service);
+  openNotify(service);
   world.out.push({
     type: "spawn",
     id: service.child,
@@ -65,6 +69,8 @@ export function beginRun(world: World, service: Service, { id, pid, at }: Spawne
   else if (service.watch === null) enter(world, service, "running", `runs as pid ${pid}`);
   else enter(world, service, "starting", `runs as pid ${pid}, waits for ${missingText(service)}`);
   if (mustLeave(service)) pushWork(world, service);
+  else if (service.watch?.unmet === 0)
+    becomeReady(world, service); // It told so before we heard of its start.
   else watchRun(world, service);
 }
 
@@ -84,13 +90,27 @@ export function watchRun(world: World, service: Service): void {
     armRun(world, service);
   }
   if (service.state === "starting") startWatch(world, service);
+  else if (service.state === "running") lookAfter(world, service);
+}
+
+/** It is ready: from here on its health counts. */
+function lookAfter(world: World, service: Service): void {
+  startHealth(world, service);
+  startWatchdog(world, service);
 }
 
 export function armRun(world: World, service: Service): void {
   world.out.push({ type: "arm", key: `start ${service.child}`, at: service.deadline });
 }
 
-/** Neither deadline nor probes from here on. */
+/** Nothing is asked of it any more. */
+function leaveAlone(world: World, service: Service): void {
+  unwatchRun(world, service);
+  stopHealth(world, service);
+  stopWatchdog(world, service);
+}
+
+/** Neither deadline nor readiness probes from here on. */
 function unwatchRun(world: World, service: Service): void {
   dropWatch(world, service);
   if (service.deadline === 0) return;
@@ -112,6 +132,7 @@ function forwardEarlySignals(world: World, service: Service): void {
 export function becomeReady(world: World, service: Service): void {
   unwatchRun(world, service);
   enter(world, service, "running", `ready after ${durationText(world.now - service.started)}`);
+  lookAfter(world, service);
 }
 
 // ---- stop
@@ -131,7 +152,7 @@ export function stopRun(
   because: string,
 ): void {
   assert(service.child !== 0, "only a process set is stopped");
-  unwatchRun(world, service);
+  leaveAlone(world, service);
   sendStop(world, service);
   enter(world, service, state, because);
 }
@@ -142,7 +163,7 @@ export function sendStop(world: World, service: Service): void {
   world.out.push({
     type: "stop",
     id: service.child,
-    signal,
+    signal: service.eviction?.abort ? "ABRT" : signal,
     timeoutMs: Math.min(timeoutMs, shutdownLeftMs(world)),
     tree,
   });
@@ -181,7 +202,9 @@ export function endRun(world: World, service: Service): void {
 
 /** The same without a table entry at the nucleus. */
 export function forgetRun(world: World, service: Service): void {
-  unwatchRun(world, service);
+  leaveAlone(world, service);
+  forgetHealth(world, service);
+  service.eviction = null;
   world.sets.delete(service.child);
   service.child = 0;
   service.pid = 0;
@@ -212,7 +235,13 @@ export function rest(world: World, service: Service): void {
   touch(world, service);
   if (!again) dropTurn(world, service);
   if (again) admit(world, service, causeOf(service));
-  else enter(world, service, "inactive", causeOf(service));
+  else comeToRest(world, service, causeOf(service));
+}
+
+/** Down because somebody asked. */
+export function comeToRest(world: World, service: Service, because: string): void {
+  dropFds(world, service);
+  enter(world, service, "inactive", because);
 }
 
 /** It waited, or was in backoff, and is not wanted any more. */
@@ -220,7 +249,7 @@ export function giveUp(world: World, service: Service): void {
   if (wantsUp(service)) return;
   cancelBackoff(world, service);
   dropTurn(world, service);
-  enter(world, service, "inactive", causeOf(service));
+  comeToRest(world, service, causeOf(service));
 }
 
 export function cancelBackoff(world: World, service: Service): void {

@@ -9,6 +9,8 @@
 import type { Exit } from "../generated/protocol.ts";
 import { type BootLog, loadBoot, saveBoot } from "./boot.ts";
 import type { Gate } from "./gate.ts";
+import { newHealth } from "./health.ts";
+import { newTold } from "./notify.ts";
 import { newWatch } from "./readiness.ts";
 import {
   isLiveState,
@@ -127,6 +129,9 @@ const PARTS: readonly Part[] = [
     load: loadTurn,
   },
   { key: "boot", save: saveBoot, load: loadBoot },
+  { key: "told", save: saveTold, load: loadTold },
+  { key: "health", save: saveHealth, load: loadHealth },
+  { key: "eviction", save: ({ eviction }) => eviction ?? undefined, load: loadEviction },
 ];
 
 const ALIVE: readonly Wish[] = ["up", "leave", "again"];
@@ -203,6 +208,59 @@ export function readGateRecord(gate: Gate, slate: Slate, now: number): void {
   const [full, lastTicket] = parseArray(slate[GATE]) ?? [];
   if (isTime(full)) gate.full = Math.min(full, now + gate.windowMs);
   if (isId(lastTicket)) gate.lastTicket = lastTicket;
+}
+
+/** What the table of the nucleus knows (`ChildRecord.notice`) is not kept twice. */
+function saveTold({ told }: Service): unknown {
+  if (told === null) return undefined;
+  const { reloading, stopping, extendMs, extendUntil, storedFds, watchdogMs, aliveAt, stretched } = told;
+  return [reloading, stopping, extendMs, extendUntil, storedFds, watchdogMs, aliveAt, stretched];
+}
+
+function loadTold(service: Service, value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [reloading, stopping, ...numbers]: unknown[] = value;
+  if (typeof reloading !== "boolean" || typeof stopping !== "boolean" || !numbers.every(isTime)) return false;
+  const [extendMs, extendUntil, storedFds, watchdogMs, aliveAt, stretched] = numbers;
+  if (extendMs === undefined || extendUntil === undefined || !isId(storedFds)) return false;
+  if (watchdogMs === undefined || aliveAt === undefined || stretched === undefined) return false;
+  const told = newTold(service.spec, storedFds);
+  if (told === null) return true; // Its configuration says otherwise now.
+  service.told = Object.assign(told, {
+    reloading,
+    stopping,
+    extendMs,
+    extendUntil,
+    watchdogMs,
+    aliveAt,
+    stretched,
+  });
+  return true;
+}
+
+function saveHealth({ health }: Service): unknown {
+  if (health === null) return undefined;
+  return [health.healthy, health.failures, health.successes, health.first];
+}
+
+function loadHealth(service: Service, value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [healthy, failures, successes, first]: unknown[] = value;
+  if (healthy !== null && typeof healthy !== "boolean") return false;
+  if (!isId(failures) || !isId(successes) || !isTime(first)) return false;
+  if (service.spec.health !== null) {
+    service.health = Object.assign(newHealth(), { healthy, failures, successes, first });
+  }
+  return true;
+}
+
+function loadEviction(service: Service, value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { text, action, abort } = value;
+  if (typeof text !== "string" || (action !== "restart" && action !== "stop")) return false;
+  if (typeof abort !== "boolean") return false;
+  service.eviction = { text, action, abort };
+  return true;
 }
 
 export function readSupervisorRecord(shutdown: Shutdown, slate: Slate): void {

@@ -1,6 +1,7 @@
 /** What the nucleus needs to know to start a process of a service. */
 import type { SpawnSpec } from "../generated/protocol.ts";
 import type { ServiceSpec } from "../model/spec.ts";
+import { notifyOf } from "./notify.ts";
 
 export function spawnSpec(spec: ServiceSpec, role: "main" | "probe", argv: readonly string[]): SpawnSpec {
   return {
@@ -19,7 +20,7 @@ export function spawnSpec(spec: ServiceSpec, role: "main" | "probe", argv: reado
     oomScoreAdjust: spec.oomScoreAdjust,
     limits: spec.limits,
     noNewPrivileges: spec.noNewPrivileges,
-    notify: null,
+    notify: role === "main" ? notifyOf(spec) : null,
     foreground: spec.stdio === "inherit" && role === "main",
   };
 }

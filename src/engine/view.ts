@@ -4,6 +4,7 @@ import type { Kind } from "../model/spec.ts";
 import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
+import { newHealth } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
 import { NOT_ENDED } from "./text.ts";
 import { mustLeave, PUBLIC, type PublicState, type Service, type World, wantsUp } from "./world.ts";
@@ -34,7 +35,28 @@ export interface ServiceView {
   /** What it is meant to be. */
   readonly goal: "up" | "down";
   readonly cause: string;
+  /** What it told of itself last (`STATUS=`). */
+  readonly status: string | null;
+  /** It told that it reads its configuration again. */
+  readonly reloading: boolean;
+  readonly health: HealthView | null;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Its health checks; a check that no service makes is not there. */
+export interface HealthView {
+  readonly healthy: boolean | null;
+  readonly failures_in_row: number;
+  readonly successes_in_row: number;
+  /** How many times as long the last check was given, because the machine was starved. */
+  readonly stretched: number | null;
+  /** Oldest first. */
+  readonly last: readonly {
+    readonly time: string;
+    readonly ok: boolean;
+    readonly took_ms: number;
+    readonly reason: string;
+  }[];
 }
 
 export interface WhyEntry {
@@ -51,6 +73,7 @@ export interface Why {
   readonly answer: string;
   /** From the effect to its causes: newest first, then the same of each service it waits for. */
   readonly chain: readonly WhyEntry[];
+  readonly health: HealthView | null;
 }
 
 export interface Graph {
@@ -82,7 +105,7 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     kind: spec.kind,
     state: PUBLIC[service.state],
     ready: isReady(service),
-    healthy: null,
+    healthy: service.health?.healthy ?? null,
     pid: runs ? pid : null,
     started_at: runs ? isoText(service.startedWall) : null,
     uptime_ms: runs ? Math.max(0, Math.round(clock.now - service.started)) : null,
@@ -92,6 +115,9 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     next_start_at: nextStart(world, service, clock),
     goal: wantsUp(service) ? "up" : "down",
     cause: causeOf(service),
+    status: service.state === "inactive" ? null : (service.told?.status ?? null),
+    reloading: runs && (service.told?.reloading ?? false),
+    health: healthView(service),
     labels: spec.labels,
   };
 }
@@ -99,6 +125,23 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
 function nextStart(world: World, service: Service, clock: Clock): string | null {
   const at = service.state === "backoff" ? service.deadline : budgetTime(world, service);
   return at === null ? null : isoText(clock.wall + Math.max(0, at - clock.now));
+}
+
+function healthView({ spec, health }: Service): HealthView | null {
+  if (spec.health === null) return null;
+  const { healthy, failures, successes, stretched, last } = health ?? newHealth();
+  return {
+    healthy,
+    failures_in_row: failures,
+    successes_in_row: successes,
+    stretched: stretched > 1 ? stretched : null,
+    last: last.map(({ wall, ok, tookMs, reason }) => ({
+      time: isoText(wall),
+      ok,
+      took_ms: Math.round(tookMs),
+      reason,
+    })),
+  };
 }
 
 /** Breadth first over what it waits for, each service once. */
@@ -117,7 +160,13 @@ export function whyOf(world: World, service: Service, clock: Clock): Why {
     }
   }
   const answer = answerOf(world, service, clock);
-  return { service: service.spec.name, state: PUBLIC[service.state], answer, chain };
+  return {
+    service: service.spec.name,
+    state: PUBLIC[service.state],
+    answer,
+    chain,
+    health: healthView(service),
+  };
 }
 
 /** Newest first. */
@@ -161,7 +210,9 @@ export function healthOf(world: World): Health {
   const reasons: string[] = [];
   if (world.shutdown.phase !== "running") reasons.push("the supervisor is shutting down");
   for (const service of world.services) {
-    if (!wantsUp(service) || !isBroken(service)) continue;
+    if (!wantsUp(service)) continue;
+    if (service.health?.healthy === false) reasons.push(`${service.spec.name} ${causeOf(service)}`);
+    if (!isBroken(service)) continue;
     if (service.state === "exited") continue; // Ended with success, and is not meant to come again.
     reasons.push(`${service.spec.name} ${service.state === "failed" ? "failed: " : ""}${causeOf(service)}`);
   }

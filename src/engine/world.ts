@@ -22,7 +22,7 @@ export type State =
   | "running" /** A service is ready; a target is reached. */
   | "stopping" /** `Stop` sent because it has to leave; nothing is judged afterwards. */
   | "clearing" /** It ended by itself and left processes; `Stop` sent, its exit is judged afterwards. */
-  | "expiring" /** Not ready in time; `Stop` sent, counts as a failed run afterwards. */
+  | "expiring" /** Not ready in time, or sick; `Stop` sent, counts as a failed run afterwards. */
   | "backoff" /** Starts again when its timer is due. */
   | "exited" /** Ended for good, with success. */
   | "failed"; /** Ended for good, without. */
@@ -91,6 +91,76 @@ export interface Watch {
   flying: number;
   /** Failed tries of each condition. */
   tries: number[];
+  /** On a starved machine a try gets so many times as long; 1: as long as ever. */
+  stretch: number;
+  /** Why the last try failed. */
+  reason: string;
+}
+
+/** What a run has told of itself over its socket (`notify.ts`). */
+export interface Told {
+  status: string | null;
+  errno: number | null;
+  reloading: boolean;
+  stopping: boolean;
+  /** How long it asked for last (`EXTEND_TIMEOUT_USEC`), and until when that makes it for the watchdog. */
+  extendMs: number;
+  extendUntil: number;
+  /** Descriptors the nucleus keeps for the service, whatever run they came from. */
+  storedFds: number;
+  /** The watchdog's interval; 0: none. */
+  watchdogMs: number;
+  /** Its last sign of life, monotonic ms. 0: it is not watched now. */
+  aliveAt: number;
+  /** It was late on a starved machine and given so many times as long; 1: it was not. */
+  stretched: number;
+  /** It is late, and the machine is being asked whether that is its own fault. */
+  asking: boolean;
+}
+
+/** Health checks (`health.ts`): of the present run, and the last results of any. */
+export interface HealthState {
+  healthy: boolean | null;
+  /** In a row, one of them 0. */
+  failures: number;
+  successes: number;
+  /** When the first check of this run was due; later ones keep its phase. 0: no checks now. */
+  first: number;
+  round: Round | null;
+  /** How much longer the last check was given; 1: not at all. */
+  stretched: number;
+  /** Oldest first. */
+  last: HealthCheck[];
+}
+
+/** A check at work. Bit n stands for probe n of the spec. */
+export interface Round {
+  readonly began: number;
+  /** Probes without an answer yet. */
+  flying: number;
+  /** Probes that are asked once more because the machine is starved. */
+  again: number;
+  ok: boolean;
+  /** What the probes found that held. */
+  found: string[];
+  /** Why others did not, and what was made of it. */
+  reasons: string[];
+}
+
+export interface HealthCheck {
+  readonly wall: number;
+  readonly ok: boolean;
+  readonly tookMs: number;
+  readonly reason: string;
+}
+
+/** Why a run is ended that did not end by itself, and what becomes of the service. */
+export interface Eviction {
+  readonly text: string;
+  /** `restart`: it counts as a failed run. `stop`: it has failed for good. */
+  readonly action: "restart" | "stop";
+  /** ABRT is its first signal, so that it leaves a core. */
+  readonly abort: boolean;
 }
 
 const NONE: Service[] = [];
@@ -139,6 +209,11 @@ export class Service {
   watch: Watch | null = null;
   /** Only under `start-concurrency` or `restart-budget`. */
   turn: Turn | null = null;
+  /** Until the next run begins: the last words of one that has ended are worth knowing. */
+  told: Told | null = null;
+  health: HealthState | null = null;
+  /** Set while its run is ended because of it (`expiring`). */
+  eviction: Eviction | null = null;
   /** Links of the two queues; `null`: not queued. */
   nextFact: Service | null = null;
   nextWork: Service | null = null;

@@ -40,12 +40,34 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   onFailure: "ignore",
 
   ready: [],
+  readyDelayMs: 0,
   startTimeoutMs: 30_000,
+  health: null,
+  watchdogMs: 0,
   stop: { signal: "TERM", timeoutMs: 10_000, tree: true },
   log: { file: null, maxSize: 10 * 1024 * 1024, keep: 5, format: "text", console: true, lines: 1000 },
   labels: {},
 
   stdio: "log",
+});
+
+/** What a `health` that says nothing else has. */
+export const HEALTH_DEFAULTS = freeze({
+  everyMs: 10_000,
+  timeoutMs: 2_000,
+  failures: 3,
+  successes: 1,
+  initialDelayMs: 0,
+  onFailure: "restart",
+} as const);
+
+/** What an answer to an HTTP probe has to be like, where nothing is said. */
+export const HTTP_DEFAULTS = freeze({
+  status: [[200, 399]] as readonly (readonly [number, number])[],
+  body: null,
+  headers: {},
+  caFile: null,
+  insecure: false,
 });
 
 /** What a task has instead; the config program writes it out, so that the engine need not know. */

@@ -5,8 +5,6 @@
 const PROCESS = [
   "capabilities",
   "resources",
-  "health",
-  "watchdog",
   "hooks",
   "reload",
   "listen",
@@ -27,7 +25,6 @@ export const LATER: Readonly<Record<string, readonly string[]>> = {
   "target.on-failure": ["run"],
   "service.stop": ["command"],
   "task.stop": ["command"],
-  "service.ready": ["http", "notify", "listen", "status", "body", "headers", "initial-delay"],
   "service.log": ["compress"],
   "task.log": ["compress"],
 };

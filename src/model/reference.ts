@@ -3,7 +3,7 @@
  * `src/generated/config-schema.ts`), made from the schema. No program bundles this file;
  * `npm run docs` writes them.
  */
-import { DEFAULTS, MAIN_DEFAULTS, SUPERVISOR_DEFAULTS, TASK_DEFAULTS } from "./defaults.ts";
+import { DEFAULTS, HEALTH_DEFAULTS, MAIN_DEFAULTS, SUPERVISOR_DEFAULTS, TASK_DEFAULTS } from "./defaults.ts";
 import type { AnyField, AnyGroup, Fields } from "./fields.ts";
 import type { Json, JsonObject } from "./kit.ts";
 import { LATER } from "./later.ts";
@@ -13,6 +13,9 @@ import { type Budget, formatBudget, formatDuration, formatSize } from "./units.t
 import { NAME_PATTERN } from "./values.ts";
 
 type Defaults = Readonly<Record<string, unknown>>;
+
+/** A table that is absent by default still has defaults of its own. */
+const SERVICE_DEFAULTS: Defaults = { ...DEFAULTS, health: HEALTH_DEFAULTS };
 
 // ---- JSON Schema ----------------------------------------------------------------------------
 
@@ -38,7 +41,7 @@ export function renderJsonSchema(): string {
       },
     },
     definitions: {
-      service: { ...tableSchema(serviceFields, DEFAULTS), required: ["command"] },
+      service: { ...tableSchema(serviceFields, SERVICE_DEFAULTS), required: ["command"] },
       task: { ...tableSchema(taskFields, { ...DEFAULTS, ...TASK_DEFAULTS }), required: ["command"] },
       target: tableSchema(targetFields, DEFAULTS),
     },
@@ -86,7 +89,7 @@ export function renderReference(): string {
   const parts = [
     INTRODUCTION,
     "## Fields of a service: `[service.NAME]`",
-    ...fieldParts(serviceFields, DEFAULTS, ""),
+    ...fieldParts(serviceFields, SERVICE_DEFAULTS, ""),
     "## A task: `[task.NAME]`",
     taskText(),
     "## A target: `[target.NAME]`",

@@ -5,11 +5,13 @@
  * `defaults.ts`.
  */
 import { field, group, nullable } from "./fields.ts";
+import { bodyPattern, headers, httpProbe, listenCondition, notifyCondition, statusRanges } from "./probes.ts";
 import {
   budget,
   choice,
   command,
   count,
+  countFromOne,
   delayProbe,
   duration,
   environment,
@@ -235,6 +237,48 @@ const restarts = {
   }),
 };
 
+/** What `ready` and `health` may ask of an HTTP answer. */
+function httpFields(table: "ready" | "health") {
+  const with_ = (more: string) => `${table} = { http = "https://localhost:8443/health", ${more} }`;
+  return {
+    status: field("status", statusRanges, {
+      text: "Which statuses of an answer to `http` are good: one, or ranges.",
+      change: "live",
+      example: `${with_('status = "200-299,401"')}\n# or\n${with_("status = 204")}`,
+      errors: "A status outside 100 to 599; set without `http`.",
+      default: '`"200-399"`',
+    }),
+    body: field("body", bodyPattern, {
+      text: "A regular expression that the first 64 KiB of the answer to `http` must match.",
+      change: "live",
+      example: with_('body = \'"status": *"ok"\''),
+      errors: "A malformed regular expression; set without `http`.",
+      default: "any body is good",
+    }),
+    headers: field("headers", headers, {
+      text: "Headers that are sent with the request of `http`.",
+      change: "live",
+      example: with_('headers = { Host = "example.org", X-Probe = "oneup" }'),
+      errors: "A name that is none; `Connection`, `Content-Length`, `Transfer-Encoding`; set without `http`.",
+      default: "none",
+    }),
+    "ca-file": field("caFile", path, {
+      text: "With `https`: a PEM file of the certificates to trust instead of the system's. A relative path starts from the folder of the file that defines the service.",
+      change: "live",
+      example: with_('ca-file = "ca.pem"'),
+      errors: "A missing file; set without an address that begins with `https://`.",
+      default: "the system's certificates",
+    }),
+    insecure: field("insecure", flag, {
+      text: "With `https`: do not look at the certificate at all.",
+      change: "live",
+      example: with_("insecure = true"),
+      errors: "Set beside `ca-file`, or without an address that begins with `https://`.",
+      default: "`false`",
+    }),
+  };
+}
+
 const ready = {
   ready: group(
     "ready",
@@ -245,8 +289,14 @@ const ready = {
         example: 'ready = { tcp = 5432 }\n# or\nready = { tcp = "[::1]:5432" }',
         errors: "A port outside 1 to 65535.",
       }),
+      http: field("http", httpProbe, {
+        text: "A GET request to this address is answered as `status`, `body` and the other keys below say. Redirections are not followed.",
+        change: "live",
+        example: 'ready = { http = "http://127.0.0.1:8080/ready" }',
+        errors: "A scheme other than http and https; a user name or a `#` in the address.",
+      }),
       exec: field("exec", execProbe, {
-        text: "This command leaves with 0. It is written as `command` is and runs as the service does: same user, folder and environment.",
+        text: "This command leaves with 0, within 10 s. It is written as `command` is and runs as the service does: same user, folder and environment.",
         change: "live",
         example: 'ready = { exec = "pg_isready -q" }',
       }),
@@ -261,20 +311,122 @@ const ready = {
         example: "ready = { log = 'listening on port \\d+' }",
         errors: "A malformed regular expression.",
       }),
+      notify: field("notify", notifyCondition, {
+        text: "It tells by itself that it is ready. `sd`: by sd_notify(3), over a socket that only its own processes may use and that `NOTIFY_SOCKET` names (in the abstract namespace; with `sd:PATH` it is made at this path). `fd:N`: by a line written to this descriptor.",
+        change: "restart",
+        example:
+          'ready = { notify = "sd" }\n# or\nready = { notify = "sd:run/notify.sock" }\n# or\nready = { notify = "fd:3" }',
+        errors: "A descriptor below 3 or above 1023; `fd:N` beside `watchdog`, which needs the socket.",
+      }),
+      listen: field("listen", listenCondition, {
+        text: "A process of it has a listening socket of its own, TCP or Unix, whichever comes first.",
+        change: "live",
+        example: "ready = { listen = true }",
+        errors: "`false`.",
+      }),
       delay: field("delay", delayProbe, {
         text: "It has run for this long.",
         change: "live",
         example: 'ready = { delay = "2s" }',
       }),
+      ...httpFields("ready"),
+      "initial-delay": field("initialDelayMs", duration, {
+        text: "`tcp`, `http`, `exec`, `file` and `listen` are tried for the first time when it has run for this long.",
+        change: "live",
+        example: 'ready = { http = "http://127.0.0.1:8080/ready", initial-delay = "5s" }',
+        errors: "Set without any of them.",
+        default: '`"0s"`',
+      }),
     },
     {
-      text: "When it counts as ready, which is what those that require it wait for. Without it: as soon as it runs. With several conditions, all must hold. Not for a task, which is ready when it has succeeded.",
+      text: "When it counts as ready, which is what those that require it wait for. Without it: as soon as it runs. With several conditions, all must hold once. What has to be tried is tried at once, then after 10, 20, 40, 80, 160 and from then on every 250 ms, and never again once it is ready. Not for a task, which is ready when it has succeeded.",
       change: "live",
       example: 'ready = { tcp = 8080, log = "ready" }',
-      errors: "An empty table.",
+      errors: "A table without a condition.",
       default: "running is ready",
     },
   ),
+};
+
+/** What is looked after while it is ready. */
+const wellbeing = {
+  health: group(
+    "health",
+    {
+      tcp: field("tcp", tcpProbe, {
+        text: "A connection can be made, as in `ready`.",
+        change: "live",
+        example: "health = { tcp = 5432 }",
+        errors: "A port outside 1 to 65535.",
+      }),
+      http: field("http", httpProbe, {
+        text: "A GET request is answered well, as in `ready`.",
+        change: "live",
+        example: 'health = { http = "http://127.0.0.1:8080/health" }',
+        errors: "A scheme other than http and https; a user name or a `#` in the address.",
+      }),
+      exec: field("exec", execProbe, {
+        text: "A command leaves with 0 within `timeout`, as in `ready`. If it does not leave in time, its whole tree is killed.",
+        change: "live",
+        example: 'health = { exec = "redis-cli ping" }',
+      }),
+      file: field("file", fileProbe, {
+        text: "A file exists, as in `ready`.",
+        change: "live",
+        example: 'health = { file = "run/alive" }',
+      }),
+      ...httpFields("health"),
+      every: field("everyMs", duration, {
+        text: "How often it is checked. The first check comes at a random part of this time, so that services which became ready together are not checked together. A check that takes longer is waited for: two of a service are never at work at once.",
+        change: "live",
+        example: 'health = { tcp = 5432, every = "30s" }',
+        errors: "Less than `timeout`; `0s`.",
+      }),
+      timeout: field("timeoutMs", duration, {
+        text: "How long an answer may take. On a machine (or in a cgroup) where something had to wait for a processor, memory or a disk for 40 % of the last ten seconds or more, an answer that did not come in time does not count: it is asked for once more, with up to ten times the time, and that answer counts.",
+        change: "live",
+        example: 'health = { http = "http://127.0.0.1:8080/health", timeout = "5s" }',
+        errors: "More than `every`; `0s`.",
+      }),
+      failures: field("failures", countFromOne, {
+        text: "After so many failed checks in a row it is unhealthy.",
+        change: "live",
+        example: "health = { tcp = 5432, failures = 5 }",
+        errors: "Less than 1.",
+      }),
+      successes: field("successes", countFromOne, {
+        text: "After so many good checks in a row it is healthy.",
+        change: "live",
+        example: "health = { tcp = 5432, successes = 2 }",
+        errors: "Less than 1.",
+      }),
+      "initial-delay": field("initialDelayMs", duration, {
+        text: "No check before it has been ready for this long.",
+        change: "live",
+        example: 'health = { tcp = 5432, initial-delay = "1m" }',
+      }),
+      "on-failure": field("onFailure", choice("restart", "stop", "mark"), {
+        text: "What happens when it is unhealthy. `restart`: it is stopped, and that counts as a failed run, so that `restart`, its delays and its limit apply. `stop`: it is stopped and has failed. `mark`: it is shown as unhealthy, and runs on.",
+        change: "live",
+        example: 'health = { tcp = 5432, on-failure = "mark" }',
+      }),
+    },
+    {
+      text: "Whether it is well, asked again and again while it is ready. With several probes, all must hold in a check. Not for a task.",
+      change: "live",
+      example:
+        'health = { http = "http://127.0.0.1:8080/health", every = "10s", timeout = "2s", failures = 3 }',
+      errors: "A table without a probe.",
+      default: "not checked",
+    },
+  ),
+  watchdog: field("watchdogMs", duration, {
+    text: "It has to send `WATCHDOG=1` over `NOTIFY_SOCKET` (sd_notify(3)) at least this often, from when it is ready on; `WATCHDOG_USEC` tells it so. If it does not, it is stopped, with ABRT as first signal, and that counts as a failed run. On a starved machine (see `health.timeout`) the first time that it is late it gets up to ten times as long. Not for a task.",
+    change: "restart",
+    example: 'watchdog = "30s"',
+    errors: '`0s`; set beside `ready = { notify = "fd:N" }`.',
+    default: "none",
+  }),
 };
 
 const ending = {
@@ -353,7 +505,7 @@ const ending = {
   ),
 };
 
-export const serviceFields = { ...relations, ...execution, ...restarts, ...ready, ...ending };
+export const serviceFields = { ...relations, ...execution, ...restarts, ...ready, ...wellbeing, ...ending };
 export const taskFields = { ...relations, ...execution, ...restarts, ...ending };
 export const targetFields = relations;
 

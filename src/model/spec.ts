@@ -7,29 +7,61 @@
  * defaults behind it as a prototype, so that a thousand plain services cost the brain next to
  * nothing.
  */
-import type { Outputs } from "./fields.ts";
+import type { DeepReadonly, Outputs } from "./fields.ts";
+import type { HttpTarget, StatusRange } from "./probes.ts";
 import type { serviceFields, supervisorFields } from "./schema.ts";
 
 export type Kind = "service" | "task" | "target";
 
 type Fields = Outputs<typeof serviceFields>;
 type ReadyFields = Fields["ready"];
+type HealthFields = Fields["health"];
 
 /**
  * `bind`: a crash of the requirement, even one that is restarted, takes this service along.
  */
 export type Requirement = Fields["requires"][number];
 
-/** One condition of readiness; all of a service's conditions must hold. */
-export type ReadyCondition = ReadyFields[keyof ReadyFields];
+/** A request, and what the answer must be like. */
+export interface HttpCondition extends DeepReadonly<HttpTarget> {
+  readonly type: "http";
+  readonly status: readonly StatusRange[];
+  readonly body: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly caFile: string | null;
+  readonly insecure: boolean;
+}
 
-export interface ServiceSpec extends Omit<Fields, "ready"> {
+/** What is asked of a service from outside, again and again if need be. */
+export type ProbeCondition = ReadyFields["tcp" | "exec" | "file"] | HttpCondition;
+
+/** One condition of readiness; all of a service's conditions must hold. */
+export type ReadyCondition = ProbeCondition | ReadyFields["log" | "notify" | "listen" | "delay"];
+
+export type HealthAction = HealthFields["onFailure"];
+
+/** How its health is checked while it is ready. */
+export interface HealthSpec {
+  /** All must hold in a round. */
+  readonly probes: readonly ProbeCondition[];
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  readonly failures: number;
+  readonly successes: number;
+  readonly initialDelayMs: number;
+  readonly onFailure: HealthAction;
+}
+
+export interface ServiceSpec extends Omit<Fields, "ready" | "health"> {
   readonly name: string;
   readonly kind: Kind;
   /** Empty for a target. `shell = true` has become `["/bin/sh", "-c", text]`. */
   readonly argv: readonly string[];
   /** Empty: running is ready. */
   readonly ready: readonly ReadyCondition[];
+  /** No probe of `ready` before it has run for so long. */
+  readonly readyDelayMs: number;
+  readonly health: HealthSpec | null;
   /** `inherit`: the supervisor's own stdin, stdout and stderr (single-command mode only). */
   readonly stdio: "log" | "inherit";
 }

@@ -34,6 +34,7 @@ export { boolean as flag, choice, integer };
 
 const MAX_COUNT = 4_294_967_295;
 export const count = integer(0, MAX_COUNT);
+export const countFromOne = integer(1, MAX_COUNT);
 
 function quoteIt(node: Node): string | undefined {
   return node.type === "integer" || node.type === "float" || node.type === "boolean"

@@ -9,10 +9,12 @@ import type {
   ChildRecord,
   Command,
   Exit,
+  Notice,
   Probe,
   Receipt,
   ReceiptProcess,
   SpawnFailure,
+  SpawnSpec,
 } from "../../src/generated/protocol.ts";
 import type { Config, SparseSpec } from "../../src/model/spec.ts";
 
@@ -33,8 +35,20 @@ export interface Behaviour {
   readonly leftoversLeave?: number | "never";
   /** When each readiness condition begins to hold; absent: at once. */
   readonly readyAfterMs?: readonly number[];
+  /** What it tells over its socket or descriptor. */
+  readonly notices?: readonly { readonly afterMs: number; readonly notice: Partial<Notice> }[];
+  /** `WATCHDOG=1` so often, until so long after its start; with `readyAfterMs` for `READY=1`. */
+  readonly alive?: { readonly everyMs: number; readonly untilMs: number };
+  /** How it answers a health check so long after its start; absent: well, after 1 ms. */
+  readonly check?: (sinceMs: number, index: number) => Check;
   /** Not even KILL helps. */
   readonly immortal?: boolean;
+}
+
+/** An answer that takes longer than the probe's time is none. */
+export interface Check {
+  readonly ok: boolean;
+  readonly takesMs?: number;
 }
 
 export type Script = (service: string, run: number) => Behaviour;
@@ -55,10 +69,26 @@ export interface KernelOptions {
   readonly strays?: number;
 }
 
+/** A notice in which nothing is told. */
+export const NOTHING_TOLD: Notice = {
+  ready: false,
+  reloading: false,
+  stopping: false,
+  status: null,
+  errno: null,
+  mainPid: null,
+  watchdog: false,
+  watchdogTrigger: false,
+  watchdogMs: null,
+  extendMs: null,
+  storedFds: 0,
+};
+
 interface ProcessSet {
   readonly record: ChildRecord;
   readonly behaviour: Behaviour;
   readonly run: number;
+  readonly spec: SpawnSpec;
   leaderLives: boolean;
   left: number;
   stopDeadline: number;
@@ -96,6 +126,12 @@ export class Kernel {
   readonly log: Logged[] = [];
   readonly published: { readonly seq: number; readonly [key: string]: unknown }[] = [];
   readonly said: string[] = [];
+  /** The first signal of each stop. */
+  readonly signals: { readonly id: number; readonly service: string; readonly signal: string }[] = [];
+  /** Services whose kept descriptors were dropped. */
+  readonly dropped: string[] = [];
+  /** How starved the machine is, in percent; `null`: it does not tell. */
+  pressure: number | null = null;
   exitCode: number | null = null;
   batches = 0;
   losses = 0;
@@ -118,10 +154,9 @@ export class Kernel {
   #nextPid = FIRST_PID;
   #tokens = 0;
   readonly #runs = new Map<string, number>();
-  #spawning = new Map<
-    number,
-    { readonly service: string; readonly behaviour: Behaviour; readonly role: string }
-  >();
+  /** Descriptors kept, by service. */
+  readonly #stored = new Map<string, number>();
+  #spawning = new Map<number, { readonly spec: SpawnSpec; readonly behaviour: Behaviour }>();
   #rest: { readonly id: number; deadline: number; left: number; began: number; over: boolean } | null = null;
   readonly #used = new Set<number>();
 
@@ -158,6 +193,12 @@ export class Kernel {
 
   askNow(ask: Ask): void {
     this.ask(ask);
+    this.deliver();
+  }
+
+  /** An event as it stands, at its place among the others. */
+  give(event: EngineEvent): void {
+    this.#pending.push(event);
     this.deliver();
   }
 
@@ -356,7 +397,14 @@ export class Kernel {
         this.timers.delete(command.key);
         break;
       case "probe":
-        this.#probe(command.key, command.probe);
+        this.#probe(command.key, command.probe, command.timeoutMs);
+        break;
+      case "dropFds":
+        this.dropped.push(command.service);
+        this.#stored.delete(command.service);
+        break;
+      case "extendStop":
+        this.#extendStop(command.id, command.timeoutMs);
         break;
       case "cancelProbe":
         this.probes.delete(command.key);
@@ -402,7 +450,7 @@ export class Kernel {
     const run = (this.#runs.get(spec.service) ?? 0) + 1;
     this.#runs.set(spec.service, run);
     const behaviour = this.#options.script?.(spec.service, run) ?? {};
-    this.#spawning.set(id, { service: spec.service, behaviour, role: spec.role });
+    this.#spawning.set(id, { spec, behaviour });
     this.at(this.now + (behaviour.spawnMs ?? 0), () => this.#spawnEnds(id));
   }
 
@@ -410,7 +458,8 @@ export class Kernel {
     const spawn = this.#spawning.get(id);
     if (spawn === undefined) return;
     this.#spawning.delete(id);
-    const { service, behaviour, role } = spawn;
+    const { spec, behaviour } = spawn;
+    const { service, role } = spec;
     if (behaviour.failure !== undefined) {
       this.#pending.push({ type: "spawnFailed", id, at: this.now, failure: behaviour.failure });
       return;
@@ -428,8 +477,11 @@ export class Kernel {
         leftovers: 0,
         stopping: false,
         receipt: null,
+        notice: null,
+        watchdogAt: 0,
       },
       behaviour,
+      spec,
       run: this.runsOf(service),
       leaderLives: true,
       left: 0,
@@ -442,8 +494,44 @@ export class Kernel {
       if (key.startsWith(`log ${id} `))
         this.#scheduleLine(key, this.#holdsAt(key) ?? Number.POSITIVE_INFINITY);
     }
+    this.#scheduleNotices(id, spec, behaviour);
     const { ends } = behaviour;
     if (ends !== undefined) this.at(this.now + ends.afterMs, () => this.#leaderEnds(id, ends.exit));
+  }
+
+  /** Without a script it tells that it is ready when its conditions hold. */
+  #scheduleNotices(id: number, { notify }: SpawnSpec, behaviour: Behaviour): void {
+    if (notify === null) return;
+    const began = this.now;
+    for (const { afterMs, notice } of behaviour.notices ?? []) {
+      this.at(began + afterMs, () => this.tell(id, notice));
+    }
+    const { alive } = behaviour;
+    if (alive === undefined) return;
+    const beat = (afterMs: number) => {
+      if (afterMs > alive.untilMs || !this.tell(id, { watchdog: true })) return;
+      this.at(began + afterMs + alive.everyMs, () => beat(afterMs + alive.everyMs));
+    };
+    this.at(began + alive.everyMs, () => beat(alive.everyMs));
+  }
+
+  /** A process of the set tells something. False if none is left that could. */
+  tell(id: number, told: Partial<Notice>): boolean {
+    const set = this.sets.get(id);
+    if (set === undefined || set.spec.notify === null || (!set.leaderLives && set.left === 0)) return false;
+    const { record } = set;
+    const former = record.notice ?? NOTHING_TOLD;
+    const { service } = record;
+    if (told.storedFds !== undefined) this.#stored.set(service, told.storedFds);
+    const storedFds = this.#stored.get(service) ?? 0;
+    const notice: Notice = { ...NOTHING_TOLD, ...told, storedFds };
+    const given = Object.entries(told).filter(([, value]) => value !== null && value !== false);
+    record.notice = { ...former, ...Object.fromEntries(given), storedFds };
+    if (notice.ready && !notice.reloading) record.notice.reloading = false;
+    if (notice.watchdog) record.watchdogAt = this.now;
+    if (notice.mainPid !== null) record.pid = notice.mainPid;
+    this.#pending.push({ type: "notified", id, at: this.now, notice });
+    return true;
   }
 
   #leaderEnds(id: number, exit: Exit): void {
@@ -522,10 +610,20 @@ export class Kernel {
     set.record.stopping = true;
     set.stopBegan = this.now;
     const { leaves, stopExit } = set.behaviour;
+    this.signals.push({ id, service: set.record.service, signal });
     if (!set.leaderLives) this.#leftoversLeave(id, set);
     else if (leaves !== "never") {
       this.at(this.now + (leaves ?? 0), () => this.#leaderEnds(id, stopExit ?? { signal }));
     }
+  }
+
+  #extendStop(id: number, timeoutMs: number): void {
+    const set = this.sets.get(id);
+    if (set === undefined) throw new Error(`more time for unknown set ${id}`);
+    const deadline = this.now + timeoutMs;
+    if (!set.record.stopping || deadline <= set.stopDeadline) return;
+    set.stopDeadline = deadline;
+    if (Number.isFinite(deadline)) this.at(deadline, () => this.#killSet(id, deadline));
   }
 
   #killSet(id: number, deadline: number): void {
@@ -583,17 +681,33 @@ export class Kernel {
     return set.record.started + (set.behaviour.readyAfterMs?.[Number(index)] ?? 0);
   }
 
-  #probe(key: string, _probe: Probe): void {
+  #probe(key: string, probe: Probe, timeoutMs: number): void {
     if (this.probes.has(key)) throw new Error(`probe ${key} is at work already`);
     const token = ++this.#tokens;
     this.probes.set(key, token);
-    const holds = this.#holdsAt(key);
-    const ok = holds !== null && holds <= this.now;
-    this.at(this.now + 1, () => {
+    const { ok, takesMs = 1 } = this.#answerTo(key, probe);
+    const timedOut = takesMs > timeoutMs;
+    const holds = ok && !timedOut;
+    const reason = timedOut ? "no answer in time" : ok ? "" : "refused";
+    this.at(this.now + Math.min(takesMs, timeoutMs), () => {
       if (this.probes.get(key) !== token) return;
       this.probes.delete(key);
-      this.#pending.push({ type: "probed", key, at: this.now, ok, reason: ok ? "" : "refused" });
+      const at = this.now;
+      const pressure = timedOut || probe.type === "pressure" ? this.pressure : null;
+      const tookMs = Math.min(takesMs, timeoutMs);
+      this.#pending.push({ type: "probed", key, at, ok: holds, reason, tookMs, timedOut, pressure });
     });
+  }
+
+  #answerTo(key: string, probe: Probe): Check {
+    const [what, id, index] = key.split(" ");
+    if (probe.type === "pressure") return { ok: true };
+    const set = this.sets.get(Number(id));
+    if (what === "health" && set !== undefined) {
+      return set.behaviour.check?.(this.now - set.record.started, Number(index)) ?? { ok: true };
+    }
+    const holds = this.#holdsAt(key);
+    return { ok: holds !== null && holds <= this.now };
   }
 
   #matchLog({ key, log, sincePid }: Extract<Command, { type: "matchLog" }>): void {

@@ -125,6 +125,7 @@ pub fn regex_error(pattern: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::join;
     use std::{io::Write as _, thread};
 
     #[test]
@@ -141,7 +142,7 @@ mod tests {
             })
         };
         let read = read_file(&text);
-        writer.join().unwrap();
+        join(writer);
         assert_eq!(read["text"].as_str().map(str::len), Some(400_000));
         let alone = read_file(&text);
         fs::remove_file(&path).unwrap();

@@ -123,6 +123,7 @@ describe("looking over HTTP", () => {
       state: "running",
       answer: "is running: as it should",
       chain: [],
+      health: null,
     });
   });
 

@@ -35,6 +35,9 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     next_start_at: null,
     goal: "up",
     cause: "started at boot",
+    status: null,
+    reloading: false,
+    health: null,
     labels: {},
     ...more,
   };
@@ -219,6 +222,7 @@ function engineOf(world: World): Engine<World> {
       state: "running",
       answer: "is running: as it should",
       chain: [],
+      health: null,
     }),
     graph: () => ({
       services: [...world.views.keys()].map((name) => ({

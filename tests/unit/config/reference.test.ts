@@ -23,7 +23,7 @@ const OTHERS = [
   ),
   '[task.migrate]\nautostart = false\ncommand = "x"\n',
 ].join("");
-const FILES = { ".env": "A=1", "/run/secrets/oneup-token": "t" };
+const FILES = { ".env": "A=1", "ca.pem": "", "/run/secrets/oneup-token": "t" };
 
 describe("what is made from the schema", () => {
   test.each([
@@ -71,7 +71,7 @@ describe("what is made from the schema", () => {
 
   test("every field that has a default in the model is described", () => {
     const outputs = Object.values(serviceFields).flatMap(({ to }) => (to === null ? [] : [to]));
-    const own = ["kind", "argv", "stdio"];
+    const own = ["kind", "argv", "stdio", "readyDelayMs"];
     expect([...outputs, ...own].sort()).toEqual(Object.keys(DEFAULTS).sort());
     expect(
       Object.values(supervisorFields)
@@ -94,7 +94,8 @@ describe("what is made from the schema", () => {
     expect(definitions.service.properties.log.properties["max-size"]).toMatchObject({ default: "10MiB" });
     expect(definitions.task.properties.restart).toMatchObject({ default: "never" });
     expect(definitions.target.properties).not.toHaveProperty("command");
-    expect(definitions.service.properties).not.toHaveProperty("health");
+    expect(definitions.service.properties.health.properties.every).toMatchObject({ default: "10s" });
+    expect(definitions.task.properties).not.toHaveProperty("health");
     expect(definitions.service.required).toEqual(["command"]);
   });
 });

@@ -123,6 +123,9 @@ describe("the view", () => {
       waiting_for: [],
       next_start_at: null,
       goal: "up",
+      status: null,
+      reloading: false,
+      health: null,
       cause: "runs as pid 100",
       labels: { tier: "front" },
     });
