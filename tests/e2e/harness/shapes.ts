@@ -99,6 +99,7 @@ export const why = z.strictObject({
   chain: z.array(
     z.strictObject({ time, service: z.string(), what: z.string(), because: z.string().nullable() }),
   ),
+  health: z.looseObject({}).nullable(),
 });
 export type Why = z.infer<typeof why>;
 
