@@ -52,6 +52,7 @@ export const OPERATION_WORDS: Readonly<Record<string, string>> = {
     "Answers when the service is ready, stopped or has succeeded, whoever brings it there. A service that failed for good ends the wait.",
   "services.logs": "A service's log.",
   "services.why": "Why a service is in its state.",
+  "services.runs": "The last ten runs of a task with a schedule, newest first; of anything else: none.",
   "services.processes": "The processes that belong to a service.",
   start: "Start several services in one go.",
   stop: "Stop several services in one go, dependents first.",

@@ -60,6 +60,13 @@ export const ROUTES: readonly Route[] = [
   },
   { id: "services.why", method: "GET", path: "/v1/services/{name}/why", answer: "Why", handle: handle.why },
   {
+    id: "services.runs",
+    method: "GET",
+    path: "/v1/services/{name}/runs",
+    answer: "Runs",
+    handle: handle.runs,
+  },
+  {
     id: "services.processes",
     method: "GET",
     path: "/v1/services/{name}/processes",

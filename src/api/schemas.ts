@@ -67,7 +67,10 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     restarts: { ...count, description: "Restarts that the supervisor made by itself." },
     exit: orNull(exit({ at: time }), "How the last run ended."),
     waiting_for: { ...names, description: "What it waits for before it can start." },
-    next_start_at: orNull(time, "In `backoff`: when it is started again."),
+    next_start_at: orNull(
+      time,
+      "In `backoff`: when it is started again. With a schedule: when it is due next.",
+    ),
     goal: { enum: ["up", "down"], description: "What it is meant to be." },
     cause: { type: "string", description: "Why it is in this state." },
     status: orNull(text, "What it told of itself last (`STATUS=` of sd_notify)."),
@@ -136,8 +139,20 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
         because: text,
       }),
     },
+    runs: { ...ref("Runs"), description: "The last runs of a task with a schedule." },
     health: orNull(ref("ServiceHealth"), "Its own health checks."),
   }),
+  Run: object("A run of a task with a schedule, or one that was missed.", {
+    scheduled_at: orNull(time, "When it was due; `null`: somebody asked for it, or needed it."),
+    started_at: orNull(time, "`null`: it was missed, and not made up for."),
+    ended_at: orNull(time, "`null` while it is at work, and if it was missed."),
+    duration_ms: orNull(milliseconds),
+    exit: orNull(exit({}), "How it ended; `null` as well if it could not be started."),
+    success: orNull(flag, "`null` while nobody knows."),
+    skipped: { ...count, description: "How often it was due once more meanwhile, in vain." },
+    cause: { type: "string", description: "Why it ended as it did, or began, or was missed." },
+  }),
+  Runs: array("Run", "Runs, newest first: at most ten."),
   Tree: object("The dependency graph.", {
     services: {
       type: "array",
@@ -204,7 +219,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       service: orNull(name, "`null` for the supervisor itself."),
       event: {
         type: "string",
-        description: "`state`, `ready`, `health`, `reload`, `receipt` or `supervisor`.",
+        description: "`state`, `ready`, `health`, `reload`, `receipt`, `schedule` or `supervisor`.",
       },
       from: orNull(text, "The state before; of `health`: `unknown`, `healthy` or `unhealthy`."),
       to: orNull(text, "The state after."),

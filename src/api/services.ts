@@ -10,6 +10,7 @@ import type {
   Health,
   Outcome,
   Phase,
+  RunView,
   ServiceView,
   Why,
 } from "../engine/index.ts";
@@ -21,6 +22,8 @@ export interface Services {
   names(): readonly string[];
   view(name: string): ServiceView | null;
   why(name: string): Why | null;
+  /** Newest first; `null`: no such service. */
+  runs(name: string): readonly RunView[] | null;
   graph(): Graph;
   health(): Health;
   bootReport(): BootReport;

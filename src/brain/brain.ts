@@ -12,6 +12,7 @@ import type {
   Health,
   Outcome,
   Phase,
+  RunView,
   ServiceView,
   Why,
 } from "../engine/index.ts";
@@ -26,6 +27,7 @@ export interface Engine<World> {
   serviceNames(world: World): readonly string[];
   serviceView(world: World, name: string, clock: Clock): ServiceView | null;
   why(world: World, name: string, clock: Clock): Why | null;
+  runs(world: World, name: string): readonly RunView[] | null;
   graph(world: World): Graph;
   health(world: World): Health;
   bootReport(world: World): BootReport;
@@ -106,6 +108,10 @@ class Life<World> implements Services {
 
   why(name: string): Why | null {
     return this.#engine.why(this.#world, name, this.clock);
+  }
+
+  runs(name: string): readonly RunView[] | null {
+    return this.#engine.runs(this.#world, name);
   }
 
   graph(): Graph {

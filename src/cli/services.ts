@@ -68,10 +68,13 @@ function lifeNote(service: Fields): string {
 /** What is worth a word: the cause, unless all is as it should be. */
 function noteOf(service: Fields, now: number): string {
   const state = text(service, "state");
-  if (state === "inactive") return "";
-  if (state === "running") return lifeNote(service);
-  if (state === "exited") return ending(service.exit);
   const next = textOrNull(service, "next_start_at");
+  if (state === "running" || state === "inactive" || state === "exited") {
+    const parts = [state === "running" ? lifeNote(service) : ""];
+    if (state === "exited") parts.push(ending(service.exit));
+    if (next !== null) parts.push(`next ${whenFrom(next, now)}`);
+    return parts.filter((part) => part !== "").join("; ");
+  }
   const waitingFor = list(service, "waiting_for");
   // The cause tells the delay as it was decided; here the time that is left counts.
   const cause = text(service, "cause");

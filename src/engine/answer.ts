@@ -1,5 +1,5 @@
 /** `why` in one sentence: the state, what it comes from, and how long it will last as things are. */
-import { causeOf, chainOf } from "./causes.ts";
+import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
 import { isBroken, waitsFor } from "./order.ts";
 import { durationText, namesText } from "./text.ts";
@@ -19,7 +19,7 @@ export function answerOf(world: World, service: Service, clock: Clock, depth = 0
   }
   switch (PUBLIC[service.state]) {
     case "inactive":
-      return `is down: ${cause}`;
+      return `is down: ${cause}${dueText(service)}`;
     case "waiting":
       return waitText(world, service, clock, depth);
     case "starting":
@@ -31,10 +31,15 @@ export function answerOf(world: World, service: Service, clock: Clock, depth = 0
     case "backoff":
       return withTime(cause, /starts again in \S+$/, "starts again", service.deadline - clock.now);
     case "exited":
-      return `has ended: ${cause}`;
+      return `has ended: ${cause}${dueText(service)}`;
     case "failed":
-      return `failed: ${cause}`;
+      return `failed: ${cause}${dueText(service)}`;
   }
+}
+
+/** Of a task with a schedule. */
+function dueText({ occasions }: Service): string {
+  return occasions === null || occasions.next === 0 ? "" : `; due at ${isoText(occasions.next)}`;
 }
 
 /** It is on its way out, but something has to leave before it. */

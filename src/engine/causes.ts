@@ -9,6 +9,7 @@ import type { Receipt } from "../generated/protocol.ts";
 import { noteBoot } from "./boot.ts";
 import type { HealthWord } from "./health.ts";
 import { FACT_BROKEN, FACT_CLEAR, FACT_LIVE, FACT_READY, spread } from "./order.ts";
+import { followState } from "./schedule.ts";
 import { namesText } from "./text.ts";
 import { PUBLIC, type Service, type State, touch, type World } from "./world.ts";
 
@@ -37,6 +38,7 @@ export function enter(world: World, service: Service, state: State, because: str
   if (from !== to) publish(world, name, "state", from, to, because, null);
   const becameReady = spread(world, service) & FACT_READY && service.facts & FACT_READY;
   if (becameReady) publish(world, name, "ready", null, null, because, null);
+  followState(world, service);
 }
 
 /** A cause whose consequence has not come yet: why it is about to start, or to leave. */
@@ -149,6 +151,11 @@ export function publishReceipt(world: World, receipt: Receipt, cause: string): v
 
 export function publishSupervisor(world: World, cause: string): void {
   publish(world, null, "supervisor", null, null, cause, null);
+}
+
+/** A run that is due and does not start now. */
+export function publishSchedule(world: World, name: string, cause: string): void {
+  publish(world, name, "schedule", null, null, cause, null);
 }
 
 function publish(

@@ -17,6 +17,7 @@ import { spread } from "./order.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
 import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
 import { launch, reportReceipt, wokenBy } from "./runs.ts";
+import { clockSet, lookAt, type RunView, runsOf } from "./schedule.ts";
 import { advanceShutdown, meetShutdown, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
 import { writeSlate } from "./slate.ts";
 import {
@@ -37,6 +38,7 @@ import { type Service, takeFact, takeWork, type World } from "./world.ts";
 
 export { type BootReport, bootReport } from "./boot.ts";
 export type { BootInput } from "./recovery.ts";
+export type { RunView } from "./schedule.ts";
 export type { Clock, Graph, Health, HealthView, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
 export type { PublicState, World } from "./world.ts";
 
@@ -135,6 +137,9 @@ function take(world: World, event: EngineEvent): void {
     case "timer":
       takeTimer(world, event.key);
       break;
+    case "clockSet":
+      clockSet(world);
+      break;
     case "probed":
       takeAnswer(world, event);
       break;
@@ -180,8 +185,8 @@ function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): 
 }
 
 /**
- * Keys: `shutdown`, `gate`, `again NAME`, `start SET`, `probe SET CONDITION`, `delay SET CONDITION`,
- * `health SET`, `watchdog SET`.
+ * Keys: `shutdown`, `gate`, `again NAME`, `schedule NAME`, `start SET`, `probe SET CONDITION`,
+ * `delay SET CONDITION`, `health SET`, `watchdog SET`.
  */
 function takeTimer(world: World, key: string): void {
   const [what, set, condition] = key.split(" ");
@@ -195,6 +200,11 @@ function takeTimer(world: World, key: string): void {
     case "again": {
       const service = world.byName.get(key.slice("again ".length));
       if (service !== undefined) fire(world, service, "due", null);
+      break;
+    }
+    case "schedule": {
+      const service = world.byName.get(key.slice("schedule ".length));
+      if (service !== undefined) lookAt(world, service);
       break;
     }
     case "start":
@@ -258,6 +268,12 @@ export function serviceView(world: World, name: string, clock: Clock): ServiceVi
 export function why(world: World, name: string, clock: Clock): Why | null {
   const service = world.byName.get(name);
   return service === undefined ? null : whyOf(world, service, clock);
+}
+
+/** The last runs of a task with a schedule, newest first; `null`: no such service. */
+export function runs(world: World, name: string): readonly RunView[] | null {
+  const service = world.byName.get(name);
+  return service === undefined ? null : runsOf(service);
 }
 
 export function graph(world: World): Graph {

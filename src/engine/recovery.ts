@@ -21,6 +21,7 @@ import { Random } from "./random.ts";
 import { newWatch, reopenWatch } from "./readiness.ts";
 import { armAgain, judgeVanished } from "./restart.ts";
 import { forgetRun, rest, sendStop, watchRun } from "./runs.ts";
+import { startSchedules } from "./schedule.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
 import {
   readBootRecord,
@@ -61,6 +62,7 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
     supervisor: boot.config.supervisor,
     services,
     byName,
+    zones: boot.config.zones ?? {},
     sets: new Map(),
     shutdown: {
       phase: "running",
@@ -174,6 +176,7 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
   }
   findVanished(world, matched, settle);
   startAutomatic(world, known);
+  startSchedules(world);
   settle();
   if (isFirst) {
     limitBoot(world);

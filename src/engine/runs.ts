@@ -10,6 +10,7 @@ import { forgetHealth, startHealth, stopHealth } from "./health.ts";
 import { dropFds, openNotify } from "./notify.ts";
 import { mayStart, mayStop, spread } from "./order.ts";
 import { dropWatch, openWatch, startWatch } from "./readiness.ts";
+import { noteExit } from "./schedule.ts";
 import { spawnSpec } from "./spawn.ts";
 import { conditionText, durationText, processesText, receiptLine, survivorsText } from "./text.ts";
 import { startWatchdog, stopWatchdog } from "./watchdog.ts";
@@ -184,6 +185,7 @@ export function takeExit(service: Service, world: World, exit: Exit, at: number)
   past.exit = exit;
   past.exitWall = world.wall - (world.now - at);
   if (at - service.started >= service.spec.restartResetMs) past.streak = 0;
+  noteExit(service, exit, at - service.started, past.exitWall);
   service.pid = 0;
   touch(world, service);
   spread(world, service);

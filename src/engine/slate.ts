@@ -11,7 +11,9 @@ import { type BootLog, loadBoot, saveBoot } from "./boot.ts";
 import type { Gate } from "./gate.ts";
 import { newHealth } from "./health.ts";
 import { newTold } from "./notify.ts";
+import type { Run } from "./occasions.ts";
 import { newWatch } from "./readiness.ts";
+import { RUNS_LIMIT } from "./schedule.ts";
 import {
   isLiveState,
   NO_PAST,
@@ -123,6 +125,7 @@ const PARTS: readonly Part[] = [
     },
   },
   { key: "past", save: savePast, load: loadPast },
+  { key: "schedule", save: saveOccasions, load: loadOccasions },
   {
     key: "turn",
     save: ({ turn }) => (turn === null ? undefined : [turn.automatic, turn.ticket]),
@@ -153,8 +156,12 @@ const WISHES_OF: { readonly [S in State]: readonly Wish[] } = {
 };
 
 /** What a brain would have written, as opposed to what merely has the right types. */
-function agrees({ spec, state, wish, child, pid, deadline, past }: Service): boolean {
+function agrees(service: Service): boolean {
+  const { spec, state, wish, child, pid, deadline, past } = service;
   if (!WISHES_OF[state].includes(wish)) return false;
+  if ((service.eviction !== null) !== (state === "expiring")) return false;
+  const caredFor = (service.health?.first ?? 0) > 0 || (service.told?.aliveAt ?? 0) > 0;
+  if (caredFor && state !== "running") return false;
   const target = spec.kind === "target";
   const live = isLiveState(state);
   if (live && target && state !== "running") return false;
@@ -177,6 +184,37 @@ function loadPast(service: Service, value: unknown): boolean {
   if (exit !== null && !isExit(exit)) return false;
   service.past = { streak, restarts, times, exit, exitWall };
   return true;
+}
+
+function saveOccasions({ occasions }: Service): unknown {
+  if (occasions === null) return undefined;
+  const { next, dealt, offset, occasion, queued, open, runs } = occasions;
+  return [next, dealt, offset, occasion, queued, open, runs.map(saveRun)];
+}
+
+function saveRun({ scheduled, started, ended, durationMs, exit, success, skipped, cause }: Run): unknown {
+  return [scheduled, started, ended, durationMs, exit, success, skipped, cause];
+}
+
+function loadOccasions(service: Service, value: unknown): boolean {
+  if (service.occasions === null || !Array.isArray(value)) return false;
+  const [next, dealt, offset, occasion, queued, open, saved]: unknown[] = value;
+  if (!isTime(next) || !isTime(dealt) || !isTime(offset) || !isTime(occasion) || !isTime(queued))
+    return false;
+  if (typeof open !== "boolean" || !Array.isArray(saved) || saved.length > RUNS_LIMIT) return false;
+  const runs = saved.map(loadRun).filter((run) => run !== null);
+  if (runs.length < saved.length || (open && runs.length === 0)) return false;
+  service.occasions = { next, dealt, offset, occasion, queued, open, runs };
+  return true;
+}
+
+function loadRun(value: unknown): Run | null {
+  if (!Array.isArray(value)) return null;
+  const [scheduled, started, ended, durationMs, exit, success, skipped, cause]: unknown[] = value;
+  if (!isTime(scheduled) || !isTime(started) || !isTime(ended) || !isTime(durationMs)) return null;
+  if ((exit !== null && !isExit(exit)) || typeof success !== "boolean") return null;
+  if (!isId(skipped) || typeof cause !== "string") return null;
+  return { scheduled, started, ended, durationMs, exit, success, skipped, cause };
 }
 
 function loadTurn(service: Service, value: unknown): boolean {

@@ -6,6 +6,7 @@ import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
 import { newHealth } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
+import { type RunView, runsOf } from "./schedule.ts";
 import { NOT_ENDED } from "./text.ts";
 import { mustLeave, PUBLIC, type PublicState, type Service, type World, wantsUp } from "./world.ts";
 
@@ -73,6 +74,8 @@ export interface Why {
   readonly answer: string;
   /** From the effect to its causes: newest first, then the same of each service it waits for. */
   readonly chain: readonly WhyEntry[];
+  /** Of a task with a schedule, newest first. */
+  readonly runs: readonly RunView[];
   readonly health: HealthView | null;
 }
 
@@ -124,7 +127,8 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
 
 function nextStart(world: World, service: Service, clock: Clock): string | null {
   const at = service.state === "backoff" ? service.deadline : budgetTime(world, service);
-  return at === null ? null : isoText(clock.wall + Math.max(0, at - clock.now));
+  if (at !== null) return isoText(clock.wall + Math.max(0, at - clock.now));
+  return service.occasions?.next ? isoText(service.occasions.next) : null;
 }
 
 function healthView({ spec, health }: Service): HealthView | null {
@@ -166,6 +170,7 @@ export function whyOf(world: World, service: Service, clock: Clock): Why {
     answer,
     chain,
     health: healthView(service),
+    runs: runsOf(service),
   };
 }
 

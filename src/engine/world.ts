@@ -7,9 +7,11 @@
  */
 import type { Command, Exit } from "../generated/protocol.ts";
 import type { Config, ServiceSpec } from "../model/spec.ts";
+import type { Zone } from "../schedule/zone.ts";
 import { assert } from "./assert.ts";
 import type { BootLog } from "./boot.ts";
 import type { Gate, Turn } from "./gate.ts";
+import { newOccasions, type Occasions } from "./occasions.ts";
 import type { Random } from "./random.ts";
 
 /** Internal states; `PUBLIC` says which of the eight public ones each of them is. */
@@ -207,6 +209,8 @@ export class Service {
   /** Neighbours that have to leave before this one may. */
   holds = 0;
   watch: Watch | null = null;
+  /** Of a task with a schedule. */
+  occasions: Occasions | null;
   /** Only under `start-concurrency` or `restart-budget`. */
   turn: Turn | null = null;
   /** Until the next run begins: the last words of one that has ended are worth knowing. */
@@ -220,6 +224,7 @@ export class Service {
 
   constructor(spec: ServiceSpec, index: number) {
     this.spec = spec;
+    this.occasions = spec.schedule === null ? null : newOccasions();
     this.index = index;
   }
 }
@@ -277,6 +282,8 @@ export interface World {
   readonly supervisor: Config["supervisor"];
   readonly services: readonly Service[];
   readonly byName: ReadonlyMap<string, Service>;
+  /** That schedules go by. */
+  readonly zones: Readonly<Record<string, Zone>>;
   /** Every process set not forgotten; `null`: it belongs to no service and is being stopped. */
   readonly sets: Map<number, Service | null>;
   readonly shutdown: Shutdown;

@@ -46,6 +46,7 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   watchdogMs: 0,
   stop: { signal: "TERM", timeoutMs: 10_000, tree: true },
   log: { file: null, maxSize: 10 * 1024 * 1024, keep: 5, format: "text", console: true, lines: 1000 },
+  schedule: null,
   labels: {},
 
   stdio: "log",

@@ -10,9 +10,6 @@ const PROCESS = [
   "listen",
   "on-demand",
   "idle-stop",
-  "schedule",
-  "every",
-  "at-start",
   "instances",
 ];
 

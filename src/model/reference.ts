@@ -92,6 +92,7 @@ export function renderReference(): string {
     ...fieldParts(serviceFields, SERVICE_DEFAULTS, ""),
     "## A task: `[task.NAME]`",
     taskText(),
+    ...fieldParts(ownFields(taskFields), DEFAULTS, ""),
     "## A target: `[target.NAME]`",
     `A target runs nothing; it is a name for what it \`requires\` and \`wants\`. It is ready when its members are. It takes ${list(Object.keys(targetFields))}.`,
     '```toml\n[target.backend]\nrequires = ["api"]\nwants = ["cache"]\n```',
@@ -110,6 +111,11 @@ function taskText(): string {
     `Its \`restart\` is \`"${TASK_DEFAULTS.restart}"\` unless set (as with \`main = true\`: \`"${MAIN_DEFAULTS.restart}"\`), and it has no \`start-timeout\` unless set.`,
     '\n\n```toml\n[task.migrate]\ncommand = "node migrate.js"\nrequires = ["db"]\nstart-timeout = "5m"\n```',
   ].join(" ");
+}
+
+/** What a service does not have. */
+function ownFields(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => !Object.hasOwn(serviceFields, key)));
 }
 
 function fieldParts(fields: Fields, defaults: Defaults, prefix: string): string[] {

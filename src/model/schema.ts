@@ -12,6 +12,7 @@ import {
   command,
   count,
   countFromOne,
+  cronPattern,
   delayProbe,
   duration,
   environment,
@@ -22,6 +23,7 @@ import {
   group as groupName,
   groups,
   integer,
+  interval,
   labels,
   limits,
   listenAddress,
@@ -34,6 +36,7 @@ import {
   signal,
   size,
   tcpProbe,
+  text,
   umask,
   user,
 } from "./values.ts";
@@ -505,8 +508,62 @@ const ending = {
   ),
 };
 
+const schedule = {
+  schedule: group(
+    "schedule",
+    {
+      cron: field("cron", cronPattern, {
+        text: "Five fields: minute, hour, day of the month, month, weekday; or six, with seconds first. Each is `*`, a number, a range `1-5`, a step `*/10` or `0-30/10`, or several of these with commas. Months and weekdays also go by name (`JAN`, `MON`, in any case), Sunday is 0 or 7. Where day and weekday are both restricted (neither begins with `*`), either is enough. Also `@hourly`, `@daily` (`@midnight`), `@weekly`, `@monthly` and `@yearly` (`@annually`).",
+        change: "live",
+        example: 'schedule = { cron = "0 3 * * *" }\n# or\nschedule = { cron = "*/10 * 8-17 * * MON-FRI" }',
+        errors: "A number out of its range; another number of fields; a date that never comes.",
+        default: "none; either this or `every` must be set",
+      }),
+      every: field("everyMs", interval, {
+        text: "From the start of a run to the start of the next, and from the supervisor's start to the first one.",
+        change: "live",
+        example: 'schedule = { every = "15m" }',
+        errors: "Less than `1s`; set beside `cron`.",
+        default: "none",
+      }),
+      overlap: field("overlap", choice("skip", "queue", "kill"), {
+        text: "What happens when its time comes while the run before it is still at work. `skip`: nothing. `queue`: it runs as soon as the other has ended; at most one waits. `kill`: the other is stopped as by `stop`, and when all of it has left, it runs.",
+        change: "live",
+        example: 'schedule = { every = "1m", overlap = "queue" }',
+        default: '`"skip"`',
+      }),
+      missed: field("missed", choice("skip", "once"), {
+        text: "What happens when its time went by while the machine slept, or was left out when the clock was put forward. `skip`: nothing. `once`: it runs now, once, however many times went by. What is late by less than a minute runs in any case.",
+        change: "live",
+        example: 'schedule = { cron = "@daily", missed = "once" }',
+        default: '`"skip"`',
+      }),
+      "at-start": field("atStart", flag, {
+        text: "It also runs when the supervisor starts. Without it a scheduled task does not, whatever `autostart` says.",
+        change: "live",
+        example: 'schedule = { every = "1h", at-start = true }',
+        default: "`false`",
+      }),
+      "time-zone": field("timeZone", text, {
+        text: "In which time zone `cron` is meant: a name of the system's zone files (package tzdata), or `UTC`.",
+        change: "live",
+        example: 'schedule = { cron = "30 2 * * *", time-zone = "Europe/Berlin" }',
+        errors: "An unknown zone; set beside `every`, which knows no time of day.",
+        default: "the system's: `TZ`, else `/etc/localtime`, else UTC",
+      }),
+    },
+    {
+      text: "When it runs by itself, beside the times that it is asked for or needed. [schedules.md](schedules.md) tells what happens when clocks change.",
+      change: "live",
+      example: 'schedule = { cron = "0 3 * * *", time-zone = "Europe/Berlin" }',
+      errors: "Neither `cron` nor `every`. For a service: a schedule belongs to a task.",
+      default: "none",
+    },
+  ),
+};
+
 export const serviceFields = { ...relations, ...execution, ...restarts, ...ready, ...wellbeing, ...ending };
-export const taskFields = { ...relations, ...execution, ...restarts, ...ending };
+export const taskFields = { ...relations, ...execution, ...restarts, ...ending, ...schedule };
 export const targetFields = relations;
 
 export const supervisorFields = {

@@ -7,6 +7,9 @@
  * defaults behind it as a prototype, so that a thousand plain services cost the brain next to
  * nothing.
  */
+
+import type { Schedule } from "../schedule/schedule.ts";
+import type { Zone } from "../schedule/zone.ts";
 import type { DeepReadonly, Outputs } from "./fields.ts";
 import type { HttpTarget, StatusRange } from "./probes.ts";
 import type { serviceFields, supervisorFields } from "./schema.ts";
@@ -59,6 +62,8 @@ export interface ServiceSpec extends Omit<Fields, "ready" | "health"> {
   readonly argv: readonly string[];
   /** Empty: running is ready. */
   readonly ready: readonly ReadyCondition[];
+  /** When a task runs by itself. */
+  readonly schedule: Schedule | null;
   /** No probe of `ready` before it has run for so long. */
   readonly readyDelayMs: number;
   readonly health: HealthSpec | null;
@@ -74,6 +79,8 @@ export type SupervisorSettings = Outputs<typeof supervisorFields>;
 
 export interface Config {
   readonly services: readonly SparseSpec[];
+  /** The time zones that schedules go by. */
+  readonly zones?: Readonly<Record<string, Zone>>;
   /** `startConcurrency` and `restartBudget` are left out where they set no limit. */
   readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> &
     Partial<Pick<SupervisorSettings, "startConcurrency" | "restartBudget">> & {

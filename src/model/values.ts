@@ -2,6 +2,8 @@
  * The kinds of values that fields take: what is written in TOML, what becomes of it, how it is
  * called in the reference, and what is said about anything else.
  */
+
+import { parseCron } from "../schedule/cron.ts";
 import {
   boolean,
   choice,
@@ -60,6 +62,27 @@ export const duration = parsed(
   },
   parseDuration,
 );
+
+const INTERVAL_LEAST_MS = 1000;
+
+export const interval = map(duration, (ms, node, reader) => {
+  if (ms >= INTERVAL_LEAST_MS) return ms;
+  return complain(node, reader, "duration of 1s or more", {
+    message: "an interval shorter than 1s",
+    hint: 'write "1s" or more',
+  });
+});
+
+export const cronPattern = map(
+  string({ title: "cron pattern", expected: 'a cron pattern, such as "0 3 * * *"' }),
+  (pattern, node, reader) => {
+    const read = parseCron(pattern);
+    if (!("value" in read)) return complain(node, reader, "cron pattern", read);
+    return { text: pattern.trim().replace(/\s+/g, " "), cron: read.value };
+  },
+);
+
+export const text = string({ title: "string", expected: "a string" });
 
 export const size = parsed(
   {

@@ -32,6 +32,12 @@ export function checkWorld(world: World): void {
     if ((service.deadline !== 0) !== hasDeadline(service)) fail(service, `deadline ${service.deadline}`);
     if (service.watch !== null && state !== "spawning" && state !== "starting") fail(service, "is watched");
 
+    if ((service.eviction !== null) !== (state === "expiring")) fail(service, "evicted for nothing");
+    if ((service.health?.first ?? 0) > 0 && state !== "running") fail(service, "is checked");
+    if (service.health?.round && state !== "running") fail(service, "has a check at work");
+    if (service.health?.healthy === false && !isLive(service)) fail(service, "unhealthy without a run");
+    if ((service.told?.aliveAt ?? 0) > 0 && state !== "running") fail(service, "its watchdog is awake");
+
     const standsReady = (other: Service) =>
       isReady(other) && !(other.state === "running" && mustLeave(other));
     const clear = (other: Service) =>

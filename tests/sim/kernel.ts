@@ -67,6 +67,7 @@ export interface KernelOptions {
   readonly loses?: (batch: number) => boolean;
   /** What belongs to no service at the end. */
   readonly strays?: number;
+  readonly zones?: Config["zones"];
 }
 
 /** A notice in which nothing is told. */
@@ -118,6 +119,8 @@ export class Kernel {
   readonly random: Random;
   readonly sets = new Map<number, ProcessSet>();
   readonly timers = new Map<string, number>();
+  /** Those of `timers` that go by the wall clock, and when each is due. */
+  readonly wallTimers = new Map<string, number>();
   readonly probes = new Map<string, number>();
   readonly matches = new Map<string, { readonly log: string; readonly token: number }>();
   readonly logs = new Set<string>();
@@ -170,6 +173,7 @@ export class Kernel {
         ...(options.restartBudget === undefined ? {} : { restartBudget: options.restartBudget }),
         single: options.single ?? false,
       },
+      ...(options.zones === undefined ? {} : { zones: options.zones }),
     };
     this.random = new Random(options.seed ?? 1);
     this.world = makeNothing();
@@ -317,6 +321,7 @@ export class Kernel {
     this.losses++;
     for (const id of [...this.#spawning.keys()]) this.#spawnEnds(id);
     this.timers.clear();
+    this.wallTimers.clear();
     this.probes.clear();
     this.matches.clear();
     const undelivered = [...batch, ...this.#pending];
@@ -393,8 +398,12 @@ export class Kernel {
       case "arm":
         this.#arm(command.key, command.at);
         break;
+      case "armWall":
+        this.#armWall(command.key, command.wall);
+        break;
       case "cancel":
         this.timers.delete(command.key);
+        this.wallTimers.delete(command.key);
         break;
       case "probe":
         this.#probe(command.key, command.probe, command.timeoutMs);
@@ -662,13 +671,32 @@ export class Kernel {
     this.sets.delete(id);
   }
 
+  #armWall(key: string, wall: number): void {
+    this.#arm(key, wall - this.wallOffset);
+    this.wallTimers.set(key, wall);
+  }
+
+  /** Somebody sets the clock; or the machine slept, and its monotonic clock stood still. */
+  moveClock(ms: number): void {
+    this.wallOffset += ms;
+    this.#pending.push({ type: "clockSet", at: this.now });
+    for (const [key, wall] of [...this.wallTimers]) this.#armWall(key, wall);
+  }
+
+  /** Nothing is done for a while, by nobody. */
+  oversleep(ms: number): void {
+    this.now += ms;
+  }
+
   #arm(key: string, at: number): void {
     if (!Number.isFinite(at)) throw new Error(`timer ${key} is never due`);
     const token = ++this.#tokens;
     this.timers.set(key, token);
+    this.wallTimers.delete(key);
     this.at(at, () => {
       if (this.timers.get(key) !== token) return;
       this.timers.delete(key);
+      this.wallTimers.delete(key);
       this.#pending.push({ type: "timer", key, at: this.now });
     });
   }

@@ -4,6 +4,7 @@ import { isBroken, waitsFor } from "../../src/engine/order.ts";
 import { isLive, mustLeave, wantsUp } from "../../src/engine/world.ts";
 import type { Command } from "../../src/generated/protocol.ts";
 import type { SparseSpec } from "../../src/model/spec.ts";
+import { CareJudge } from "./care.ts";
 import { checkWorld } from "./invariants.ts";
 import { Kernel } from "./kernel.ts";
 import { Dice, endTasks, Judge, mix, randomExit, randomScript, randomServices } from "./machine.ts";
@@ -61,17 +62,27 @@ export function makeScene(plan: Plan): Scene {
     batchMs: () => (batching === 0 ? 0 : dice.upTo(batching)),
     loses: () => !scene.calm && dice.chance(lossChance),
   });
+  kernel.pressure = dice.pick([null, 0, 80]);
   const judge = new Judge(kernel, services, !plan.conflicts);
-  kernel.onBegin = (events) => judge.begin(events);
+  const care = new CareJudge(kernel);
+  kernel.onBegin = (events) => {
+    judge.begin(events);
+    care.begin(events);
+  };
   kernel.onCommand = (command) => {
     judge.judge(command);
+    care.judge(command);
     checkCommand(kernel, command);
   };
   kernel.onBatch = () => {
+    care.end();
     checkWorld(kernel.world);
     checkTimers(kernel);
   };
-  kernel.onLoss = () => judge.sync();
+  kernel.onLoss = () => {
+    judge.sync();
+    care.lose();
+  };
   return Object.assign(scene, { kernel, judge, services });
 }
 
@@ -110,9 +121,11 @@ function checkTimers(kernel: Kernel): void {
 function isAwaited(kernel: Kernel, key: string): boolean {
   const [what, id] = key.split(" ");
   if (what === "shutdown") return kernel.world.shutdown.phase !== "running";
+  if (what === "schedule") return kernel.world.shutdown.phase === "running";
   if (what === "gate") return (kernel.world.gate?.restarts.length ?? 0) > 0;
   if (what === "again") return kernel.world.byName.get(key.slice("again ".length))?.state === "backoff";
   const state = kernel.world.sets.get(Number(id))?.state;
+  if (what === "health" || what === "watchdog" || what === "pressure") return state === "running";
   return state === "starting" || state === "spawning" || (what === "start" && state === "working");
 }
 

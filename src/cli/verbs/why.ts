@@ -1,6 +1,7 @@
 import { servicePath } from "../client.ts";
 import { type Fields, number, object, objects, text, textOrNull } from "../documents.ts";
 import { EXIT } from "../failure.ts";
+import { runLines } from "../runs.ts";
 import { paintState } from "../services.ts";
 import type { Session } from "../session.ts";
 import { table } from "../table.ts";
@@ -13,7 +14,7 @@ export const why: Verb = {
   summary: "why a service is in its state: the causal chain",
   usage: ["why NAME…"],
   detail: [
-    "The first line is the answer. Below it stands how it came to it, oldest first: when, which service, into which state, because of what; of the service itself and of those that it waits for, directly or not. Then what its last health checks found.",
+    "The first line is the answer. Below it stands how it came to it, oldest first: when, which service, into which state, because of what; of the service itself and of those that it waits for, directly or not. Then what its last health checks found, or, for a task with a schedule, its last runs.",
   ],
   examples: ["oneup why web"],
   options: [],
@@ -42,25 +43,26 @@ export function whyLines(session: Session, document: Fields): string[] {
     return column === 2 ? paintState(session, text(links[index] ?? {}, "what"), cell) : cell;
   };
   const chain = table(rows, width === null ? null : width - 2, paint, "wrap");
-  lines.push(...chain.map((line) => `  ${line}`));
-  lines.push(...healthLines(session, object(document.health)));
-  return lines;
+  const tail = [
+    ...healthLines(session, object(document.health)),
+    ...runLines(session, objects(document.runs)),
+  ];
+  return [...lines, ...chain.map((line) => `  ${line}`), ...tail];
 }
 
-/** Oldest first, like everything here. */
 function healthLines(session: Session, health: Fields): string[] {
   const checks = objects(health.last);
   if (checks.length === 0) return [];
   const width = session.host.columns();
   const rows = checks.map((check) => [
-    clockTime(Date.parse(text(check, "time")), session.host.now()),
     check.ok === true ? "ok" : "failed",
+    clockTime(timeOf(check), session.host.now()),
     `${number(check, "took_ms") ?? 0} ms`,
     text(check, "reason"),
   ]);
   const paint = (cell: string, row: number, column: number) => {
-    if (column === 1) return session.paint(checks[row]?.ok === true ? "green" : "red", cell);
-    return column === 0 ? session.paint("dim", cell) : cell;
+    if (column === 0) return session.paint(checks[row]?.ok === true ? "green" : "red", cell);
+    return column === 1 ? session.paint("dim", cell) : cell;
   };
   const lines = table(rows, width === null ? null : width - 2, paint, "wrap");
   return ["last health checks", ...lines.map((line) => `  ${line}`)];

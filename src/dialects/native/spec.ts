@@ -4,11 +4,12 @@ import { parseDotenv } from "../../config/dotenv.ts";
 import { absolutePath, folderOf, joinPath } from "../../config/paths.ts";
 import { DEFAULTS, MAIN_DEFAULTS, TASK_DEFAULTS } from "../../model/defaults.ts";
 import type { Node } from "../../model/node.ts";
-import type { serviceFields } from "../../model/schema.ts";
+import type { serviceFields, taskFields } from "../../model/schema.ts";
 import type { Kind, ServiceSpec, SparseSpec } from "../../model/spec.ts";
 import { commandWords } from "../../model/values.ts";
 import type { ReadContext } from "../dialect.ts";
 import { checkWatchdog, readConditions, readHealth } from "./probes.ts";
+import { readSchedule } from "./schedule.ts";
 import type { Read } from "./table.ts";
 
 interface Source {
@@ -17,11 +18,11 @@ interface Source {
   readonly table: Node;
 }
 
-type ReadFields = Read<typeof serviceFields>;
+type ReadFields = Read<typeof serviceFields> & Pick<Read<typeof taskFields>, "schedule">;
 type Draft = { -readonly [K in keyof ServiceSpec]?: ServiceSpec[K] };
 
 export function makeSpec(source: Source, read: ReadFields, context: ReadContext): SparseSpec {
-  const { command, shell, ready, health, stop, log, "environment-file": environmentFile, ...same } = read;
+  const { command, shell, ready, health, stop, log, schedule, "environment-file": files, ...same } = read;
   const draft: Draft = { kind: source.kind, ...same };
   if (read.requires) draft.requires = unique(read.requires);
   if (source.kind !== "target") {
@@ -34,6 +35,10 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
     readDelays(source, read, draft, context);
   }
   readProbes(source, read, draft, context);
+  if (schedule) {
+    draft.schedule = readSchedule(source.table, schedule, context);
+    draft.autostart = schedule.atStart ?? false;
+  }
   if (stop) draft.stop = { ...DEFAULTS.stop, ...stop };
   if (log) {
     const file = log.file === undefined ? null : absolutePath(log.file, context.folder);

@@ -23,6 +23,23 @@ export const state = z.enum([
 ]);
 export type State = z.infer<typeof state>;
 
+export const health = z.strictObject({
+  healthy: z.boolean().nullable(),
+  failures_in_row: z.int().nonnegative(),
+  successes_in_row: z.int().nonnegative(),
+  stretched: z.number().gt(1).max(10).nullable(),
+  last: z
+    .array(
+      z.strictObject({
+        time,
+        ok: z.boolean(),
+        took_ms: z.number().nonnegative(),
+        reason: z.string(),
+      }),
+    )
+    .max(10),
+});
+
 export const service = z.looseObject({
   name: z.string(),
   kind: z.enum(["service", "task", "target"]),
@@ -37,6 +54,9 @@ export const service = z.looseObject({
   waiting_for: z.array(z.string()),
   next_start_at: time.nullable(),
   cause: z.string().nullable(),
+  status: z.string().nullable(),
+  reloading: z.boolean(),
+  health: health.nullable(),
 });
 export type Service = z.infer<typeof service>;
 export const services = z.array(service);
@@ -83,7 +103,7 @@ export const event = z.looseObject({
   seq: z.int().nonnegative(),
   time,
   service: z.string().nullable(),
-  event: z.enum(["state", "ready", "receipt", "supervisor"]),
+  event: z.enum(["state", "ready", "health", "reload", "schedule", "receipt", "supervisor"]),
   from: z.string().nullable(),
   to: z.string().nullable(),
   cause: z.string().nullable(),
@@ -92,6 +112,20 @@ export const event = z.looseObject({
 export type Event = z.infer<typeof event>;
 export const events = z.array(event);
 
+export const runs = z.array(
+  z.strictObject({
+    scheduled_at: time.nullable(),
+    started_at: time.nullable(),
+    ended_at: time.nullable(),
+    duration_ms: z.number().nonnegative().nullable(),
+    exit: z.union([z.strictObject({ code: z.int() }), z.strictObject({ signal: z.string() })]).nullable(),
+    success: z.boolean().nullable(),
+    skipped: z.int().nonnegative(),
+    cause: z.string(),
+  }),
+);
+export type Runs = z.infer<typeof runs>;
+
 export const why = z.strictObject({
   service: z.string(),
   state,
@@ -99,32 +133,10 @@ export const why = z.strictObject({
   chain: z.array(
     z.strictObject({ time, service: z.string(), what: z.string(), because: z.string().nullable() }),
   ),
-  health: z.looseObject({}).nullable(),
+  health: health.nullable(),
+  runs,
 });
 export type Why = z.infer<typeof why>;
-
-const bootService = z.strictObject({
-  name: z.string(),
-  kind: z.enum(["service", "task", "target"]),
-  state,
-  wanted_at: time,
-  started_at: time.nullable(),
-  ready_at: time.nullable(),
-  waited_ms: z.number().nullable(),
-  took_ms: z.number().nullable(),
-  released_by: z.string().nullable(),
-  cause: z.string(),
-});
-
-export const boot = z.strictObject({
-  started_at: time,
-  done: z.boolean(),
-  took_ms: z.number().nullable(),
-  chain: z.array(bootService),
-  failed: z.array(bootService),
-  waiting: z.array(bootService),
-  services: z.array(bootService),
-});
 
 export const tree = z.strictObject({
   services: z.array(

@@ -1,7 +1,16 @@
 /** A brain on a stand-in for the engine: tests set its world, and see what it was asked. */
 
 import { createBrain, type Engine } from "../../../src/brain/brain.ts";
-import type { Ask, Graph, Health, Outcome, Phase, ServiceView, Why } from "../../../src/engine/index.ts";
+import type {
+  Ask,
+  Graph,
+  Health,
+  Outcome,
+  Phase,
+  RunView,
+  ServiceView,
+  Why,
+} from "../../../src/engine/index.ts";
 import type { Batch, Boot, Call, Command, Event, Part, Receipt } from "../../../src/generated/protocol.ts";
 
 export const WALL = Date.parse("2026-01-31T12:00:00.000Z");
@@ -11,6 +20,7 @@ export interface World {
   readonly edges: Map<string, Partial<Graph["services"][number]>>;
   readonly outcomes: Map<string, Outcome>;
   readonly ids: Map<string, number>;
+  readonly runs: Map<string, readonly RunView[]>;
   readonly asks: Ask[];
   /** What reached the engine beside asks. */
   readonly events: string[];
@@ -87,6 +97,7 @@ export class Bench {
       ["web", 1],
       ["db", 2],
     ]),
+    runs: new Map(),
     asks: [],
     events: [],
     health: { ok: true, reasons: [] },
@@ -223,7 +234,9 @@ function engineOf(world: World): Engine<World> {
       answer: "is running: as it should",
       chain: [],
       health: null,
+      runs: [],
     }),
+    runs: (_world, name) => (world.views.has(name) ? (world.runs.get(name) ?? []) : null),
     graph: () => ({
       services: [...world.views.keys()].map((name) => ({
         name,

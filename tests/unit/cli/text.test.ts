@@ -40,6 +40,29 @@ describe("status", () => {
     );
   });
 
+  it("tells when a scheduled task comes next, whatever it does now", () => {
+    const next_start_at = new Date(WALL + 3 * 3_600_000).toISOString();
+    const tasks = [
+      view("never", { kind: "task", ...DOWN, next_start_at }),
+      view("done", {
+        kind: "task",
+        ...DOWN,
+        state: "exited",
+        exit: { code: 0, at: ago(60_000) },
+        next_start_at,
+      }),
+      view("bad", { kind: "task", ...DOWN, state: "failed", cause: "exited with code 1", next_start_at }),
+      view("busy", { kind: "task", next_start_at }),
+    ];
+    const notes = oneup(saying(tasks), "status").out.trimEnd().split("\n").slice(1);
+    expect(notes.map((line) => line.slice(line.lastIndexOf("  0  ")).trim())).toEqual([
+      "0         next in 3 h",
+      "0         exit 0; next in 3 h",
+      "0         exited with code 1; next start in 3 h",
+      "0         next in 3 h",
+    ]);
+  });
+
   it("fits the terminal", () => {
     const host = saying(services);
     host.width = 64;
@@ -126,6 +149,37 @@ describe("why", () => {
   it("says at least the state of a supervisor that has no answer", () => {
     expect(oneup(saying({ service: "web", state: "running", chain: [] }), "why", "web").out).toBe(
       "web is running\n",
+    );
+  });
+});
+
+describe("why of a task with a schedule", () => {
+  it("ends with its last runs", () => {
+    const run = { scheduled_at: ago(60_000), skipped: 0, exit: null, success: null, duration_ms: null };
+    const runs = [
+      { ...run, started_at: ago(60_000), ended_at: null, cause: "scheduled (every 1h)" },
+      {
+        ...run,
+        started_at: ago(3_660_000),
+        ended_at: ago(3_650_000),
+        duration_ms: 10_000,
+        exit: { code: 3 },
+        success: false,
+        cause: "exited with code 3",
+      },
+      { ...run, scheduled_at: ago(7_260_000), started_at: null, ended_at: null, cause: "missed" },
+    ];
+    const host = saying({ service: "backup", state: "running", chain: [], runs });
+    expect(oneup(host, "why", "backup").out).toBe(
+      [
+        "backup is running",
+        "last runs",
+        "  RUN        TOOK  END      BECAUSE",
+        "  1 min ago  -     at work  scheduled (every 1h)",
+        "  1 h ago    10 s  exit 3   exited with code 3",
+        "  2 h ago    -     missed   missed",
+        "",
+      ].join("\n"),
     );
   });
 });
