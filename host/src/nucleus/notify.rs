@@ -42,10 +42,10 @@ use std::{
 
 /// Of one datagram's text.
 const TEXT_MAX: usize = 4096;
-/// Descriptors looked at in one turn, and datagrams (or reads) of each.
+/// Descriptors looked at in one turn, and datagrams (or reads) of each, at most.
 const SOURCES_AT_ONCE: usize = 4;
 const AT_ONCE: usize = 16;
-/// So long is one left alone that had more than that.
+/// So long is one left alone that had as many within this time.
 const REST_MS: f64 = 20.0;
 /// What a set tells within so long after its last notice is told as one.
 const GAP_MS: f64 = 10.0;
@@ -74,6 +74,9 @@ pub(super) struct Ear {
     told_at: f64,
     watchdog_at: f64,
     rests_until: Option<f64>,
+    /// How often it was read since then.
+    counted: usize,
+    counted_from: f64,
     /// The process that is to be the leader, and its start.
     main: Option<(i32, u64)>,
     /// Inodes of the sockets it got from us.
@@ -128,8 +131,26 @@ impl Hearing {
         })
     }
 
-    fn rest(&mut self, id: u32, now: f64) {
-        if let Some(ear) = self.ears.get_mut(&id) {
+    /// How often this one may be read now. (The kernel keeps as few as ten datagrams for a socket,
+    /// so that one look never finds many.)
+    fn budget(&mut self, id: u32, now: f64) -> usize {
+        let Some(ear) = self.ears.get_mut(&id) else {
+            return 0;
+        };
+        if now - ear.counted_from > REST_MS {
+            (ear.counted_from, ear.counted) = (now, 0);
+        }
+        AT_ONCE - ear.counted
+    }
+
+    /// Who has used it up gets a rest.
+    fn count(&mut self, id: u32, times: usize, now: f64) {
+        let Some(ear) = self.ears.get_mut(&id) else {
+            return;
+        };
+        ear.counted += times;
+        if ear.counted >= AT_ONCE {
+            ear.counted = 0;
             ear.watch(&self.poller, id, EpollFlags::empty());
             ear.rests_until = Some(now + REST_MS);
             self.restless.insert(id);
@@ -198,6 +219,8 @@ impl Ear {
             told_at: f64::NEG_INFINITY,
             watchdog_at: 0.0,
             rests_until: None,
+            counted: 0,
+            counted_from: 0.0,
             main: None,
             given: Vec::new(),
             complaints: BTreeSet::new(),
@@ -332,9 +355,9 @@ impl Children {
                 hearing.stores.ended(&hearing.poller, serial);
             } else {
                 let id = token as u32;
-                if self.hear(id, AT_ONCE, now) == AT_ONCE {
-                    self.hearing.as_mut()?.rest(id, now);
-                }
+                let budget = self.hearing.as_mut()?.budget(id, now);
+                let times = self.hear(id, budget, now);
+                self.hearing.as_mut()?.count(id, times, now);
             }
         }
         Some(self.on_hearing_deadline(now))

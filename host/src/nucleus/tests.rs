@@ -298,9 +298,6 @@ impl World {
             .collect();
         let _ = poll(&mut fds, PollTimeout::from(limit.ceil() as u8));
         let now = self.now();
-        self.events
-            .extend(self.children.on_heard(now).unwrap_or_default());
-        self.notes.extend(self.children.hearing_notes());
         for arrived in self.signals.read() {
             if arrived.is_child() {
                 self.events.extend(self.children.on_sigchld(now));
@@ -308,6 +305,10 @@ impl World {
                 self.children.on_continued();
             }
         }
+        // As in the nucleus: ends come first.
+        self.events
+            .extend(self.children.on_heard(now).unwrap_or_default());
+        self.notes.extend(self.children.hearing_notes());
         self.events.extend(self.children.on_deadline(now));
     }
 

@@ -67,9 +67,12 @@ impl Imp {
             .replace("$$", &std::process::id().to_string());
         match verb {
             "tell" => tell(&text, &[]),
-            "flood" => loop {
-                tell(&text, &[]);
-            },
+            // `%` is counted.
+            "flood" => {
+                for count in 1.. {
+                    tell(&text.replace('%', &count.to_string()), &[]);
+                }
+            }
             // The writing end is kept here, and told by the rest of the text.
             "store" => {
                 let (read, write) = pipe();
