@@ -195,3 +195,10 @@ describe("check says where", () => {
     ]);
   });
 });
+
+test("the examples of the page load", () => {
+  const page = readFileSync(new URL("../../../docs/schedules.md", import.meta.url), "utf8");
+  const blocks = [...page.matchAll(/```toml\n([\s\S]*?)```/g)].map((found) => found[1] ?? "");
+  expect(blocks).toHaveLength(2);
+  for (const block of blocks) config(`${block}[service.db]\ncommand = "x"\n`);
+});
