@@ -20,18 +20,25 @@
  *
  * A RUN
  *
- *    inactive ─► waiting ─► spawning ─► starting ─► running ──────────┐
- *        ▲          ▲           │  └──► working (a task) ─────────────┤ ended by itself
- *        │          │           │           │ not ready in time       ▼
- *        │       backoff ◄──┐   │       expiring ──────────┐      clearing (processes were left)
- *        │                  │   │                          ▼          │
- *     stopping              └───┴───────────────────── judged ◄───────┘
- *   (from any live state)                                 └─► exited, failed
+ *    inactive ─► waiting ─► preparing ─► spawning ─► starting ─► running ──────┐
+ *        ▲          ▲         │  │           │  └──► working (a task) ─────────┤ ended by itself
+ *        │          │         │  │           │           │ not ready in time   ▼
+ *        │       backoff ◄─┐  │  │ hook      │ refused   ▼              clearing (processes were left)
+ *        │                 │  │  │ failed    │       expiring               │
+ *        │                 │  │  └───────────┴───────────┴───► finishing ◄──┘
+ *        │                 │  │                                    │
+ *        │                 └──┴──────────────────────────────── judged ─► exited, failed
+ *        │
+ *        └── finishing ◄── stopping ◄── parting ◄── from any live state
+ *
+ * `preparing`, `parting` and `finishing` are passed through only where hooks or a stop command are
+ * configured, or where something that ran beside the service is still there (`hooks.ts`).
  *
  * INPUTS. `start`: asked for by name. `need`: something that goes up needs it. `halt`: its wish
  * changed to down, leave or again. `turn`: counts changed in its favour. `hurry`: no more waiting.
  * `spawned`, `refused`, `exited`, `stopped`: the nucleus's events for its process set. `due`: its
- * timer. `met`: its last readiness condition holds.
+ * timer. `met`: its last readiness condition holds. `hooked`: a process set beside the main one (a
+ * hook, the stop command, the reload command) is over and its set is empty (`sides.ts`).
  *
  * Events carry the id of a process set or the name of a timer; those that find nothing are dropped
  * before they come here. What is left and has no meaning in a state is `ignore` (it can come late)
@@ -40,8 +47,21 @@
 import type { Event } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { enter, note } from "./causes.ts";
-import { isReady, setWish } from "./order.ts";
-import { armAgain, fail, judgeExit, judgeLate, judgeRefusal, lateText, restartCause } from "./restart.ts";
+import {
+  afterRun,
+  endParting,
+  finished,
+  leavePreparing,
+  leftWhileParting,
+  lingerDue,
+  noteGoal,
+  noteSide,
+  parted,
+  prepared,
+  wholeReceipt,
+} from "./hooks.ts";
+import { isReady, mayStop, setWish } from "./order.ts";
+import { armAgain, exitEnd, lateEnd, lateText, refusalEnd, restartCause, survivedEnd } from "./restart.ts";
 import {
   admit,
   armRun,
@@ -60,6 +80,7 @@ import {
   tryStart,
   wake,
 } from "./runs.ts";
+import { cutSides } from "./sides.ts";
 import { exitText, failureText, survivorsText } from "./text.ts";
 import {
   isTarget,
@@ -67,6 +88,7 @@ import {
   mustLeave,
   pushWork,
   type Service,
+  type Side,
   type State,
   type World,
   wantsUp,
@@ -94,6 +116,7 @@ export interface Inputs {
   stopped: EventOf<"stopped">;
   due: null;
   met: null;
+  hooked: Side;
 }
 
 export type Input = keyof Inputs;
@@ -114,6 +137,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: never,
   },
   waiting: {
     start: ignore,
@@ -127,6 +151,21 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: never,
+  },
+  preparing: {
+    start: ignore,
+    need: ignore,
+    halt: noteAndLeave,
+    turn: leavePrepared,
+    hurry: leavePreparing,
+    spawned: never,
+    refused: never,
+    exited: never,
+    stopped: never,
+    due: ignore,
+    met: never,
+    hooked: prepared,
   },
   spawning: {
     start: ignore,
@@ -140,6 +179,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: never,
   },
   starting: {
     start: ignore,
@@ -153,6 +193,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: expire,
     met: becomeReady,
+    hooked: never,
   },
   working: {
     start: ignore,
@@ -166,6 +207,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: expire,
     met: never,
+    hooked: noteSide,
   },
   running: {
     start: ignore,
@@ -179,6 +221,21 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: noteSide,
+  },
+  parting: {
+    start: startAfterParting,
+    need: ignore,
+    halt: noteGoalOf,
+    turn: ignore,
+    hurry: endParting,
+    spawned: ignore,
+    refused: never,
+    exited: keepPartingExit,
+    stopped: never,
+    due: lingerDue,
+    met: never,
+    hooked: parted,
   },
   stopping: {
     start: ignore, // Its wish says what happens afterwards.
@@ -192,6 +249,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: leftAsAsked,
     due: ignore,
     met: never,
+    hooked: ignore, // What runs on beside it is waited for when it has left.
   },
   clearing: {
     start: startAfterwards,
@@ -205,6 +263,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: cleared,
     due: ignore,
     met: never,
+    hooked: ignore,
   },
   expiring: {
     start: startAfterwards,
@@ -218,6 +277,21 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: expired,
     due: ignore,
     met: never,
+    hooked: ignore,
+  },
+  finishing: {
+    start: startAfterParting,
+    need: ignore,
+    halt: noteGoalOf,
+    turn: ignore,
+    hurry: cutSides,
+    spawned: never,
+    refused: never,
+    exited: never,
+    stopped: never,
+    due: ignore,
+    met: never,
+    hooked: finished,
   },
   backoff: {
     start: wake,
@@ -231,6 +305,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: startOver,
     met: never,
+    hooked: never,
   },
   exited: {
     start: wake,
@@ -244,6 +319,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: never,
   },
   failed: {
     start: wake,
@@ -257,6 +333,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: never,
   },
 };
 
@@ -293,6 +370,25 @@ function leaveSoon(world: World, service: Service, { because }: Halt): void {
   assert(mustLeave(service), "a live service that is halted has to leave");
   note(world, service, because);
   pushWork(world, service);
+}
+
+function noteGoalOf(world: World, service: Service, { because }: Halt): void {
+  noteGoal(world, service, because);
+}
+
+function noteAndLeave(world: World, service: Service, { because }: Halt): void {
+  assert(mustLeave(service), "a live service that is halted has to leave");
+  noteGoal(world, service, because);
+  pushWork(world, service);
+}
+
+function leavePrepared(world: World, service: Service): void {
+  if (mustLeave(service) && mayStop(world, service)) leavePreparing(world, service);
+}
+
+function startAfterParting(world: World, service: Service, because: string): void {
+  setWish(world, service, "again");
+  noteGoal(world, service, because);
 }
 
 /** Its run is as good as over: asked for anew, it is not judged but started again. */
@@ -334,6 +430,7 @@ function stopNow(world: World, service: Service): void {
 }
 
 function stopFaster(world: World, service: Service): void {
+  cutSides(world, service);
   sendStop(world, service);
 }
 
@@ -342,8 +439,8 @@ function stopFaster(world: World, service: Service): void {
 /** The child never came to run its program: there is no set, and none to forget. */
 function refuse(world: World, service: Service, { failure }: EventOf<"spawnFailed">): void {
   forgetRun(world, service);
-  if (mustLeave(service)) rest(world, service);
-  else judgeRefusal(world, service, failure, failureText(failure));
+  const end = mustLeave(service) ? null : refusalEnd(world, service, failure, failureText(failure));
+  afterRun(world, service, end);
 }
 
 /** The leader ended and nobody had sent it a stop. */
@@ -363,13 +460,21 @@ function end(world: World, service: Service, event: EventOf<"exited">): void {
   judgeOrRest(world, service);
 }
 
+/** The leader ended while hooks or the stop command are at work. */
+function keepPartingExit(world: World, service: Service, event: EventOf<"exited">): void {
+  const { pid } = service;
+  if (pid === 0) return;
+  takeExit(service, world, event.exit, event.at);
+  leftWhileParting(world, service, event, pid);
+}
+
 /** The leader ended while a stop is at work: the set may not be empty yet. */
 function keepExit(world: World, service: Service, event: EventOf<"exited">): void {
   if (service.pid !== 0) takeExit(service, world, event.exit, event.at);
 }
 
 function leftAsAsked(world: World, service: Service, event: EventOf<"stopped">): void {
-  if (closeRun(world, service, event)) rest(world, service);
+  if (closeRun(world, service, event)) afterRun(world, service, null);
 }
 
 function cleared(world: World, service: Service, event: EventOf<"stopped">): void {
@@ -377,24 +482,18 @@ function cleared(world: World, service: Service, event: EventOf<"stopped">): voi
 }
 
 function expired(world: World, service: Service, event: EventOf<"stopped">): void {
-  if (!closeRun(world, service, event)) return;
-  if (mustLeave(service)) rest(world, service);
-  else judgeLate(world, service);
+  if (closeRun(world, service, event)) afterRun(world, service, mustLeave(service) ? null : lateEnd(service));
 }
 
 /** The stop has ended. False if something of the set is still there: then it must not run again. */
-function closeRun(world: World, service: Service, { receipt }: EventOf<"stopped">): boolean {
-  takeReceipt(world, service, receipt);
+function closeRun(world: World, service: Service, { receipt, at }: EventOf<"stopped">): boolean {
+  takeReceipt(world, service, wholeReceipt(service, receipt, at));
   endRun(world, service);
   if (receipt.empty) return true;
-  const wanted = wantsUp(service);
-  service.wish = wanted ? "up" : "down";
-  if (wanted) fail(world, service, survivorsText(receipt), 1);
-  else enter(world, service, "failed", survivorsText(receipt));
+  afterRun(world, service, survivedEnd(survivorsText(receipt)));
   return false;
 }
 
 function judgeOrRest(world: World, service: Service): void {
-  if (mustLeave(service)) rest(world, service);
-  else judgeExit(world, service);
+  afterRun(world, service, mustLeave(service) ? null : exitEnd(service));
 }

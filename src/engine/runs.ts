@@ -5,8 +5,12 @@
 import type { Event, Exit, Receipt } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteWaiting, publishReceipt, say, waitingCause } from "./causes.ts";
+import { afterStart, noteBegun, part, prepare } from "./hooks.ts";
 import { mayStart, mayStop, spread } from "./order.ts";
 import { dropWatch, openWatch, startWatch } from "./readiness.ts";
+import { endReload } from "./reload.ts";
+import { failureEnvironment, restCall } from "./rescue.ts";
+import { cutSides } from "./sides.ts";
 import { spawnSpec } from "./spawn.ts";
 import { conditionText, durationText, processesText, receiptLine, survivorsText } from "./text.ts";
 import {
@@ -15,6 +19,7 @@ import {
   mustLeave,
   newChildId,
   ownPast,
+  pinnedUp,
   pushWork,
   type Service,
   touch,
@@ -31,8 +36,14 @@ type Exited = Extract<Event, { type: "exited" }>;
 export function admit(world: World, service: Service, because: string): void {
   assert(wantsUp(service) && !mustLeave(service), "only what is wanted and free is started");
   assert(service.child === 0, "no second process set");
-  if (mayStart(world, service)) launch(world, service, because);
-  else if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
+  if (mayStart(world, service)) {
+    launch(world, service, because);
+    return;
+  }
+  if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
+  // What a person holds up comes back, and with it what it cannot do without.
+  const lacks = pinnedUp(service) && service.edges.requires.some((other) => !wantsUp(other));
+  if (lacks) world.demands.push({ type: "support", service });
 }
 
 function launch(world: World, service: Service, because: string): void {
@@ -40,13 +51,18 @@ function launch(world: World, service: Service, because: string): void {
     enter(world, service, "running", because);
     return;
   }
+  prepare(world, service, because);
+}
+
+/** After its before-start hook, if it has one. */
+export function spawnMain(world: World, service: Service, because: string): void {
   service.child = newChildId(world);
   world.sets.set(service.child, service);
   openWatch(world, service);
   world.out.push({
     type: "spawn",
     id: service.child,
-    spec: spawnSpec(service.spec, "main", service.spec.argv),
+    spec: spawnSpec(service.spec, "main", service.spec.argv, service.call && failureEnvironment(service)),
   });
   enter(world, service, "spawning", because);
 }
@@ -57,12 +73,16 @@ export function beginRun(world: World, service: Service, { id, pid, at }: Spawne
   service.pid = pid;
   service.started = at;
   service.startedWall = world.wall - (world.now - at);
+  noteBegun(service);
   forwardEarlySignals(world, service);
   if (isTask(service)) enter(world, service, "working", `runs as pid ${pid}`);
   else if (service.watch === null) enter(world, service, "running", `runs as pid ${pid}`);
   else enter(world, service, "starting", `runs as pid ${pid}, waits for ${missingText(service)}`);
   if (mustLeave(service)) pushWork(world, service);
-  else watchRun(world, service);
+  else {
+    watchRun(world, service);
+    afterStart(world, service);
+  }
 }
 
 /** What is still missing for readiness. */
@@ -87,9 +107,10 @@ export function armRun(world: World, service: Service): void {
   world.out.push({ type: "arm", key: `start ${service.child}`, at: service.deadline });
 }
 
-/** Neither deadline nor probes from here on. */
-function unwatchRun(world: World, service: Service): void {
+/** Neither deadline nor probes nor reloads from here on. */
+export function unwatchRun(world: World, service: Service): void {
   dropWatch(world, service);
+  endReload(world, service);
   if (service.deadline === 0) return;
   world.out.push({ type: "cancel", key: `start ${service.child}` });
   service.deadline = 0;
@@ -109,6 +130,7 @@ function forwardEarlySignals(world: World, service: Service): void {
 export function becomeReady(world: World, service: Service): void {
   unwatchRun(world, service);
   enter(world, service, "running", `ready after ${durationText(world.now - service.started)}`);
+  afterStart(world, service);
 }
 
 // ---- stop
@@ -117,7 +139,7 @@ export function becomeReady(world: World, service: Service): void {
 export function leaveInTurn(world: World, service: Service): void {
   if (!mustLeave(service) || !mayStop(world, service)) return;
   if (isTarget(service)) rest(world, service);
-  else stopRun(world, service, "stopping", causeOf(service));
+  else part(world, service, causeOf(service));
 }
 
 /** Sends `Stop` and waits for `Stopped`. */
@@ -129,6 +151,7 @@ export function stopRun(
 ): void {
   assert(service.child !== 0, "only a process set is stopped");
   unwatchRun(world, service);
+  cutSides(world, service);
   sendStop(world, service);
   enter(world, service, state, because);
 }
@@ -202,19 +225,21 @@ export function reportReceipt(world: World, name: string | null, receipt: Receip
 }
 
 /** The run that had to end has ended: down, or up again. Nothing is judged. */
-export function rest(world: World, service: Service): void {
+export function rest(world: World, service: Service, because = causeOf(service)): void {
   assert(mustLeave(service) && service.child === 0, "only what had to leave has left");
   const again = service.wish === "again";
   service.wish = again ? "up" : "down";
   touch(world, service);
-  if (again) admit(world, service, causeOf(service));
-  else enter(world, service, "inactive", causeOf(service));
+  restCall(service, again);
+  if (again) admit(world, service, because);
+  else enter(world, service, "inactive", because);
 }
 
 /** It waited, or was in backoff, and is not wanted any more. */
 export function giveUp(world: World, service: Service): void {
   if (wantsUp(service)) return;
   cancelBackoff(world, service);
+  restCall(service, false);
   enter(world, service, "inactive", causeOf(service));
 }
 

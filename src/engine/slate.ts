@@ -6,8 +6,21 @@
  * A record is a JSON array without names, because a thousand of them are kept. It is read with
  * care: the former brain may have been lost to the very fault that spoiled it.
  */
-import type { Exit } from "../generated/protocol.ts";
 import { newWatch } from "./readiness.ts";
+import {
+  isExit,
+  isId,
+  isTime,
+  loadAround,
+  loadCall,
+  loadPin,
+  loadReload,
+  saveAround,
+  saveCall,
+  savePin,
+  saveReload,
+} from "./saved.ts";
+import { hasSides } from "./sides.ts";
 import {
   isLiveState,
   NO_PAST,
@@ -111,6 +124,38 @@ const PARTS: readonly Part[] = [
     },
   },
   { key: "past", save: savePast, load: loadPast },
+  {
+    key: "around",
+    save: ({ around }) => saveAround(around),
+    load: (service, value) => {
+      service.around = loadAround(value);
+      return service.around !== null;
+    },
+  },
+  {
+    key: "reload",
+    save: ({ reload }) => saveReload(reload),
+    load: (service, value) => {
+      service.reload = loadReload(value);
+      return service.reload !== null;
+    },
+  },
+  {
+    key: "pin",
+    save: ({ pin }) => savePin(pin),
+    load: (service, value) => {
+      service.pin = loadPin(value);
+      return service.pin !== null;
+    },
+  },
+  {
+    key: "call",
+    save: ({ call }) => saveCall(call),
+    load: (service, value) => {
+      service.call = loadCall(value);
+      return service.call !== null;
+    },
+  },
 ];
 
 const ALIVE: readonly Wish[] = ["up", "leave", "again"];
@@ -119,28 +164,49 @@ const ALIVE: readonly Wish[] = ["up", "leave", "again"];
 const WISHES_OF: { readonly [S in State]: readonly Wish[] } = {
   inactive: ["down"],
   waiting: ["up"],
+  preparing: ALIVE,
   spawning: ALIVE,
   starting: ALIVE,
   working: ALIVE,
   running: ALIVE,
+  parting: ALIVE,
   stopping: ["leave", "again"],
   clearing: ALIVE,
   expiring: ALIVE,
+  finishing: ALIVE,
   backoff: ["up"],
   exited: ["up", "down"],
   failed: ["up", "down"],
 };
 
 /** What a brain would have written, as opposed to what merely has the right types. */
-function agrees({ spec, state, wish, child, pid, deadline, past }: Service): boolean {
+function agrees(service: Service): boolean {
+  const { spec, state, wish, child, pid, deadline, past } = service;
   if (!WISHES_OF[state].includes(wish)) return false;
   const target = spec.kind === "target";
   const live = isLiveState(state);
   if (live && target && state !== "running") return false;
-  if (live && !target ? child === 0 : child !== 0) return false;
+  const hasSet = live && !target && state !== "preparing" && state !== "finishing";
+  if (hasSet ? child === 0 : child !== 0) return false;
+  if (!sidesAgree(service)) return false;
   if (state === "clearing" && (pid !== 0 || past.exit === null)) return false;
   if (state === "backoff") return deadline > 0;
   return deadline === 0 || (deadline > 0 && (state === "starting" || state === "working"));
+}
+
+/** Where something has to run beside it, something does; where nothing can, nothing does. */
+function sidesAgree(service: Service): boolean {
+  const { state, wish, around } = service;
+  switch (state) {
+    case "preparing":
+      return around?.side?.role === "before-start";
+    case "parting":
+      return around !== null && (hasSides(service) || around.linger > 0);
+    case "finishing":
+      return around !== null && hasSides(service) && (wish !== "up" || around.end !== null);
+    default:
+      return isLiveState(state) || !hasSides(service);
+  }
 }
 
 function savePast({ past }: Service): unknown {
@@ -191,20 +257,6 @@ function isPhase(value: unknown): value is ShutdownPhase {
   return typeof value === "string" && PHASES.includes(value);
 }
 
-function isId(value: unknown): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0;
-}
-
-function isTime(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value);
-}
-
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isExit(value: unknown): value is Exit {
-  if (typeof value !== "object" || value === null) return false;
-  if ("code" in value) return Number.isInteger(value.code);
-  return "signal" in value && typeof value.signal === "string";
 }

@@ -31,6 +31,9 @@ export interface ServiceView {
   readonly next_start_at: string | null;
   /** What it is meant to be. */
   readonly goal: "up" | "down";
+  /** Held by a person, whatever the rules say. */
+  readonly pinned: "up" | "down" | null;
+  readonly masked: boolean;
   readonly cause: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -87,6 +90,8 @@ export function viewOf(service: Service, clock: Clock): ServiceView {
     waiting_for: waitsFor(service).map((other) => other.spec.name),
     next_start_at: nextStart(service, clock),
     goal: wantsUp(service) ? "up" : "down",
+    pinned: service.pin?.state ?? null,
+    masked: service.pin?.masked ?? false,
     cause: causeOf(service),
     labels: spec.labels,
   };

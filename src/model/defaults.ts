@@ -40,6 +40,9 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   onFailure: "ignore",
 
   ready: [],
+  hooks: null,
+  stopCommand: null,
+  reload: null,
   startTimeoutMs: 30_000,
   stop: { signal: "TERM", timeoutMs: 10_000, tree: true },
   log: { file: null, maxSize: 10 * 1024 * 1024, keep: 5, format: "text", console: true, lines: 1000 },
@@ -47,6 +50,9 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
 
   stdio: "log",
 });
+
+/** How long a hook may take for which nothing is set. */
+export const HOOK_TIMEOUT_MS = 30_000;
 
 /** What a task has instead; the config program writes it out, so that the engine need not know. */
 export const TASK_DEFAULTS = freeze({ restart: "never", startTimeoutMs: 0 } as const);

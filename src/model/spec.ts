@@ -23,13 +23,28 @@ export type Requirement = Fields["requires"][number];
 /** One condition of readiness; all of a service's conditions must hold. */
 export type ReadyCondition = ReadyFields[keyof ReadyFields];
 
-export interface ServiceSpec extends Omit<Fields, "ready"> {
+/** One hook. `timeoutMs` is its own, or that of all hooks. */
+export interface HookSpec {
+  readonly argv: readonly string[];
+  readonly timeoutMs: number;
+}
+
+export type HookName = "before-start" | "after-start" | "before-stop" | "after-exit";
+
+/** Those that are configured. */
+export type HookSpecs = { readonly [K in HookName]?: HookSpec };
+
+export interface ServiceSpec extends Omit<Fields, "ready" | "hooks" | "stop"> {
   readonly name: string;
   readonly kind: Kind;
   /** Empty for a target. `shell = true` has become `["/bin/sh", "-c", text]`. */
   readonly argv: readonly string[];
   /** Empty: running is ready. */
   readonly ready: readonly ReadyCondition[];
+  readonly stop: Omit<Fields["stop"], "command">;
+  readonly stopCommand: readonly string[] | null;
+  /** `null`: none at all, as most have it. */
+  readonly hooks: HookSpecs | null;
   /** `inherit`: the supervisor's own stdin, stdout and stderr (single-command mode only). */
   readonly stdio: "log" | "inherit";
 }

@@ -33,10 +33,13 @@ export interface Behaviour {
   readonly leftoversLeave?: number | "never";
   /** When each readiness condition begins to hold; absent: at once. */
   readonly readyAfterMs?: readonly number[];
+  /** Of a hook or a command, which otherwise is done at once: goes on until it is stopped. */
+  readonly hangs?: boolean;
   /** Not even KILL helps. */
   readonly immortal?: boolean;
 }
 
+/** Of a hook, `service` is `NAME/HOOK`. */
 export type Script = (service: string, run: number) => Behaviour;
 
 export interface KernelOptions {
@@ -173,7 +176,7 @@ export class Kernel {
   /** The leader of a service's newest living set gets a deadly signal from outside. */
   crash(service: string, exit: Exit = { signal: "KILL" }): boolean {
     for (const [id, set] of this.sets) {
-      if (set.record.service !== service || !set.leaderLives) continue;
+      if (set.record.service !== service || set.record.role !== "main" || !set.leaderLives) continue;
       this.#leaderEnds(id, exit);
       return true;
     }
@@ -289,6 +292,11 @@ export class Kernel {
       case "stop":
       case "restart":
       case "kill":
+      case "reload":
+      case "pin":
+      case "unpin":
+      case "mask":
+      case "unmask":
       case "shutdown":
         return this.retryAsks;
       case "spawned":
@@ -395,9 +403,10 @@ export class Kernel {
   #spawn({ id, spec }: Extract<Command, { type: "spawn" }>): void {
     this.#useId(id);
     if (spec.log !== null && !this.logs.has(spec.log)) throw new Error(`log ${spec.log} is not open`);
-    const run = (this.#runs.get(spec.service) ?? 0) + 1;
-    this.#runs.set(spec.service, run);
-    const behaviour = this.#options.script?.(spec.service, run) ?? {};
+    const name = spec.role === "main" ? spec.service : `${spec.service}/${spec.role}`;
+    const run = (this.#runs.get(name) ?? 0) + 1;
+    this.#runs.set(name, run);
+    const behaviour = this.#options.script?.(name, run) ?? {};
     this.#spawning.set(id, { service: spec.service, behaviour, role: spec.role });
     this.at(this.now + (behaviour.spawnMs ?? 0), () => this.#spawnEnds(id));
   }
@@ -424,6 +433,8 @@ export class Kernel {
         leftovers: 0,
         stopping: false,
         receipt: null,
+        notice: null,
+        watchdogAt: 0,
       },
       behaviour,
       run: this.runsOf(service),
@@ -438,7 +449,8 @@ export class Kernel {
       if (key.startsWith(`log ${id} `))
         this.#scheduleLine(key, this.#holdsAt(key) ?? Number.POSITIVE_INFINITY);
     }
-    const { ends } = behaviour;
+    const short = role !== "main" && !behaviour.hangs ? { afterMs: 0, exit: { code: 0 } } : undefined;
+    const ends = behaviour.ends ?? short;
     if (ends !== undefined) this.at(this.now + ends.afterMs, () => this.#leaderEnds(id, ends.exit));
   }
 
@@ -588,7 +600,16 @@ export class Kernel {
     this.at(this.now + 1, () => {
       if (this.probes.get(key) !== token) return;
       this.probes.delete(key);
-      this.#pending.push({ type: "probed", key, at: this.now, ok, reason: ok ? "" : "refused" });
+      this.#pending.push({
+        type: "probed",
+        key,
+        at: this.now,
+        ok,
+        reason: ok ? "" : "refused",
+        tookMs: 1,
+        timedOut: false,
+        pressure: null,
+      });
     });
   }
 
