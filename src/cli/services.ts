@@ -46,7 +46,12 @@ export function paintState(session: Session, state: string, words: string): stri
 
 function stateWords(service: Fields): string {
   const state = text(service, "state");
-  return service.healthy === false ? `${state}, unhealthy` : state;
+  const pinned = textOrNull(service, "pinned");
+  const words = [state];
+  if (service.healthy === false) words.push("unhealthy");
+  if (pinned !== null) words.push(`pinned ${pinned}`);
+  if (service.masked === true) words.push("masked");
+  return words.join(", ");
 }
 
 /** Since when it runs, or when it last ended. */

@@ -213,7 +213,6 @@ const cases: Case[] = [
   ...[
     ["capabilities", 'capabilities = ["net_bind_service"]'],
     ["resources", 'resources = { memory = "1MiB" }'],
-    ["hooks", 'hooks = { before-start = "true" }'],
     ["health", "health = { tcp = 80 }"],
     ["watchdog", 'watchdog = "30s"'],
     ["listen", 'listen = ["tcp:127.0.0.1:8080"]'],
@@ -221,12 +220,9 @@ const cases: Case[] = [
     ["idle-stop", 'idle-stop = "5m"'],
     ["schedule", 'schedule = { every = "15m" }'],
     ["instances", "instances = 2"],
-    ["reload", 'reload = { signal = "HUP" }'],
     ["http", 'ready = { http = "http://127.0.0.1/" }'],
     ["notify", 'ready = { notify = "sd" }'],
     ["listen", "ready = { listen = true }"],
-    ["command", 'stop = { command = "true" }'],
-    ["run", 'on-failure = { run = "t" }'],
     ["compress", 'log = { file = "a", compress = true }'],
   ].map(([word, field]) => ({
     title: `not yet: ${field}`,

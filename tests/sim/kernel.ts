@@ -461,7 +461,8 @@ export class Kernel {
     set.left = exit !== null && set.stopDeadline <= this.now ? 0 : (set.behaviour.leftovers ?? 0);
     set.record.exit = exit;
     set.record.exited = this.now;
-    set.receiptProcesses.push(this.#processOf(set, exit));
+    // What has left before the stop is not in its receipt.
+    if (set.record.stopping) set.receiptProcesses.push(this.#processOf(set, exit));
     this.#pending.push({ type: "exited", id, at: this.now, exit, leftovers: set.left });
     if (set.record.stopping) this.#leftoversLeave(id, set);
   }

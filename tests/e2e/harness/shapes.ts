@@ -83,7 +83,7 @@ export const event = z.looseObject({
   seq: z.int().nonnegative(),
   time,
   service: z.string().nullable(),
-  event: z.enum(["state", "ready", "receipt", "supervisor"]),
+  event: z.enum(["state", "ready", "receipt", "hook", "reload", "pin", "supervisor"]),
   from: z.string().nullable(),
   to: z.string().nullable(),
   cause: z.string().nullable(),

@@ -21,7 +21,7 @@ const OTHERS = [
   ...["db", "cache", "logger", "proxy", "legacy-api"].map(
     (name) => `[service.${name}]\nautostart = false\ncommand = "x"\n`,
   ),
-  '[task.migrate]\nautostart = false\ncommand = "x"\n',
+  ...["migrate", "report"].map((name) => `[task.${name}]\nautostart = false\ncommand = "x"\n`),
 ].join("");
 const FILES = { ".env": "A=1", "/run/secrets/oneup-token": "t" };
 
@@ -71,7 +71,7 @@ describe("what is made from the schema", () => {
 
   test("every field that has a default in the model is described", () => {
     const outputs = Object.values(serviceFields).flatMap(({ to }) => (to === null ? [] : [to]));
-    const own = ["kind", "argv", "stdio"];
+    const own = ["kind", "argv", "stdio", "stopCommand"];
     expect([...outputs, ...own].sort()).toEqual(Object.keys(DEFAULTS).sort());
     expect(
       Object.values(supervisorFields)
