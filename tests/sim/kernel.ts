@@ -93,6 +93,8 @@ export class Kernel {
   readonly matches = new Map<string, { readonly log: string; readonly token: number }>();
   readonly logs = new Set<string>();
   readonly slate: Record<string, string> = {};
+  /** How each leader ended, by its set. */
+  readonly ends = new Map<number, Exit>();
   /** Every command that was applied. */
   readonly log: Logged[] = [];
   readonly published: { readonly seq: number; readonly [key: string]: unknown }[] = [];
@@ -219,6 +221,20 @@ export class Kernel {
   /** The brain ends here and now, between two batches. */
   loseBrain(): void {
     this.#lose([]);
+  }
+
+  /** What runs, or is about to, beside a service's main process. */
+  liveSides(service: string): string[] {
+    const alive = [...this.sets].filter(([id]) => !this.isEmpty(id)).map(([, { record }]) => record);
+    const all = [...alive, ...this.#spawning.values()];
+    return all.filter((one) => one.service === service && one.role !== "main").map(({ role }) => role);
+  }
+
+  /** The same of its main process. */
+  hasMain(service: string): boolean {
+    const records = [...this.sets.values()].map(({ record }) => record);
+    const all = [...records, ...this.#spawning.values()];
+    return all.some((one) => one.service === service && one.role === "main");
   }
 
   /** No process, no timer, nothing to come. */
@@ -458,6 +474,7 @@ export class Kernel {
     const set = this.sets.get(id);
     if (set === undefined || !set.leaderLives) return;
     set.leaderLives = false;
+    this.ends.set(id, exit);
     set.left = exit !== null && set.stopDeadline <= this.now ? 0 : (set.behaviour.leftovers ?? 0);
     set.record.exit = exit;
     set.record.exited = this.now;
