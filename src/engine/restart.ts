@@ -176,6 +176,9 @@ function backoffMs(world: World, service: Service): number {
 /** The backoff is over. */
 export function restartCause(service: Service): string {
   const { exit, restarts } = service.past;
+  // What led to the backoff is its cause, unless somebody has had a say since.
+  const told = /^(.*), starts again in \S+$/.exec(causeOf(service))?.[1];
+  if (told !== undefined) return `restart ${restarts}: ${told}`;
   return `restart ${restarts}: ${exit === null ? "it could not be started" : exitText(exit)}`;
 }
 

@@ -77,7 +77,10 @@ export class HookJudge {
     const first = spec.hooks?.["before-start"] === undefined ? "main" : "before-start";
     if (role === first) this.#judgeBegin(spec, fail);
     const life = this.#lives.get(service);
-    if (life === undefined) return fail("before anything of the run");
+    if (life === undefined) {
+      fail("before anything of the run");
+      return;
+    }
     const times = (life.had.get(role) ?? 0) + 1;
     life.had.set(role, times);
     if (times > 1) fail("twice in a run");

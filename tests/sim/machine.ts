@@ -214,6 +214,7 @@ export function endTasks(services: readonly SparseSpec[], script: Script): Scrip
 /** Follows the goals by the brief's rules, in the plainest way, from the asks alone. */
 class Goals {
   readonly up = new Set<string>();
+  readonly pinned = new Set<string>();
   readonly #specs: ReadonlyMap<string, ServiceSpec>;
 
   constructor(specs: ReadonlyMap<string, ServiceSpec>) {
@@ -248,6 +249,7 @@ class Goals {
   }
 
   #lower(name: string): void {
+    if (this.pinned.has(name)) return;
     this.up.delete(name);
     for (const spec of this.#specs.values()) {
       const requires = spec.requires.some((requirement) => requirement.name === name);
@@ -290,7 +292,6 @@ export class Judge {
   exits = 0;
   #heard: EngineEvent[] = [];
   #upDuring = new Set<string>();
-  readonly #pinned = new Set<string>();
   /** Exits that a successor learns from the table. */
   readonly #news = new Set<number>();
 
@@ -371,12 +372,13 @@ export class Judge {
 
   #hold(ask: Ask): void {
     if (ask.type === "pin") {
-      if (ask.state === "up") this.#pinned.add(ask.name);
-      else this.#pinned.delete(ask.name);
+      if (ask.state === "up") this.goals?.pinned.add(ask.name);
+      else this.goals?.pinned.delete(ask.name);
       if (ask.state === "up") this.goals?.start(ask.name);
+      else this.goals?.stop(ask.name);
     }
     // What a pin has kept from being taken along may have been wanted down for long.
-    if (ask.type === "unpin" && this.#pinned.delete(ask.name)) this.goals?.start(ask.name);
+    if (ask.type === "unpin" && this.goals?.pinned.delete(ask.name)) this.goals?.start(ask.name);
   }
 
   /** A service that is pinned up brings what it needs back with it. */
@@ -390,7 +392,7 @@ export class Judge {
         [...spec.requires.map((one) => one.name), ...spec.wants].some((one) => needs(one, seen))
       );
     };
-    return [...this.#pinned].some((name) => needs(name, new Set()));
+    return [...(this.goals?.pinned ?? [])].some((name) => needs(name, new Set()));
   }
 
   /** A start is admitted before its before-start hook; what is lost meanwhile is like a crash later. */
