@@ -62,6 +62,9 @@ function checkHandler({ name, handler }: Definition, byName: ByName, issues: Iss
     issues.at(node.place, message, `it is defined at ${showPlace(found.node.keyPlace)}`);
   } else if (wanted === name) {
     issues.at(node.place, `on-failure: "${name}" cannot handle its own failure`, "name another task");
+  } else if (pulledBy(wanted, byName).has(name)) {
+    const message = `on-failure: "${wanted}" requires "${name}", so it cannot run when that has failed`;
+    issues.at(node.place, message, "name a task that does without it");
   }
 }
 

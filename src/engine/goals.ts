@@ -62,6 +62,9 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
     case "start":
       raise(world, demand.named);
       break;
+    case "handle":
+      raise(world, demand.named, true);
+      break;
     case "stop":
       lower(world, withMembers(world, demand.named), "down");
       break;
@@ -87,9 +90,9 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
 }
 
 /** Sets goals up: the named ones, and all that they need. */
-function raise(world: World, asked: readonly Named[]): void {
+function raise(world: World, asked: readonly Named[], gently = false): void {
   const named = asked.filter(({ service, because }) => mayBeNamed(world, service, because));
-  raiseAll(world, named, named.length);
+  raiseAll(world, named, named.length, gently);
 }
 
 /** What a person does not let start is left alone; who needs it waits. */
@@ -106,8 +109,8 @@ function support(world: World, service: Service): void {
   raiseAll(world, needs, 0);
 }
 
-/** The first so many of `first` were named. */
-function raiseAll(world: World, first: readonly Named[], count: number): void {
+/** The first so many of `first` were named. `gently`: what has failed remains so, though wanted. */
+function raiseAll(world: World, first: readonly Named[], count: number, gently = false): void {
   const reached = [...first];
   const seen = new Set(reached.map(({ service }) => service));
   let beaten = false;
@@ -115,7 +118,8 @@ function raiseAll(world: World, first: readonly Named[], count: number): void {
     const entry = reached[index];
     if (entry === undefined) break;
     const { service, because } = entry;
-    raiseOne(world, service, because, index < count);
+    if (gently && index >= count && service.state === "failed") setWish(world, service, "up");
+    else raiseOne(world, service, because, index < count);
     if (stopConflicting(world, service)) beaten = true;
     for (const other of neededBy(world, service)) {
       if (seen.has(other)) continue;

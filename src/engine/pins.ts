@@ -8,7 +8,7 @@
  */
 import { noteHook, publishPin, tell } from "./causes.ts";
 import { isReady, spread } from "./order.ts";
-import { pinnedUp, pushWork, type Service, touch, type World } from "./world.ts";
+import { mustLeave, pinnedUp, pushWork, type Service, touch, type World } from "./world.ts";
 
 export type PinAsk =
   | { readonly type: "pin"; readonly name: string; readonly state: "up" | "down"; readonly because: string }
@@ -53,7 +53,7 @@ function hold(service: Service, state: "up" | "down" | null, masked: boolean): v
 function demand(world: World, service: Service, state: "up" | "down", because: string): void {
   const named = [{ service, because }];
   if (state === "down") world.demands.push({ type: "stop", named });
-  else if (!isReady(service)) world.demands.push({ type: "start", named });
+  else if (!isReady(service) || mustLeave(service)) world.demands.push({ type: "start", named });
 }
 
 export type HeldVerb = "start" | "stop" | "restart" | "pin up" | "pin down" | "unpin" | "mask" | "unmask";

@@ -3,7 +3,9 @@
  * already, it runs once more afterwards, for the latest failure.
  *
  * Each failure carries the trail of those that led to it, and no task on that trail is run for it:
- * a handler that fails cannot, by whatever detour, come to handle itself.
+ * a handler that fails cannot, by whatever detour, come to handle itself. Nor is anything that has
+ * failed started again because a handler needs it: the handler waits for it, or one failure would
+ * lead to the next without end.
  */
 import type { Exit } from "../generated/protocol.ts";
 import { tell } from "./causes.ts";
@@ -47,7 +49,7 @@ function hand(world: World, handler: Service, failure: Failure): void {
 
 function startFor(world: World, handler: Service, { service, cause }: Failure): void {
   const because = `${service} failed: ${cause}`;
-  world.demands.push({ type: "start", named: [{ service: handler, because }] });
+  world.demands.push({ type: "handle", named: [{ service: handler, because }] });
 }
 
 /** Its run is over for good: the failure is dealt with, on to the next one. */

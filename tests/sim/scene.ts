@@ -160,7 +160,9 @@ export function checkSettled({ kernel }: Scene): void {
     if (mustLeave(service)) throw new Error(`${where}: its stop never ends`);
     if (!wantsUp(service) && isLive(service)) throw new Error(`${where}: not wanted, and there`);
     if (service.state === "backoff") throw new Error(`${where}: for ever`);
-    if (pinnedUp(service) && !isReady(service) && service.state !== "waiting") {
+    // What is never ready and has no limit is starting for ever.
+    const isOnItsWay = service.state === "waiting" || service.state === "starting";
+    if (pinnedUp(service) && !isReady(service) && !isOnItsWay && service.state !== "working") {
       throw new Error(`${where}: pinned up, and down`);
     }
     if (service.state === "waiting" && !isBroken(service) && waitsFor(service).length === 0) {
