@@ -7,6 +7,8 @@ mod nucleus;
 mod pattern;
 pub mod protocol;
 mod script;
+#[cfg(test)]
+mod testing;
 
 use script::Program;
 use std::process::ExitCode;

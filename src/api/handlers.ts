@@ -5,7 +5,7 @@ import type { EventQuery, LogQuery, Part } from "../generated/protocol.ts";
 import { orNearest } from "../model/suggest.ts";
 import { type Answer, type ProblemAnswer, problem, type Waiting } from "./answer.ts";
 import { because, type Context } from "./context.ts";
-import { metricsText } from "./metrics.ts";
+import { metricsText, scheduleMetrics } from "./metrics.ts";
 import type { Arguments } from "./parameters.ts";
 import { awaitReload, awaitShutdown, awaitStart, awaitState, awaitStop } from "./waits.ts";
 
@@ -25,8 +25,16 @@ export function why(context: Context, args: Arguments): Result {
   return withService(context, args.name, () => json(context.services.why(args.name)));
 }
 
+export function runs(context: Context, args: Arguments): Result {
+  return withService(context, args.name, () => json(context.services.runs(args.name)));
+}
+
 export function tree(context: Context): Result {
   return json(context.services.graph());
+}
+
+export function boot(context: Context): Result {
+  return json(context.services.bootReport());
 }
 
 export function supervisor(context: Context): Result {
@@ -58,7 +66,7 @@ export function metrics(context: Context): Result {
   const { supervisor: own, clock } = context.services;
   return {
     status: 200,
-    plain: metricsText(allViews(context), own.wallStarted, clock.wall),
+    plain: metricsText(allViews(context), scheduleMetrics(context.services), own.wallStarted, clock.wall),
     contentType: "application/openmetrics-text; version=1.0.0; charset=utf-8",
   };
 }

@@ -1,5 +1,6 @@
 /** `GET /metrics`: OpenMetrics 1.0 text. */
 import type { PublicState, ServiceView } from "../engine/index.ts";
+import type { Services } from "./services.ts";
 
 const STATES: readonly PublicState[] = [
   "inactive",
@@ -12,7 +13,37 @@ const STATES: readonly PublicState[] = [
   "failed",
 ];
 
-export function metricsText(views: readonly ServiceView[], wallStarted: number, wall: number): string {
+/** Families about tasks with a schedule; none where there is no such task. */
+export function scheduleMetrics(services: Services): string[] {
+  const [last, success, next]: [string[], string[], string[]] = [[], [], []];
+  for (const name of services.names()) {
+    const view = services.view(name);
+    const over = services.runs(name)?.find((run) => run.ended_at !== null);
+    if (view === null || (over === undefined && (view.kind !== "task" || view.next_start_at === null)))
+      continue;
+    if (over?.started_at) last.push(line(LAST, view, Date.parse(over.started_at) / 1000));
+    if (over !== undefined) success.push(line(SUCCESS, view, Number(over.success)));
+    if (view.next_start_at !== null) next.push(line(NEXT, view, Date.parse(view.next_start_at) / 1000));
+  }
+  const families: string[] = [];
+  if (last.length > 0) {
+    families.push(...family(LAST, "gauge", "When the last run that has ended was started.", last, "seconds"));
+    families.push(...family(SUCCESS, "gauge", "1 if the last run that has ended was a success.", success));
+  }
+  if (next.length > 0) families.push(...family(NEXT, "gauge", "When it is started next.", next, "seconds"));
+  return families;
+}
+
+const LAST = "oneup_task_last_run_time_seconds";
+const SUCCESS = "oneup_task_last_run_success";
+const NEXT = "oneup_task_next_run_time_seconds";
+
+export function metricsText(
+  views: readonly ServiceView[],
+  more: readonly string[],
+  wallStarted: number,
+  wall: number,
+): string {
   return [
     ...family("oneup_service_state", "stateset", "The state a service is in.", views.flatMap(stateLines)),
     ...family(
@@ -20,6 +51,14 @@ export function metricsText(views: readonly ServiceView[], wallStarted: number, 
       "gauge",
       "1 if the service is ready.",
       views.map((view) => line("oneup_service_ready", view, Number(view.ready))),
+    ),
+    ...family(
+      "oneup_service_healthy",
+      "gauge",
+      "1 if the service's health checks hold. Absent without checks, and until there have been enough.",
+      views.flatMap((view) =>
+        view.healthy === null ? [] : [line("oneup_service_healthy", view, Number(view.healthy))],
+      ),
     ),
     ...family(
       "oneup_service_restarts",
@@ -47,6 +86,7 @@ export function metricsText(views: readonly ServiceView[], wallStarted: number, 
       ),
       "seconds",
     ),
+    ...more,
     ...family(
       "oneup_start_time_seconds",
       "gauge",

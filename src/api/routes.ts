@@ -71,6 +71,13 @@ export const ROUTES: readonly Route[] = [
   },
   { id: "services.why", method: "GET", path: "/v1/services/{name}/why", answer: "Why", handle: handle.why },
   {
+    id: "services.runs",
+    method: "GET",
+    path: "/v1/services/{name}/runs",
+    answer: "Runs",
+    handle: handle.runs,
+  },
+  {
     id: "services.processes",
     method: "GET",
     path: "/v1/services/{name}/processes",
@@ -98,6 +105,7 @@ export const ROUTES: readonly Route[] = [
     handle: handle.events,
   },
   { id: "tree", method: "GET", path: "/v1/tree", answer: "Tree", handle: handle.tree },
+  { id: "boot", method: "GET", path: "/v1/boot", answer: "Boot", handle: handle.boot },
   later("plan", "POST", "/v1/plan"),
   later("apply", "POST", "/v1/apply"),
   {

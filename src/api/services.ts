@@ -4,12 +4,14 @@
  */
 import type {
   Ask,
+  BootReport,
   Clock,
   Graph,
   Health,
   HeldVerb,
   Outcome,
   Phase,
+  RunView,
   ServiceView,
   Why,
 } from "../engine/index.ts";
@@ -21,8 +23,11 @@ export interface Services {
   names(): readonly string[];
   view(name: string): ServiceView | null;
   why(name: string): Why | null;
+  /** Newest first; `null`: no such service. */
+  runs(name: string): readonly RunView[] | null;
   graph(): Graph;
   health(): Health;
+  bootReport(): BootReport;
   outcome(name: string, want: "up" | "down"): Outcome;
   /** The process set of a service, or `null` if it has none now. */
   childId(name: string): number | null;

@@ -112,11 +112,17 @@ export function awaitState(
       // Gone from the configuration meanwhile.
       if (view === null) return failed(name, `there is no service "${name}" any more`);
       if (reached(view, wanted)) return done(view);
-      const hopeless = wanted !== "stopped" && view.state === "failed";
-      return hopeless ? failed(name, view.cause) : gaveUp(services);
+      return wanted !== "stopped" && isHopeless(services, view) ? failed(name, view.cause) : gaveUp(services);
     },
     expired: () => timedOut(services, [name], timeoutMs, (view) => reached(view, wanted)),
   };
+}
+
+/** It will not come by itself: it is over, or waits for something that is. */
+function isHopeless(services: Services, view: ServiceView): boolean {
+  if (view.state === "failed" || view.state === "exited") return true;
+  const outcome = view.state === "waiting" ? services.outcome(view.name, "up") : "pending";
+  return typeof outcome === "object";
 }
 
 function reached(view: ServiceView, wanted: "ready" | "stopped" | "succeeded"): boolean {

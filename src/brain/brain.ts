@@ -5,6 +5,7 @@ import type { Services } from "../api/services.ts";
 import type {
   Ask,
   BootInput,
+  BootReport,
   Clock,
   EngineEvent,
   Graph,
@@ -12,6 +13,7 @@ import type {
   HeldVerb,
   Outcome,
   Phase,
+  RunView,
   ServiceView,
   Why,
 } from "../engine/index.ts";
@@ -26,8 +28,10 @@ export interface Engine<World> {
   serviceNames(world: World): readonly string[];
   serviceView(world: World, name: string, clock: Clock): ServiceView | null;
   why(world: World, name: string, clock: Clock): Why | null;
+  runs(world: World, name: string): readonly RunView[] | null;
   graph(world: World): Graph;
   health(world: World): Health;
+  bootReport(world: World): BootReport;
   outcome(world: World, name: string, want: "up" | "down"): Outcome;
   childIdOf(world: World, name: string): number | null;
   setIdOf(world: World, name: string): number | null;
@@ -119,12 +123,20 @@ class Life<World> implements Services {
     return this.#engine.why(this.#world, name, this.clock);
   }
 
+  runs(name: string): readonly RunView[] | null {
+    return this.#engine.runs(this.#world, name);
+  }
+
   graph(): Graph {
     return this.#engine.graph(this.#world);
   }
 
   health(): Health {
     return this.#engine.health(this.#world);
+  }
+
+  bootReport(): BootReport {
+    return this.#engine.bootReport(this.#world);
   }
 
   outcome(name: string, want: "up" | "down"): Outcome {

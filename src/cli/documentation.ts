@@ -69,6 +69,7 @@ export const DOCUMENT_OF: Readonly<Record<string, string>> = {
   why: "Why",
   logs: "LogRecords",
   events: "Events",
+  boot: "Boot",
   start: "Services",
   stop: "Receipts",
   restart: "Services",

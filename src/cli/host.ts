@@ -37,6 +37,8 @@ export interface HttpAnswer {
 export interface FileHost {
   /** UTF-8; bytes that are not become U+FFFD. Refuses files above 16 MiB (`EFBIG`). */
   readFile(path: string): { readonly text: string } | HostError;
+  /** The same, a character from U+0000 to U+00FF for each byte. */
+  readBytes(path: string): { readonly bytes: string } | HostError;
   /** Names, sorted, without `.` and `..`. */
   readFolder(path: string): { readonly names: readonly string[] } | HostError;
   /** Follows links. */

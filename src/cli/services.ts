@@ -48,6 +48,7 @@ function stateWords(service: Fields): string {
   const state = text(service, "state");
   const pinned = textOrNull(service, "pinned");
   const words = [state];
+  if (service.healthy === true) words.push("healthy");
   if (service.healthy === false) words.push("unhealthy");
   if (pinned !== null) words.push(`pinned ${pinned}`);
   if (service.masked === true) words.push("masked");
@@ -59,16 +60,30 @@ function sinceOf(service: Fields): string | null {
   return textOrNull(service, "started_at") ?? textOrNull(object(service.exit), "at");
 }
 
+/** Of what is ready: what its checks found wrong, what it is doing, what it tells of itself. */
+function lifeNote(service: Fields): string {
+  const parts = [];
+  if (service.healthy === false) parts.push(text(service, "cause"));
+  if (service.reloading === true) parts.push("reloading");
+  const status = textOrNull(service, "status");
+  if (status !== null) parts.push(`"${status}"`);
+  return parts.join("; ");
+}
+
 /** What is worth a word: the cause, unless all is as it should be. */
 function noteOf(service: Fields, now: number): string {
   const state = text(service, "state");
-  if (state === "running" || state === "inactive") return "";
-  if (state === "exited") return ending(service.exit);
   const next = textOrNull(service, "next_start_at");
+  if (state === "running" || state === "inactive" || state === "exited") {
+    const parts = [state === "running" ? lifeNote(service) : ""];
+    if (state === "exited") parts.push(ending(service.exit));
+    if (next !== null) parts.push(`next ${whenFrom(next, now)}`);
+    return parts.filter((part) => part !== "").join("; ");
+  }
   const waitingFor = list(service, "waiting_for");
   // The cause tells the delay as it was decided; here the time that is left counts.
   const cause = text(service, "cause");
-  const parts = [next === null ? cause : cause.replace(/, starts again in \S+$/, "")];
+  const parts = [next === null ? cause : cause.replace(/(?:, starts again|: next) in \S+$/, "")];
   if (next !== null) parts.push(`next start ${whenFrom(next, now)}`);
   if (state === "waiting" && parts[0] === "") parts.push(`for ${waitingFor.join(", ")}`);
   return parts.filter((part) => part !== "").join("; ");

@@ -54,8 +54,11 @@ export function wrap(text: string, width: number): string[] {
   return lines;
 }
 
+/** Most texts are plain, and counting characters one by one is dear. */
+const BEYOND_ASCII = /[^\x20-\x7e]/;
+
 function lengthOf(text: string): number {
-  return [...text].length;
+  return BEYOND_ASCII.test(text) ? [...text].length : text.length;
 }
 
 function cut(text: string, room: number): string {

@@ -25,6 +25,19 @@ export function whenFrom(time: string | null, now: number): string {
   return now > ms ? `${span(coarse(now - ms))} ago` : `in ${span(coarse(ms - now))}`;
 }
 
+/** `14:03:05`, of another day `01-30 14:03:05`: by the clock on the wall. */
+export function clockTime(ms: number, now: number): string {
+  if (Number.isNaN(ms)) return "-";
+  const at = new Date(ms);
+  const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map(twoDigits).join(":");
+  const day = [at.getMonth() + 1, at.getDate()].map(twoDigits).join("-");
+  return at.toDateString() === new Date(now).toDateString() ? time : `${day} ${time}`;
+}
+
+function twoDigits(number: number): string {
+  return String(number).padStart(2, "0");
+}
+
 /** Nobody says "1.7 s ago". */
 function coarse(ms: number): number {
   return Math.round(ms / 1000) * 1000 || 1000;

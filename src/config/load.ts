@@ -1,6 +1,6 @@
 /** The whole way from PATHs to a configuration, or to everything that is wrong with it. */
 import type { FileHost } from "../cli/host.ts";
-import type { Definition, Reading } from "../dialects/dialect.ts";
+import type { Definition, ReadContext, Reading } from "../dialects/dialect.ts";
 import { foreignFormat } from "../dialects/foreign.ts";
 import { readNative } from "../dialects/native/read.ts";
 import { SUPERVISOR_DEFAULTS } from "../model/defaults.ts";
@@ -11,11 +11,13 @@ import { readDocument } from "./document.ts";
 import { readSources, type SourceFile, type Sources } from "./files.ts";
 import { checkGraph } from "./graph.ts";
 import { Issues, showPlace, sortIssues } from "./issues.ts";
+import { Zones } from "./zones.ts";
 
 export function load(input: LoadInput, host: FileHost): LoadOutput {
   const issues = new Issues();
   const sources = readSources(input, host, issues);
-  const readings = sources.files.flatMap((file) => readFile(file, input, host, issues) ?? []);
+  const zones = new Zones(host, input.environment);
+  const readings = sources.files.flatMap((file) => readFile(file, input, { host, issues, zones }) ?? []);
   const definitions = readings.flatMap((reading) => reading.definitions);
   checkGraph(definitions, issues);
   const settings = mergeSettings(readings, issues);
@@ -30,10 +32,13 @@ export function load(input: LoadInput, host: FileHost): LoadOutput {
     warnings: warnings(sources),
   };
   if (issues.list.length > 0) return { ok: false, errors: finish(issues, loaded.sources), ...loaded };
-  return { ok: true, ...loaded, ...result(definitions, settings) };
+  return { ok: true, ...loaded, ...result(definitions, settings, zones) };
 }
 
-function readFile(file: SourceFile, input: LoadInput, host: FileHost, issues: Issues): Reading | null {
+type Means = Pick<ReadContext, "host" | "issues" | "zones">;
+
+function readFile(file: SourceFile, input: LoadInput, means: Means): Reading | null {
+  const { issues } = means;
   const root = readDocument(file.shown, file.text, input.environment, issues);
   if (!root) return null;
   const foreign = foreignFormat(root);
@@ -45,7 +50,7 @@ function readFile(file: SourceFile, input: LoadInput, host: FileHost, issues: Is
     );
     return null;
   }
-  return readNative(root, { file: file.shown, folder: file.folder, host, issues });
+  return readNative(root, { file: file.shown, folder: file.folder, ...means });
 }
 
 /** `[supervisor]` of all files; each setting can be made once. */
@@ -106,13 +111,19 @@ function finish(issues: Issues, files: readonly string[]): ConfigIssue[] {
   return sortIssues([...unique.values()], files);
 }
 
-function result(definitions: readonly Definition[], settings: SupervisorSettings) {
-  const { shutdownTimeoutMs, apiListen, apiTokenFile, logFormat } = settings;
+function result(definitions: readonly Definition[], settings: SupervisorSettings, { used }: Zones) {
+  const { shutdownTimeoutMs, startConcurrency, restartBudget, apiListen, apiTokenFile, logFormat } = settings;
   const listen = apiListen === "" ? null : { address: apiListen, tokenFile: apiTokenFile };
   return {
     config: {
       services: definitions.map(({ spec }) => spec),
-      supervisor: { shutdownTimeoutMs, single: false },
+      supervisor: {
+        shutdownTimeoutMs,
+        ...(startConcurrency > 0 ? { startConcurrency } : {}),
+        ...(restartBudget.restarts > 0 ? { restartBudget } : {}),
+        single: false,
+      },
+      ...(Object.keys(used).length > 0 ? { zones: used } : {}),
     },
     supervise: { listen, consoleFormat: logFormat },
   };

@@ -2,6 +2,7 @@
 
 import type { FileHost } from "../cli/host.ts";
 import type { Issues } from "../config/issues.ts";
+import type { Zones } from "../config/zones.ts";
 import type { Node } from "../model/node.ts";
 import type { Kind, SparseSpec, SupervisorSettings } from "../model/spec.ts";
 
@@ -48,5 +49,6 @@ export interface ReadContext {
   /** Absolute: relative paths start here. */
   readonly folder: string;
   readonly host: FileHost;
+  readonly zones: Zones;
   readonly issues: Issues;
 }

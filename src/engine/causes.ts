@@ -6,7 +6,10 @@
  * have two short entries each. The last entry's BECAUSE is the service's cause.
  */
 import type { Receipt } from "../generated/protocol.ts";
+import { noteBoot } from "./boot.ts";
+import type { HealthWord } from "./health.ts";
 import { FACT_BROKEN, FACT_CLEAR, FACT_LIVE, FACT_READY, spread } from "./order.ts";
+import { followState } from "./schedule.ts";
 import { namesText } from "./text.ts";
 import { heldText, PUBLIC, type Service, type State, touch, type World } from "./world.ts";
 
@@ -29,17 +32,25 @@ export function enter(world: World, service: Service, state: State, because: str
   // From one internal state to another for the same reason: nothing that a person has to know.
   const news = from !== to || causeOf(service) !== because;
   service.state = state;
+  if (from !== to) world.starting += Number(to === "starting") - Number(from === "starting");
   if (news) append(world, service, to, because);
+  noteBoot(world, service);
   touch(world, service);
   const { name } = service.spec;
   if (from !== to) publish(world, name, "state", from, to, because, null);
   const becameReady = spread(world, service) & FACT_READY && service.facts & FACT_READY;
   if (becameReady) publish(world, name, "ready", null, null, because, null);
+  followState(world, service);
 }
 
 /** A cause whose consequence has not come yet: why it is about to start, or to leave. */
 export function note(world: World, service: Service, because: string): void {
   noteAs(world, service, ASKED, because);
+}
+
+/** News of it while its state remains. */
+export function noteState(world: World, service: Service, because: string): void {
+  noteAs(world, service, PUBLIC[service.state], because);
 }
 
 /** What it waits for has changed. */
@@ -126,6 +137,23 @@ function brokenText(broken: Service): string {
 
 // ---- the event stream
 
+export function publishHealth(
+  world: World,
+  service: Service,
+  from: HealthWord,
+  to: HealthWord,
+  cause: string,
+): void {
+  publish(world, service.spec.name, "health", from, to, cause, null);
+}
+
+/** It told that it reads its configuration again, or that it has done so. */
+export function publishReload(world: World, service: Service, reloading: boolean): void {
+  const state = PUBLIC[service.state];
+  const [from, to] = reloading ? [state, "reloading"] : ["reloading", state];
+  publish(world, service.spec.name, "reload", from, to, "as it told", null);
+}
+
 export function publishReceipt(world: World, receipt: Receipt, cause: string): void {
   publish(world, receipt.service, "receipt", null, null, cause, receipt);
 }
@@ -139,7 +167,8 @@ export function publishHook(world: World, service: Service, cause: string): void
   publish(world, service.spec.name, "hook", null, null, cause, null);
 }
 
-export function publishReload(world: World, service: Service, cause: string): void {
+/** A reload that a person asked for begins or is over. */
+export function publishReloadNews(world: World, service: Service, cause: string): void {
   publish(world, service.spec.name, "reload", null, null, cause, null);
 }
 
@@ -152,6 +181,11 @@ export function publishPin(
   cause: string,
 ): void {
   publish(world, service.spec.name, "pin", from, to, cause, null);
+}
+
+/** A run that is due and does not start now. */
+export function publishSchedule(world: World, name: string, cause: string): void {
+  publish(world, name, "schedule", null, null, cause, null);
 }
 
 function publish(

@@ -6,6 +6,7 @@
  * comes afterwards, when all goals stand.
  */
 import { note } from "./causes.ts";
+import { dropTurn, markAutomatic } from "./gate.ts";
 import { fire } from "./lifecycle.ts";
 import { setWish, spread } from "./order.ts";
 import {
@@ -141,6 +142,9 @@ function dropUnmet(world: World, service: Service, why: string): void {
 
 function raiseOne(world: World, service: Service, because: string, named: boolean): void {
   if (named) startAfresh(world, service);
+  if (service.wish === "leave") note(world, service, `${because}, after its stop`);
+  else if (service.turn !== null) note(world, service, because);
+  dropTurn(world, service); // What somebody asks for stands in no line for the budget.
   setWish(world, service, mustLeave(service) ? "again" : "up");
   if (named) fire(world, service, "start", because);
   else fire(world, service, "need", because);
@@ -207,6 +211,7 @@ function passedOn(name: string, because: string): string {
 
 function lowerOne(world: World, { service, because }: Named, to: "down" | "again", named: boolean): void {
   if (to === "again" && !wantsUp(service)) return;
+  dropTurn(world, service);
   if (to === "down") setWish(world, service, isLive(service) ? "leave" : "down");
   else if (isLive(service)) setWish(world, service, "again");
   fire(world, service, "halt", { because, named });
@@ -229,6 +234,7 @@ function takeAlong(world: World, gone: Service, because: string, onlyBound: bool
       reached.push(other);
       if (!isLive(other) || mustLeave(other)) continue;
       setWish(world, other, "again");
+      markAutomatic(world, other);
       fire(world, other, "halt", { because, named: false });
     }
   }

@@ -16,7 +16,7 @@ import type { HookName } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteHook, tell } from "./causes.ts";
 import { conclude, hookEnd, surviveRun } from "./restart.ts";
-import { rest, spawnMain, stopRun, unwatchRun } from "./runs.ts";
+import { leaveAlone, rest, spawnMain, stopRun } from "./runs.ts";
 import { cutSides, hasSides, openSide, roleText } from "./sides.ts";
 import {
   type Around,
@@ -116,7 +116,7 @@ export function part(world: World, service: Service, because: string): void {
     stopRun(world, service, stopState(service), because);
     return;
   }
-  unwatchRun(world, service);
+  leaveAlone(world, service);
   const around = aroundOf(service);
   Object.assign(around, { because, began: world.now, linger: 0, left: null });
   cutSides(world, service);
@@ -138,7 +138,7 @@ function partOn(world: World, service: Service): void {
   else if (has(service, "before-stop") && !(around.done & BEFORE_STOP)) {
     around.done |= BEFORE_STOP;
     runHook(world, service, "before-stop", around.because);
-  } else if (argv !== null && !(around.done & STOP_COMMAND)) {
+  } else if (argv !== null && !(around.done & STOP_COMMAND) && service.eviction?.abort !== true) {
     around.done |= STOP_COMMAND;
     around.side = openSide(world, service, "stop", { argv, timeoutMs: stop.timeoutMs }, around.because);
   } else if (around.linger > world.now) armLinger(world, service);
@@ -177,6 +177,7 @@ export function endParting(world: World, service: Service): void {
   const around = aroundOf(service);
   if (around.linger > 0) world.out.push({ type: "cancel", key: `linger ${service.child}` });
   around.linger = 0;
+  if (mustLeave(service)) service.eviction = null; // Asked for meanwhile: a stop like any other.
   stopRun(world, service, stopState(service), around.because);
 }
 

@@ -8,9 +8,12 @@
 import type { Command, Event, Receipt, Scope } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
+import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
+import { healthDue, takeHealthAnswer } from "./health.ts";
 import { sideRoles, wholeReceipt } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
+import { takeNotice } from "./notify.ts";
 import { spread } from "./order.ts";
 import { type HeldVerb, type PinAsk, refusalOf, takePin } from "./pins.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
@@ -22,7 +25,8 @@ import {
   reloadOutcome as outcomeOfReload,
   reloadDue,
 } from "./reload.ts";
-import { reportReceipt } from "./runs.ts";
+import { launch, reportReceipt, wokenBy } from "./runs.ts";
+import { clockSet, lookAt, type RunView, runsOf } from "./schedule.ts";
 import { advanceShutdown, meetShutdown, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
 import { logOf, sideDue, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
 import { writeSlate } from "./slate.ts";
@@ -39,11 +43,14 @@ import {
   type Why,
   whyOf,
 } from "./view.ts";
+import { takePressure, watchdogDue } from "./watchdog.ts";
 import { type Service, type Side, takeFact, takeWork, type World } from "./world.ts";
 
+export { type BootReport, bootReport } from "./boot.ts";
 export type { HeldVerb } from "./pins.ts";
 export type { BootInput } from "./recovery.ts";
-export type { Clock, Graph, Health, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
+export type { RunView } from "./schedule.ts";
+export type { Clock, Graph, Health, HealthView, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
 export type { PublicState, World } from "./world.ts";
 
 /** What a person asks. `because` says who, as the end of a sentence: `asked by uid 0`. */
@@ -85,7 +92,7 @@ export function step(world: World, event: EngineEvent, clock: Clock): Command[] 
   return finish(world);
 }
 
-/** Lets demands, facts and turns run, in this order, until nothing is left to do. */
+/** Lets demands, facts, turns and the gate run, in this order, until nothing is left to do. */
 function settle(world: World): void {
   for (;;) {
     const demand = world.demands.shift();
@@ -100,8 +107,13 @@ function settle(world: World): void {
       continue;
     }
     const next = takeWork(world);
-    if (next === null) break;
-    fire(world, next, "turn", null);
+    if (next !== null) {
+      fire(world, next, "turn", null);
+      continue;
+    }
+    const passed = nextThroughGate(world);
+    if (passed !== null) launch(world, passed.service, passed.because || wokenBy(passed.service));
+    else if (!closeGate(world)) break;
   }
 }
 
@@ -148,11 +160,17 @@ function take(world: World, event: EngineEvent): void {
     case "timer":
       takeTimer(world, event.key);
       break;
+    case "clockSet":
+      clockSet(world);
+      break;
     case "probed":
-      takeAnswer(world, event.key, event.ok);
+      takeAnswer(world, event);
       break;
     case "logMatched":
-      takeAnswer(world, event.key, true);
+      takeMet(world, event.key);
+      break;
+    case "notified":
+      ofSet(world, event.id, (service) => takeNotice(world, service, event));
       break;
     case "spawned":
       ofSet(world, event.id, (service, side) => {
@@ -201,8 +219,9 @@ function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): 
 }
 
 /**
- * Keys: `shutdown`, `again NAME`, `start SET`, `linger SET`, `reload SET`, `hook SET` (the hook's own
- * set), `probe SET CONDITION`, `delay SET CONDITION`.
+ * Keys: `shutdown`, `gate`, `again NAME`, `schedule NAME`, `start SET`, `linger SET`, `reload SET`,
+ * `hook SET` (the hook's own set), `probe SET CONDITION`, `delay SET CONDITION`, `health SET`,
+ * `watchdog SET`.
  */
 function takeTimer(world: World, key: string): void {
   const [what, set, condition] = key.split(" ");
@@ -210,9 +229,17 @@ function takeTimer(world: World, key: string): void {
     case "shutdown":
       shutdownDue(world);
       break;
+    case "gate":
+      gateDue(world);
+      break;
     case "again": {
       const service = world.byName.get(key.slice("again ".length));
       if (service !== undefined) fire(world, service, "due", null);
+      break;
+    }
+    case "schedule": {
+      const service = world.byName.get(key.slice("schedule ".length));
+      if (service !== undefined) lookAt(world, service);
       break;
     }
     case "start":
@@ -231,18 +258,35 @@ function takeTimer(world: World, key: string): void {
       ofSet(world, Number(set), (service) => retryProbe(world, service, Number(condition)));
       break;
     case "delay":
-      takeAnswer(world, key, true);
+      takeMet(world, key);
+      break;
+    case "health":
+      ofSet(world, Number(set), (service) => healthDue(world, service));
+      break;
+    case "watchdog":
+      ofSet(world, Number(set), (service) => watchdogDue(world, service));
       break;
   }
 }
 
-/** Keys: `KIND SET CONDITION`. */
-function takeAnswer(world: World, key: string, holds: boolean): void {
-  const [, set, condition] = key.split(" ");
-  const index = Number(condition);
+/** Keys: `probe SET CONDITION`, `health SET PROBE`, `pressure SET`. */
+function takeAnswer(world: World, event: Extract<Event, { type: "probed" }>): void {
+  const [what, set, number] = event.key.split(" ");
+  const index = Number(number);
   ofSet(world, Number(set), (service) => {
-    if (!holds) missProbe(world, service, index);
-    else if (meet(world, service, index) && service.state === "starting") fire(world, service, "met", null);
+    if (what === "health") takeHealthAnswer(world, service, index, event);
+    else if (what === "pressure") takePressure(world, service, event);
+    else if (event.ok) takeMet(world, event.key);
+    else missProbe(world, service, index, event);
+  });
+}
+
+/** Keys: `KIND SET CONDITION`. */
+function takeMet(world: World, key: string): void {
+  const [, set, condition] = key.split(" ");
+  ofSet(world, Number(set), (service) => {
+    const ready = meet(world, service, Number(condition));
+    if (ready && service.state === "starting") fire(world, service, "met", null);
   });
 }
 
@@ -262,12 +306,18 @@ export function serviceNames(world: World): string[] {
 
 export function serviceView(world: World, name: string, clock: Clock): ServiceView | null {
   const service = world.byName.get(name);
-  return service === undefined ? null : viewOf(service, clock);
+  return service === undefined ? null : viewOf(world, service, clock);
 }
 
-export function why(world: World, name: string, _clock: Clock): Why | null {
+export function why(world: World, name: string, clock: Clock): Why | null {
   const service = world.byName.get(name);
-  return service === undefined ? null : whyOf(service);
+  return service === undefined ? null : whyOf(world, service, clock);
+}
+
+/** The last runs of a task with a schedule, newest first; `null`: no such service. */
+export function runs(world: World, name: string): readonly RunView[] | null {
+  const service = world.byName.get(name);
+  return service === undefined ? null : runsOf(service);
 }
 
 export function graph(world: World): Graph {

@@ -37,8 +37,9 @@
  * INPUTS. `start`: asked for by name. `need`: something that goes up needs it. `halt`: its wish
  * changed to down, leave or again. `turn`: counts changed in its favour. `hurry`: no more waiting.
  * `spawned`, `refused`, `exited`, `stopped`: the nucleus's events for its process set. `due`: its
- * timer. `met`: its last readiness condition holds. `hooked`: a process set beside the main one (a
- * hook, the stop command, the reload command) is over and its set is empty (`sides.ts`).
+ * timer. `met`: its last readiness condition holds. `sick`: its health checks or its watchdog say so.
+ * `hooked`: a process set beside the main one (a hook, the stop command, the reload command) is over
+ * and its set is empty (`sides.ts`).
  *
  * Events carry the id of a process set or the name of a timer; those that find nothing are dropped
  * before they come here. What is left and has no meaning in a state is `ignore` (it can come late)
@@ -46,7 +47,7 @@
  */
 import type { Event } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
-import { enter, note } from "./causes.ts";
+import { note, tell } from "./causes.ts";
 import {
   afterRun,
   endParting,
@@ -56,18 +57,29 @@ import {
   lingerDue,
   noteGoal,
   noteSide,
+  part,
   parted,
   prepared,
   wholeReceipt,
 } from "./hooks.ts";
+import { errnoText } from "./notify.ts";
 import { isReady, mayStop, setWish } from "./order.ts";
-import { armAgain, exitEnd, lateEnd, lateText, refusalEnd, restartCause, survivedEnd } from "./restart.ts";
+import {
+  armAgain,
+  exitEnd,
+  expiredEnd,
+  lateEviction,
+  refusalEnd,
+  restartCause,
+  survivedEnd,
+} from "./restart.ts";
 import {
   admit,
   armRun,
   becomeReady,
   beginRun,
   clearLeftovers,
+  comeToRest,
   endRun,
   forgetRun,
   giveUp,
@@ -83,6 +95,7 @@ import {
 import { cutSides } from "./sides.ts";
 import { exitText, failureText, survivorsText } from "./text.ts";
 import {
+  type Eviction,
   isTarget,
   isTask,
   mustLeave,
@@ -117,6 +130,7 @@ export interface Inputs {
   due: null;
   met: null;
   hooked: Side;
+  sick: Eviction;
 }
 
 export type Input = keyof Inputs;
@@ -138,6 +152,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: never,
+    sick: never,
   },
   waiting: {
     start: ignore,
@@ -152,6 +167,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: never,
+    sick: never,
   },
   preparing: {
     start: ignore,
@@ -166,6 +182,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: prepared,
+    sick: ignore,
   },
   spawning: {
     start: ignore,
@@ -180,6 +197,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: never,
+    sick: ignore,
   },
   starting: {
     start: ignore,
@@ -194,6 +212,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: expire,
     met: becomeReady,
     hooked: never,
+    sick: evict,
   },
   working: {
     start: ignore,
@@ -208,6 +227,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: expire,
     met: never,
     hooked: noteSide,
+    sick: ignore,
   },
   running: {
     start: ignore,
@@ -222,6 +242,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: noteSide,
+    sick: evict,
   },
   parting: {
     start: startAfterParting,
@@ -236,6 +257,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: lingerDue,
     met: never,
     hooked: parted,
+    sick: ignore,
   },
   stopping: {
     start: ignore, // Its wish says what happens afterwards.
@@ -250,6 +272,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: ignore, // What runs on beside it is waited for when it has left.
+    sick: ignore,
   },
   clearing: {
     start: startAfterwards,
@@ -264,6 +287,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: ignore,
+    sick: ignore,
   },
   expiring: {
     start: startAfterwards,
@@ -278,6 +302,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: ignore,
+    sick: ignore,
   },
   finishing: {
     start: startAfterParting,
@@ -292,6 +317,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: finished,
+    sick: ignore,
   },
   backoff: {
     start: wake,
@@ -306,6 +332,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: startOver,
     met: never,
     hooked: never,
+    sick: never,
   },
   exited: {
     start: wake,
@@ -320,6 +347,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: never,
+    sick: never,
   },
   failed: {
     start: wake,
@@ -334,6 +362,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     due: ignore,
     met: never,
     hooked: never,
+    sick: never,
   },
 };
 
@@ -399,7 +428,7 @@ function startAfterwards(world: World, service: Service, because: string): void 
 
 /** A stop asked for by name takes back "exited" and "failed"; for others they remain as the record of what was. */
 function clearState(world: World, service: Service, { because, named }: Halt): void {
-  if (named && !wantsUp(service)) enter(world, service, "inactive", because);
+  if (named && !wantsUp(service)) comeToRest(world, service, because);
 }
 
 /** A task that is done is what its dependents need; a service that has ended is not. */
@@ -412,7 +441,22 @@ function wakeService(world: World, service: Service, because: string): void {
 function expire(world: World, service: Service): void {
   if (mustLeave(service)) return;
   if (world.now < service.deadline) armRun(world, service);
-  else stopRun(world, service, "expiring", lateText(service));
+  else {
+    service.eviction = lateEviction(service);
+    stopRun(world, service, "expiring", service.eviction.text);
+  }
+}
+
+/** An eviction of a run that is there. It is judged as a failed one when its set is empty. */
+function evict(world: World, service: Service, eviction: Eviction): void {
+  if (mustLeave(service)) return;
+  if (isReady(service)) {
+    const because = `bound to ${service.spec.name}, which is stopped: ${eviction.text}`;
+    world.demands.push({ type: "lost", service, because });
+  }
+  tell(world, service, eviction.text);
+  service.eviction = eviction;
+  part(world, service, eviction.text);
 }
 
 function startOver(world: World, service: Service): void {
@@ -446,7 +490,7 @@ function refuse(world: World, service: Service, { failure }: EventOf<"spawnFaile
 /** The leader ended and nobody had sent it a stop. */
 function end(world: World, service: Service, event: EventOf<"exited">): void {
   const wasReady = isReady(service);
-  const cause = exitText(event.exit);
+  const cause = `${exitText(event.exit)}${errnoText(service)}`;
   takeExit(service, world, event.exit, event.at);
   if (wasReady && !mustLeave(service)) {
     const because = `bound to ${service.spec.name}, which ended: ${cause}`;
@@ -482,7 +526,9 @@ function cleared(world: World, service: Service, event: EventOf<"stopped">): voi
 }
 
 function expired(world: World, service: Service, event: EventOf<"stopped">): void {
-  if (closeRun(world, service, event)) afterRun(world, service, mustLeave(service) ? null : lateEnd(service));
+  const { eviction } = service;
+  if (!closeRun(world, service, event)) return;
+  afterRun(world, service, mustLeave(service) ? null : expiredEnd(service, eviction));
 }
 
 /** The stop has ended. False if something of the set is still there: then it must not run again. */

@@ -7,6 +7,7 @@
  * through a queue: no recursion, no search over the graph.
  */
 import { assert } from "./assert.ts";
+import { noteRelease } from "./boot.ts";
 import {
   heldText,
   isLive,
@@ -81,9 +82,9 @@ export function spread(world: World, service: Service): number {
   if (changed === 0) return 0;
   service.facts = facts;
   const { requires, order, dependents, successors, conflicts } = service.edges;
-  if (changed & FACT_READY) block(world, dependents, !(facts & FACT_READY));
-  if (changed & FACT_CLEAR) block(world, successors, !(facts & FACT_CLEAR));
-  if (changed & FACT_LIVE) block(world, conflicts, (facts & FACT_LIVE) !== 0);
+  if (changed & FACT_READY) block(world, service, dependents, !(facts & FACT_READY));
+  if (changed & FACT_CLEAR) block(world, service, successors, !(facts & FACT_CLEAR));
+  if (changed & FACT_LIVE) block(world, service, conflicts, (facts & FACT_LIVE) !== 0);
   if (changed & FACT_BROKEN) breakNeighbours(world, dependents, (facts & FACT_BROKEN) !== 0);
   if (changed & FACT_LEAVING) {
     hold(world, requires, (facts & FACT_LEAVING) !== 0);
@@ -92,11 +93,13 @@ export function spread(world: World, service: Service): number {
   return changed;
 }
 
-function block(world: World, neighbours: readonly Service[], blocks: boolean): void {
+function block(world: World, by: Service, neighbours: readonly Service[], blocks: boolean): void {
   for (const neighbour of neighbours) {
     neighbour.blockers += blocks ? 1 : -1;
     assert(neighbour.blockers >= 0, "no more blockers leave than came");
-    if (neighbour.blockers === 0) pushWork(world, neighbour);
+    if (neighbour.blockers === 0) noteRelease(world, neighbour, by);
+    // Who stands in line for its start does so no longer.
+    if (neighbour.blockers === 0 || neighbour.turn !== null) pushWork(world, neighbour);
   }
 }
 

@@ -1,16 +1,20 @@
 /**
  * Readiness: all conditions of a service have to hold once. Probes are tried at once, then again
- * and again by the engine's own timers; log lines and delays come by themselves. Nothing is asked
+ * and again by the engine's own timers; log lines, delays and notices come by themselves. Nothing is asked
  * any more once the service is ready or its run is over.
  *
  * Keys of timers, probes and matches name the run (`probe 12 0`: process set 12, condition 0), so
  * an answer that comes late finds nothing.
  */
-import type { Probe } from "../generated/protocol.ts";
-import type { ReadyCondition, ServiceSpec } from "../model/spec.ts";
+import type { Event, Probe } from "../generated/protocol.ts";
+import type { ProbeCondition, ReadyCondition, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { spawnSpec } from "./spawn.ts";
+import { stretchFactor } from "./starvation.ts";
+import { probeText } from "./text.ts";
 import { type Service, touch, type Watch, type World } from "./world.ts";
+
+type Answer = Extract<Event, { type: "probed" }>;
 
 const TRY_FIRST_MS = 10;
 const TRY_MAX_MS = 250;
@@ -31,15 +35,26 @@ export function openWatch(world: World, service: Service): void {
 
 export function newWatch({ ready }: ServiceSpec): Watch {
   assert(ready.length <= 30, "the conditions fit into one number");
-  return { unmet: 2 ** ready.length - 1, flying: 0, tries: ready.map(() => 0) };
+  const tries = ready.map(() => 0);
+  return { unmet: 2 ** ready.length - 1, flying: 0, tries, stretch: 1, reason: "" };
 }
 
 /** When the child runs. */
 export function startWatch(world: World, service: Service): void {
+  const first = service.started + service.spec.readyDelayMs;
   forUnmet(service, (condition, index) => {
     if (condition.type === "delay") armDelay(world, service, index, condition.ms);
-    else if (condition.type !== "log") tryProbe(world, service, index, condition);
+    else if (!isTried(condition))
+      return; // It comes by itself.
+    else if (world.now < first) armProbe(world, service, index, first);
+    else tryProbe(world, service, index, condition);
   });
+}
+
+type TriedCondition = ProbeCondition | Extract<ReadyCondition, { type: "listen" }>;
+
+function isTried(condition: ReadyCondition): condition is TriedCondition {
+  return condition.type !== "log" && condition.type !== "notify" && condition.type !== "delay";
 }
 
 /** In a fresh brain: the log matches, too, are gone. A line may have come meanwhile. */
@@ -55,6 +70,7 @@ export function dropWatch(world: World, service: Service): void {
   forUnmet(service, (condition, index) => {
     const run = `${service.child} ${index}`;
     if (condition.type === "log") world.out.push({ type: "unmatchLog", key: `log ${run}` });
+    else if (condition.type === "notify") return;
     else if (condition.type === "delay") world.out.push({ type: "cancel", key: `delay ${run}` });
     else if (flying & (1 << index)) world.out.push({ type: "cancelProbe", key: `probe ${run}` });
     else world.out.push({ type: "cancel", key: `probe ${run}` });
@@ -73,35 +89,52 @@ export function meet(world: World, service: Service, index: number): boolean {
 }
 
 /** A probe said no: it is tried again a little later. */
-export function missProbe(world: World, service: Service, index: number): void {
+export function missProbe(world: World, service: Service, index: number, answer: Answer): void {
   const watch = service.watch;
-  if (watch === null || !(watch.flying & (1 << index))) return;
+  const condition = service.spec.ready[index];
+  if (watch === null || condition === undefined || !(watch.flying & (1 << index))) return;
   watch.flying &= ~(1 << index);
+  watch.reason = isTried(condition) ? `${triedText(condition)}: ${answer.reason}` : "";
+  watch.stretch = answer.timedOut ? stretchFactor(answer.pressure) : 1;
   const tries = watch.tries[index] ?? 0;
   watch.tries[index] = tries + 1;
   const delay = tries > TRY_DOUBLINGS ? TRY_MAX_MS : TRY_FIRST_MS * 2 ** tries;
-  world.out.push({ type: "arm", key: `probe ${service.child} ${index}`, at: world.now + delay });
+  armProbe(world, service, index, world.now + delay);
+}
+
+function triedText(condition: TriedCondition): string {
+  return condition.type === "listen" ? "listen" : probeText(condition);
+}
+
+function armProbe(world: World, service: Service, index: number, at: number): void {
+  world.out.push({ type: "arm", key: `probe ${service.child} ${index}`, at });
 }
 
 export function retryProbe(world: World, service: Service, index: number): void {
   const condition = service.spec.ready[index];
   const watch = service.watch;
   if (watch === null || condition === undefined || !(watch.unmet & (1 << index))) return;
-  if (!(watch.flying & (1 << index))) tryProbe(world, service, index, condition);
+  if (!(watch.flying & (1 << index)) && isTried(condition)) tryProbe(world, service, index, condition);
 }
 
-function tryProbe(world: World, service: Service, index: number, condition: ReadyCondition): void {
-  assert(service.watch !== null, "only a watched run is probed");
-  service.watch.flying |= 1 << index;
+function tryProbe(world: World, service: Service, index: number, condition: TriedCondition): void {
+  const { watch } = service;
+  assert(watch !== null, "only a watched run is probed");
+  watch.flying |= 1 << index;
+  const timeoutMs = condition.type === "exec" ? EXEC_TIMEOUT_MS : PROBE_TIMEOUT_MS;
   world.out.push({
     type: "probe",
     key: `probe ${service.child} ${index}`,
-    probe: probeOf(service.spec, condition),
-    timeoutMs: condition.type === "exec" ? EXEC_TIMEOUT_MS : PROBE_TIMEOUT_MS,
+    probe:
+      condition.type === "listen"
+        ? { type: "listen", set: service.child }
+        : protocolProbe(service.spec, condition),
+    timeoutMs: timeoutMs * watch.stretch,
   });
 }
 
-function probeOf(spec: ServiceSpec, condition: ReadyCondition): Probe {
+/** As the nucleus needs it. */
+export function protocolProbe(spec: ServiceSpec, condition: ProbeCondition): Probe {
   switch (condition.type) {
     case "tcp":
       return { type: "tcp", host: condition.host, port: condition.port };
@@ -109,8 +142,8 @@ function probeOf(spec: ServiceSpec, condition: ReadyCondition): Probe {
       return { type: "file", path: condition.path };
     case "exec":
       return { type: "exec", spec: spawnSpec(spec, "probe", condition.argv) };
-    default:
-      throw new Error(`assertion failed: ${condition.type} is not a probe`);
+    case "http":
+      return { ...condition, status: condition.status.map(([low, high]) => [low, high]) };
   }
 }
 

@@ -10,18 +10,30 @@ import type { Boot, ChildRecord } from "../generated/protocol.ts";
 import { withDefaults } from "../model/defaults.ts";
 import type { Config, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
+import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
+import { makeGate } from "./gate.ts";
+import { resumeHealth } from "./health.ts";
 import { afterRun, armLinger } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
+import { newTold, takeNotice } from "./notify.ts";
 import { resetCounts } from "./order.ts";
 import { Random } from "./random.ts";
 import { newWatch, reopenWatch } from "./readiness.ts";
 import { armReload } from "./reload.ts";
 import { armAgain, vanishedEnd } from "./restart.ts";
 import { forgetRun, sendStop, watchRun } from "./runs.ts";
+import { startSchedules } from "./schedule.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
 import { armSide, hasSides, refuseSide, sendSideStop, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
-import { readServiceRecord, readSupervisorRecord } from "./slate.ts";
+import {
+  readBootRecord,
+  readGateRecord,
+  readServiceRecord,
+  readSupervisorRecord,
+  writeBootRecord,
+} from "./slate.ts";
+import { resumeWatchdog } from "./watchdog.ts";
 import {
   type Edges,
   isLive,
@@ -31,6 +43,7 @@ import {
   type Named,
   NO_EDGES,
   newChildId,
+  PUBLIC,
   pinnedUp,
   pushFact,
   pushWork,
@@ -45,7 +58,7 @@ export type BootInput = Omit<Boot, "config"> & { readonly config: Config };
 const FIRST_PROBE_ID = 0x8000_0000;
 
 export function makeWorld(boot: BootInput, now: number, wall: number): World {
-  const services = boot.config.services.map((sparse) => new Service(withDefaults(sparse)));
+  const services = boot.config.services.map((sparse, index) => new Service(withDefaults(sparse), index));
   const byName = new Map(services.map((service) => [service.spec.name, service]));
   assert(byName.size === services.length, "names are unique");
   linkAll(services, byName);
@@ -53,6 +66,7 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
     supervisor: boot.config.supervisor,
     services,
     byName,
+    zones: boot.config.zones ?? {},
     sets: new Map(),
     shutdown: {
       phase: "running",
@@ -66,6 +80,9 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
       signals: [],
     },
     random: new Random(boot.seed),
+    gate: makeGate(boot.config.supervisor, services),
+    starting: 0,
+    boot: makeBootLog(services.length),
     nextId: boot.nextId,
     nextSeq: boot.nextSeq,
     now,
@@ -139,11 +156,16 @@ function addNeighbour(service: Service, list: keyof Edges, other: Service): void
 
 /** Fills the world; the caller lets the queues run after each part. */
 export function recover(world: World, boot: BootInput, settle: () => void): void {
+  const isFirst = boot.lost === null || (boot.children.length === 0 && Object.keys(boot.slate).length === 0);
+  if (isFirst) beginBoot(world);
   openLogs(world);
   readSupervisorRecord(world.shutdown, boot.slate);
-  const known = world.services.filter((service) => readServiceRecord(service, boot.slate));
+  const known = world.services.filter((service) => readServiceRecord(world, service, boot.slate));
+  if (!isFirst) readBootRecord(world.boot, boot.slate);
+  if (world.gate !== null) readGateRecord(world.gate, boot.slate, world.now);
   const children = boot.children.filter(({ id }) => id < FIRST_PROBE_ID && id !== world.shutdown.rest);
   const matched = matchChildren(world, children);
+  world.starting = world.services.filter(isStarting).length;
   announce(world, boot);
   for (const service of world.services) {
     resetCounts(service);
@@ -158,7 +180,12 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
   }
   findVanished(world, matched, settle);
   startAutomatic(world, known);
+  startSchedules(world);
   settle();
+  if (isFirst) {
+    limitBoot(world);
+    writeBootRecord(world);
+  }
   resumeShutdown(world, boot);
   settle();
 }
@@ -171,6 +198,10 @@ function announce(world: World, boot: BootInput): void {
   const text = `a fresh brain took over, the former was lost: ${boot.lost}`;
   publishSupervisor(world, text);
   say(world, text);
+}
+
+function isStarting({ state }: Service): boolean {
+  return PUBLIC[state] === "starting";
 }
 
 /** Making a log that is there already changes nothing. */
@@ -269,8 +300,9 @@ function rearm(world: World, matched: ReadonlyMap<Service, ChildRecord>): void {
     if (child === undefined) continue;
     if (service.state === "spawning") reopenWatch(world, service);
     if (isStopState(service) && !child.stopping && child.receipt === null) sendStop(world, service);
-    if (service.state !== "starting" && service.state !== "working") continue;
     if (mustLeave(service)) continue;
+    if (service.state === "running") resumeCare(world, service, child);
+    if (service.state !== "starting" && service.state !== "working") continue;
     reopenWatch(world, service);
     watchRun(world, service);
   }
@@ -284,6 +316,13 @@ function rearmSides(world: World, service: Service): void {
   }
   if (service.state === "parting" && !hasSides(service)) armLinger(world, service);
   armReload(world, service);
+}
+
+/** Its health checks and its watchdog. */
+function resumeCare(world: World, service: Service, child: ChildRecord): void {
+  service.told ??= newTold(service.spec);
+  resumeHealth(world, service);
+  resumeWatchdog(world, service, child.watchdogAt);
 }
 
 function isStopState({ state }: Service): boolean {
@@ -301,6 +340,7 @@ function replay(world: World, child: ChildRecord): void {
   const { id, pid, started, exit, exited, leftovers, receipt } = child;
   if (service.state === "spawning")
     fire(world, service, "spawned", { type: "spawned", id, pid, at: started });
+  replayNotice(world, service, child);
   const exitIsNews = service.child === id && service.pid !== 0 && exit !== null;
   if (exitIsNews) {
     fire(world, service, "exited", { type: "exited", id, at: exited ?? world.now, exit, leftovers });
@@ -324,6 +364,21 @@ function replaySide(world: World, service: Service, child: ChildRecord): void {
   if (receipt !== null && sideOf(service, id) === side) {
     takeSideEvent(world, service, side, { type: "stopped", id, at: world.now, receipt });
   }
+}
+
+/** All that its processes have told so far; what the former brain knew already changes nothing. */
+function replayNotice(world: World, service: Service, { id, notice }: ChildRecord): void {
+  if (notice === null || service.child !== id) return;
+  service.told ??= newTold(service.spec);
+  // When the last WATCHDOG=1 came is told by itself; time that was granted is not granted again.
+  const [watchdog, watchdogTrigger] = [false, false];
+  const extendMs = notice.extendMs === service.told?.extendMs ? null : notice.extendMs;
+  takeNotice(world, service, {
+    type: "notified",
+    id,
+    at: world.now,
+    notice: { ...notice, watchdog, watchdogTrigger, extendMs },
+  });
 }
 
 function endStray(world: World, child: ChildRecord): void {

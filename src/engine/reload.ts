@@ -7,7 +7,8 @@
  */
 import type { Notice } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
-import { causeOf, note, publishReload, tell } from "./causes.ts";
+import { causeOf, note, publishReloadNews, tell } from "./causes.ts";
+import { notifyOf } from "./notify.ts";
 import { openSide } from "./sides.ts";
 import { durationText } from "./text.ts";
 import { mustLeave, type Reload, type Service, type Side, touch, type World } from "./world.ts";
@@ -41,7 +42,7 @@ function begin(world: World, service: Service, reload: Reload, because: string):
   const how = service.spec.reload;
   assert(how !== null, "only what can be reloaded is");
   reload.begun++;
-  publishReload(world, service, because);
+  publishReloadNews(world, service, because);
   if (how.type === "command") {
     reload.side = openSide(world, service, "reload", how, because);
     return;
@@ -53,7 +54,7 @@ function begin(world: World, service: Service, reload: Reload, because: string):
 
 /** Has it a way to say RELOADING=1? */
 function canTell({ spec }: Service): boolean {
-  return spec.ready.some(({ type }: { readonly type: string }) => type === "notify");
+  return notifyOf(spec)?.type === "socket";
 }
 
 function await_(world: World, service: Service, reload: Reload, ms: number): void {
@@ -113,7 +114,7 @@ function over(world: World, service: Service, reload: Reload, failure: string | 
   const { again } = reload;
   Object.assign(reload, { over: reload.begun, failure, again: false, deadline: 0, told: false });
   touch(world, service);
-  publishReload(world, service, failure === null ? "reloaded" : `reload failed: ${failure}`);
+  publishReloadNews(world, service, failure === null ? "reloaded" : `reload failed: ${failure}`);
   if (failure !== null) tell(world, service, `reload failed: ${failure}`);
   if (again && mayReload(service) && !mustLeave(service)) begin(world, service, reload, causeOf(service));
 }

@@ -5,11 +5,14 @@
 import type { Exit, SpawnFailure } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, say, tell } from "./causes.ts";
+import { markAutomatic } from "./gate.ts";
+import { errnoText } from "./notify.ts";
 import { endCall, runHandler } from "./rescue.ts";
 import { admit } from "./runs.ts";
 import { durationText, exitText } from "./text.ts";
 import {
   type End,
+  type Eviction,
   heldText,
   isTask,
   mustLeave,
@@ -37,15 +40,24 @@ export function exitEnd(service: Service): End {
   assert(exit !== null, "a run that ended has an exit");
   const code = "code" in exit ? exit.code : null;
   const success = code !== null && service.spec.successCodes.includes(code);
-  return { text: exitText(exit), success, code, outward: outwardCode(exit), kind: "judged" };
+  const text = `${exitText(exit)}${errnoText(service)}`;
+  return { text, success, code, outward: outwardCode(exit), kind: "judged" };
 }
 
-/** It was not ready in time and has been stopped: a failed run, whatever its exit says. */
-export function lateEnd(service: Service): End {
-  return failedEnd(lateText(service));
+/** It was not ready in time, or sick, and has been stopped: a failed run, whatever its exit says. */
+export function expiredEnd(service: Service, eviction: Eviction | null): End {
+  const end = failedEnd(eviction?.text ?? lateText(service));
+  return eviction?.action === "stop" ? { ...end, kind: "hopeless" } : end;
 }
 
-export function lateText(service: Service): string {
+/** Said where a probe was the reason, with what it found last. */
+export function lateEviction(service: Service): Eviction {
+  const found = service.watch?.reason ?? "";
+  const last = found === "" ? "" : `, last: ${found}`;
+  return { text: `${lateText(service)}${last}`, action: "restart", abort: false };
+}
+
+function lateText(service: Service): string {
   const what = isTask(service) ? "done" : "ready";
   return `not ${what} within ${durationText(service.spec.startTimeoutMs)}`;
 }
@@ -139,6 +151,7 @@ function startAgain(world: World, service: Service, end: End, allowed: boolean):
   past.streak++;
   past.restarts++;
   touch(world, service);
+  markAutomatic(world, service);
   if (delay === 0) {
     tell(world, service, `${end.text}, starts again`);
     admit(world, service, `${end.text}, started again`);

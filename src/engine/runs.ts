@@ -5,14 +5,19 @@
 import type { Event, Exit, Receipt } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteWaiting, publishReceipt, say, waitingCause } from "./causes.ts";
+import { dropTurn, passGate } from "./gate.ts";
+import { forgetHealth, startHealth, stopHealth } from "./health.ts";
 import { afterStart, noteBegun, part, prepare } from "./hooks.ts";
+import { dropFds, openNotify } from "./notify.ts";
 import { mayStart, mayStop, spread } from "./order.ts";
 import { dropWatch, openWatch, startWatch } from "./readiness.ts";
 import { endReload } from "./reload.ts";
 import { failureEnvironment, restCall } from "./rescue.ts";
+import { noteExit } from "./schedule.ts";
 import { cutSides } from "./sides.ts";
 import { spawnSpec } from "./spawn.ts";
 import { conditionText, durationText, processesText, receiptLine, survivorsText } from "./text.ts";
+import { startWatchdog, stopWatchdog } from "./watchdog.ts";
 import {
   isTarget,
   isTask,
@@ -37,7 +42,7 @@ export function admit(world: World, service: Service, because: string): void {
   assert(wantsUp(service) && !mustLeave(service), "only what is wanted and free is started");
   assert(service.child === 0, "no second process set");
   if (mayStart(world, service)) {
-    launch(world, service, because);
+    if (passGate(world, service, because)) launch(world, service, because);
     return;
   }
   if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
@@ -46,7 +51,8 @@ export function admit(world: World, service: Service, because: string): void {
   if (lacks) world.demands.push({ type: "support", service });
 }
 
-function launch(world: World, service: Service, because: string): void {
+/** Its turn has come, by the order and by the gate. */
+export function launch(world: World, service: Service, because: string): void {
   if (isTarget(service)) {
     enter(world, service, "running", because);
     return;
@@ -59,6 +65,7 @@ export function spawnMain(world: World, service: Service, because: string): void
   service.child = newChildId(world);
   world.sets.set(service.child, service);
   openWatch(world, service);
+  openNotify(service);
   world.out.push({
     type: "spawn",
     id: service.child,
@@ -79,6 +86,8 @@ export function beginRun(world: World, service: Service, { id, pid, at }: Spawne
   else if (service.watch === null) enter(world, service, "running", `runs as pid ${pid}`);
   else enter(world, service, "starting", `runs as pid ${pid}, waits for ${missingText(service)}`);
   if (mustLeave(service)) pushWork(world, service);
+  else if (service.watch?.unmet === 0)
+    becomeReady(world, service); // It told so before we heard of its start.
   else {
     watchRun(world, service);
     afterStart(world, service);
@@ -101,16 +110,30 @@ export function watchRun(world: World, service: Service): void {
     armRun(world, service);
   }
   if (service.state === "starting") startWatch(world, service);
+  else if (service.state === "running") lookAfter(world, service);
+}
+
+/** It is ready: from here on its health counts. */
+function lookAfter(world: World, service: Service): void {
+  startHealth(world, service);
+  startWatchdog(world, service);
 }
 
 export function armRun(world: World, service: Service): void {
   world.out.push({ type: "arm", key: `start ${service.child}`, at: service.deadline });
 }
 
-/** Neither deadline nor probes nor reloads from here on. */
-export function unwatchRun(world: World, service: Service): void {
-  dropWatch(world, service);
+/** Nothing is asked of it any more. */
+export function leaveAlone(world: World, service: Service): void {
+  unwatchRun(world, service);
   endReload(world, service);
+  stopHealth(world, service);
+  stopWatchdog(world, service);
+}
+
+/** Neither deadline nor readiness probes from here on. */
+function unwatchRun(world: World, service: Service): void {
+  dropWatch(world, service);
   if (service.deadline === 0) return;
   world.out.push({ type: "cancel", key: `start ${service.child}` });
   service.deadline = 0;
@@ -131,6 +154,7 @@ export function becomeReady(world: World, service: Service): void {
   unwatchRun(world, service);
   enter(world, service, "running", `ready after ${durationText(world.now - service.started)}`);
   afterStart(world, service);
+  lookAfter(world, service);
 }
 
 // ---- stop
@@ -150,7 +174,7 @@ export function stopRun(
   because: string,
 ): void {
   assert(service.child !== 0, "only a process set is stopped");
-  unwatchRun(world, service);
+  leaveAlone(world, service);
   cutSides(world, service);
   sendStop(world, service);
   enter(world, service, state, because);
@@ -162,7 +186,7 @@ export function sendStop(world: World, service: Service): void {
   world.out.push({
     type: "stop",
     id: service.child,
-    signal,
+    signal: service.eviction?.abort ? "ABRT" : signal,
     timeoutMs: Math.min(timeoutMs, shutdownLeftMs(world)),
     tree,
   });
@@ -183,6 +207,7 @@ export function takeExit(service: Service, world: World, exit: Exit, at: number)
   past.exit = exit;
   past.exitWall = world.wall - (world.now - at);
   if (at - service.started >= service.spec.restartResetMs) past.streak = 0;
+  noteExit(service, exit, at - service.started, past.exitWall);
   service.pid = 0;
   touch(world, service);
   spread(world, service);
@@ -201,7 +226,9 @@ export function endRun(world: World, service: Service): void {
 
 /** The same without a table entry at the nucleus. */
 export function forgetRun(world: World, service: Service): void {
-  unwatchRun(world, service);
+  leaveAlone(world, service);
+  forgetHealth(world, service);
+  service.eviction = null;
   world.sets.delete(service.child);
   service.child = 0;
   service.pid = 0;
@@ -231,8 +258,15 @@ export function rest(world: World, service: Service, because = causeOf(service))
   service.wish = again ? "up" : "down";
   touch(world, service);
   restCall(service, again);
+  if (!again) dropTurn(world, service);
   if (again) admit(world, service, because);
-  else enter(world, service, "inactive", because);
+  else comeToRest(world, service, because);
+}
+
+/** Down because somebody asked. */
+export function comeToRest(world: World, service: Service, because: string): void {
+  dropFds(world, service);
+  enter(world, service, "inactive", because);
 }
 
 /** It waited, or was in backoff, and is not wanted any more. */
@@ -240,7 +274,8 @@ export function giveUp(world: World, service: Service): void {
   if (wantsUp(service)) return;
   cancelBackoff(world, service);
   restCall(service, false);
-  enter(world, service, "inactive", causeOf(service));
+  dropTurn(world, service);
+  comeToRest(world, service, causeOf(service));
 }
 
 export function cancelBackoff(world: World, service: Service): void {
@@ -266,7 +301,7 @@ export function tryStart(world: World, service: Service): void {
   else noteWaiting(world, service, waitingCause(service));
 }
 
-function wokenBy(service: Service): string {
+export function wokenBy(service: Service): string {
   const waited = /^waits (?:for|until) ([^:]*?)(?:, which.*| has stopped)?$/.exec(
     causeOf(service).split(":")[0] ?? "",
   );

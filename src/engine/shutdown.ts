@@ -11,6 +11,7 @@ import { fire } from "./lifecycle.ts";
 import { setWish } from "./order.ts";
 import { outwardCode } from "./restart.ts";
 import { reportReceipt, shutdownLeftMs } from "./runs.ts";
+import { endSchedules } from "./schedule.ts";
 import { durationText, survivorsText } from "./text.ts";
 import { type Demand, isLive, mustLeave, newChildId, type World, wantsUp } from "./world.ts";
 
@@ -47,6 +48,7 @@ function beginShutdown(world: World, demand: ShutdownDemand): void {
   armShutdown(world);
   publishSupervisor(world, `shutting down: ${demand.because}`);
   if (!world.supervisor.single) say(world, `shutting down: ${demand.because}`);
+  endSchedules(world);
   lowerAll(world);
 }
 

@@ -6,6 +6,11 @@
  * A record is a JSON array without names, because a thousand of them are kept. It is read with
  * care: the former brain may have been lost to the very fault that spoiled it.
  */
+import { type BootLog, loadBoot, saveBoot } from "./boot.ts";
+import type { Gate } from "./gate.ts";
+import { newHealth } from "./health.ts";
+import { newTold } from "./notify.ts";
+import type { Run } from "./occasions.ts";
 import { newWatch } from "./readiness.ts";
 import {
   isExit,
@@ -20,6 +25,7 @@ import {
   savePin,
   saveReload,
 } from "./saved.ts";
+import { RUNS_LIMIT } from "./schedule.ts";
 import { hasSides } from "./sides.ts";
 import {
   isLiveState,
@@ -34,6 +40,8 @@ import {
 } from "./world.ts";
 
 const SUPERVISOR = "supervisor";
+const GATE = "gate";
+const BOOT = "boot";
 const WISHES: readonly string[] = ["down", "up", "leave", "again"] satisfies Wish[];
 const PHASES: readonly string[] = ["running", "stopping", "resting", "exiting"] satisfies ShutdownPhase[];
 const CHAIN_MAX = 16_384;
@@ -45,20 +53,24 @@ function slateKey(service: Service): string {
 /** The records that the step has changed. */
 export function writeSlate(world: World): void {
   for (const service of world.touched) {
-    world.out.push({ type: "slate", key: slateKey(service), value: serviceRecord(service) });
+    world.out.push({ type: "slate", key: slateKey(service), value: serviceRecord(world, service) });
   }
   world.touched.clear();
+  if (world.gate?.touched) {
+    world.out.push({ type: "slate", key: GATE, value: gateRecord(world.gate) });
+    world.gate.touched = false;
+  }
   if (!world.shutdownTouched) return;
   world.out.push({ type: "slate", key: SUPERVISOR, value: supervisorRecord(world.shutdown) });
   world.shutdownTouched = false;
 }
 
-function serviceRecord(service: Service): string {
+function serviceRecord(world: World, service: Service): string {
   const { state, wish, child, pid, started, startedWall, deadline, chain } = service;
   const record: unknown[] = [state, wish, child, pid, started, startedWall, deadline, chain];
   const parts: Record<string, unknown> = {};
   for (const { key, save } of PARTS) {
-    const value = save(service);
+    const value = save(service, world);
     if (value !== undefined) parts[key] = value;
   }
   if (Object.keys(parts).length > 0) record.push(parts);
@@ -75,7 +87,7 @@ function supervisorRecord(shutdown: Shutdown): string {
 type Slate = Readonly<Record<string, string | undefined>>;
 
 /** Puts a former brain's record back. False if there is none, or none that can be understood. */
-export function readServiceRecord(service: Service, slate: Slate): boolean {
+export function readServiceRecord(world: World, service: Service, slate: Slate): boolean {
   const record = parseArray(slate[slateKey(service)]);
   if (record === null) return false;
   const [state, wish, child, pid, started, startedWall, deadline, chain, parts = {}] = record;
@@ -83,7 +95,7 @@ export function readServiceRecord(service: Service, slate: Slate): boolean {
   if (!isTime(started) || !isTime(startedWall) || !isTime(deadline)) return false;
   if (typeof chain !== "string" || chain.length > CHAIN_MAX || !isObject(parts)) return false;
   // On a copy: a record that is wrong in one place is not believed in any.
-  const found = Object.assign(new Service(service.spec), {
+  const found = Object.assign(new Service(service.spec, service.index), {
     state,
     wish,
     child,
@@ -93,10 +105,12 @@ export function readServiceRecord(service: Service, slate: Slate): boolean {
     deadline,
     chain,
   });
-  if (!PARTS.every(({ key, load }) => parts[key] === undefined || load(found, parts[key]))) return false;
+  if (!PARTS.every(({ key, load }) => parts[key] === undefined || load(found, parts[key], world)))
+    return false;
   if (!agrees(found)) return false;
   const { edges } = service;
-  Object.assign(service, found, { edges });
+  const turn = found.turn === null ? null : { ...found.turn, service };
+  Object.assign(service, found, { edges, turn });
   const watched = state === "spawning" || state === "starting";
   if (watched && service.spec.ready.length > 0) service.watch ??= newWatch(service.spec);
   else service.watch = null;
@@ -107,9 +121,9 @@ export function readServiceRecord(service: Service, slate: Slate): boolean {
 interface Part {
   readonly key: string;
   /** `undefined`: nothing to keep. */
-  readonly save: (service: Service) => unknown;
+  readonly save: (service: Service, world: World) => unknown;
   /** Puts it back; false if it cannot be understood. */
-  readonly load: (service: Service, value: unknown) => boolean;
+  readonly load: (service: Service, value: unknown, world: World) => boolean;
 }
 
 const PARTS: readonly Part[] = [
@@ -156,6 +170,16 @@ const PARTS: readonly Part[] = [
       return service.call !== null;
     },
   },
+  { key: "schedule", save: saveOccasions, load: loadOccasions },
+  {
+    key: "turn",
+    save: ({ turn }) => (turn === null ? undefined : [turn.automatic, turn.ticket]),
+    load: loadTurn,
+  },
+  { key: "boot", save: saveBoot, load: loadBoot },
+  { key: "told", save: saveTold, load: loadTold },
+  { key: "health", save: saveHealth, load: loadHealth },
+  { key: "eviction", save: ({ eviction }) => eviction ?? undefined, load: loadEviction },
 ];
 
 const ALIVE: readonly Wish[] = ["up", "leave", "again"];
@@ -183,6 +207,9 @@ const WISHES_OF: { readonly [S in State]: readonly Wish[] } = {
 function agrees(service: Service): boolean {
   const { spec, state, wish, child, pid, deadline, past } = service;
   if (!WISHES_OF[state].includes(wish)) return false;
+  if (!evictionAgrees(service)) return false;
+  const caredFor = (service.health?.first ?? 0) > 0 || (service.told?.aliveAt ?? 0) > 0;
+  if (caredFor && state !== "running") return false;
   const target = spec.kind === "target";
   const live = isLiveState(state);
   if (live && target && state !== "running") return false;
@@ -192,6 +219,12 @@ function agrees(service: Service): boolean {
   if (state === "clearing" && (pid !== 0 || past.exit === null)) return false;
   if (state === "backoff") return deadline > 0;
   return deadline === 0 || (deadline > 0 && (state === "starting" || state === "working"));
+}
+
+/** What parts without having been asked is evicted; asked to leave meanwhile, it may still say so. */
+function evictionAgrees({ state, wish, eviction }: Service): boolean {
+  if (state === "parting") return eviction !== null || wish !== "up";
+  return (eviction !== null) === (state === "expiring");
 }
 
 /** Where something has to run beside it, something does; where nothing can, nothing does. */
@@ -221,6 +254,121 @@ function loadPast(service: Service, value: unknown): boolean {
   if (!Array.isArray(times) || !times.every(isTime)) return false;
   if (exit !== null && !isExit(exit)) return false;
   service.past = { streak, restarts, times, exit, exitWall };
+  return true;
+}
+
+function saveOccasions({ occasions }: Service): unknown {
+  if (occasions === null) return undefined;
+  const { next, dealt, offset, occasion, queued, open, runs } = occasions;
+  return [next, dealt, offset, occasion, queued, open, runs.map(saveRun)];
+}
+
+function saveRun({ scheduled, started, ended, durationMs, exit, success, skipped, cause }: Run): unknown {
+  return [scheduled, started, ended, durationMs, exit, success, skipped, cause];
+}
+
+function loadOccasions(service: Service, value: unknown): boolean {
+  if (service.occasions === null || !Array.isArray(value)) return false;
+  const [next, dealt, offset, occasion, queued, open, saved]: unknown[] = value;
+  if (!isTime(next) || !isTime(dealt) || !isTime(offset) || !isTime(occasion) || !isTime(queued))
+    return false;
+  if (typeof open !== "boolean" || !Array.isArray(saved) || saved.length > RUNS_LIMIT) return false;
+  const runs = saved.map(loadRun).filter((run) => run !== null);
+  if (runs.length < saved.length || (open && runs.length === 0)) return false;
+  service.occasions = { next, dealt, offset, occasion, queued, open, runs };
+  return true;
+}
+
+function loadRun(value: unknown): Run | null {
+  if (!Array.isArray(value)) return null;
+  const [scheduled, started, ended, durationMs, exit, success, skipped, cause]: unknown[] = value;
+  if (!isTime(scheduled) || !isTime(started) || !isTime(ended) || !isTime(durationMs)) return null;
+  if ((exit !== null && !isExit(exit)) || typeof success !== "boolean") return null;
+  if (!isId(skipped) || typeof cause !== "string") return null;
+  return { scheduled, started, ended, durationMs, exit, success, skipped, cause };
+}
+
+function loadTurn(service: Service, value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [automatic, ticket]: unknown[] = value;
+  if (typeof automatic !== "boolean" || !isId(ticket)) return false;
+  service.turn = { service, automatic, ticket, queued: false, because: "" };
+  return true;
+}
+
+/** Written once, by the first brain. */
+export function writeBootRecord(world: World): void {
+  const { began, beganWall } = world.boot;
+  world.out.push({ type: "slate", key: BOOT, value: JSON.stringify([began, beganWall]) });
+}
+
+export function readBootRecord(boot: BootLog, slate: Slate): void {
+  const [began, beganWall] = parseArray(slate[BOOT]) ?? [];
+  if (isTime(began)) boot.began = began;
+  if (isTime(beganWall)) boot.beganWall = beganWall;
+}
+
+function gateRecord({ full, lastTicket }: Gate): string {
+  return JSON.stringify([full, lastTicket]);
+}
+
+/** However long ago it was written: the bucket is never emptier than empty. */
+export function readGateRecord(gate: Gate, slate: Slate, now: number): void {
+  const [full, lastTicket] = parseArray(slate[GATE]) ?? [];
+  if (isTime(full)) gate.full = Math.min(full, now + gate.windowMs);
+  if (isId(lastTicket)) gate.lastTicket = lastTicket;
+}
+
+/** What the table of the nucleus knows (`ChildRecord.notice`) is not kept twice. */
+function saveTold({ told }: Service): unknown {
+  if (told === null) return undefined;
+  const { reloading, stopping, extendMs, extendUntil, storedFds, watchdogMs, aliveAt, stretched } = told;
+  return [reloading, stopping, extendMs, extendUntil, storedFds, watchdogMs, aliveAt, stretched];
+}
+
+function loadTold(service: Service, value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [reloading, stopping, ...numbers]: unknown[] = value;
+  if (typeof reloading !== "boolean" || typeof stopping !== "boolean" || !numbers.every(isTime)) return false;
+  const [extendMs, extendUntil, storedFds, watchdogMs, aliveAt, stretched] = numbers;
+  if (extendMs === undefined || extendUntil === undefined || !isId(storedFds)) return false;
+  if (watchdogMs === undefined || aliveAt === undefined || stretched === undefined) return false;
+  const told = newTold(service.spec, storedFds);
+  if (told === null) return true; // Its configuration says otherwise now.
+  service.told = Object.assign(told, {
+    reloading,
+    stopping,
+    extendMs,
+    extendUntil,
+    watchdogMs,
+    aliveAt,
+    stretched,
+  });
+  return true;
+}
+
+function saveHealth({ health }: Service): unknown {
+  if (health === null) return undefined;
+  return [health.healthy, health.failures, health.successes, health.first];
+}
+
+function loadHealth(service: Service, value: unknown): boolean {
+  if (!Array.isArray(value)) return false;
+  const [healthy, failures, successes, first]: unknown[] = value;
+  if (healthy !== null && typeof healthy !== "boolean") return false;
+  if (!isId(failures) || !isId(successes) || !isTime(first)) return false;
+  if (service.spec.health !== null) {
+    service.health = Object.assign(newHealth(), { healthy, failures, successes, first });
+  }
+  return true;
+}
+
+function loadEviction(service: Service, value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { text, action, abort } = value;
+  if (typeof text !== "string" || (action !== "restart" && action !== "stop")) return false;
+  if (typeof abort !== "boolean") return false;
+  service.eviction = { text, action, abort };
   return true;
 }
 

@@ -1,6 +1,7 @@
 /** What the nucleus needs to know to start a process of a service. */
 import type { SpawnSpec } from "../generated/protocol.ts";
 import type { ServiceSpec } from "../model/spec.ts";
+import { notifyOf } from "./notify.ts";
 import type { Role } from "./world.ts";
 
 type Environment = Readonly<Record<string, string>>;
@@ -29,7 +30,7 @@ export function spawnSpec(
     oomScoreAdjust: spec.oomScoreAdjust,
     limits: spec.limits,
     noNewPrivileges: spec.noNewPrivileges,
-    notify: null,
+    notify: role === "main" ? notifyOf(spec) : null,
     foreground: spec.stdio === "inherit" && role === "main",
   };
 }

@@ -1,6 +1,6 @@
 /** Sentences for people: lower case, no full stop, so that they can stand inside one another. */
 import type { Exit, Receipt, ReceiptProcess, SpawnFailure } from "../generated/protocol.ts";
-import type { ReadyCondition } from "../model/spec.ts";
+import type { HttpCondition, ProbeCondition, ReadyCondition } from "../model/spec.ts";
 
 /** As durations are written in the configuration: `30s`, `1m`, `1.5s`, `100ms`. */
 export function durationText(ms: number): string {
@@ -38,10 +38,36 @@ export function conditionText(condition: ReadyCondition): string {
       return `${condition.argv[0] ?? "its probe"} to succeed`;
     case "file":
       return `file ${condition.path}`;
+    case "http":
+      return `${addressText(condition)} to answer`;
+    case "notify":
+      return condition.way === "socket" ? "its READY=1" : `a line on its descriptor ${condition.fd}`;
+    case "listen":
+      return "a listening socket";
     case "log":
       return `a log line that matches ${condition.pattern}`;
     case "delay":
       return `${durationText(condition.ms)} to pass`;
+  }
+}
+
+/** Without the query, which may hold a secret. */
+function addressText({ tls, host, port, path }: HttpCondition): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  return `${tls ? "https" : "http"}://${name}:${port}${path.replace(/\?.*/, "")}`;
+}
+
+/** What a probe looks at, before what it found. */
+export function probeText(condition: ProbeCondition): string {
+  switch (condition.type) {
+    case "tcp":
+      return `tcp ${condition.host}:${condition.port}`;
+    case "http":
+      return addressText(condition);
+    case "exec":
+      return condition.argv[0] ?? "its probe";
+    case "file":
+      return `file ${condition.path}`;
   }
 }
 

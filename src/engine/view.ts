@@ -1,8 +1,12 @@
 /** The world as people and programs see it: nothing here changes anything. */
 import type { Exit } from "../generated/protocol.ts";
 import type { Kind } from "../model/spec.ts";
+import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
+import { budgetTime } from "./gate.ts";
+import { newHealth } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
+import { type RunView, runsOf } from "./schedule.ts";
 import { NOT_ENDED } from "./text.ts";
 import { mustLeave, PUBLIC, type PublicState, type Service, type World, wantsUp } from "./world.ts";
 
@@ -35,7 +39,28 @@ export interface ServiceView {
   readonly pinned: "up" | "down" | null;
   readonly masked: boolean;
   readonly cause: string;
+  /** What it told of itself last (`STATUS=`). */
+  readonly status: string | null;
+  /** It told that it reads its configuration again. */
+  readonly reloading: boolean;
+  readonly health: HealthView | null;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Its health checks; a check that no service makes is not there. */
+export interface HealthView {
+  readonly healthy: boolean | null;
+  readonly failures_in_row: number;
+  readonly successes_in_row: number;
+  /** How many times as long the last check was given, because the machine was starved. */
+  readonly stretched: number | null;
+  /** Oldest first. */
+  readonly last: readonly {
+    readonly time: string;
+    readonly ok: boolean;
+    readonly took_ms: number;
+    readonly reason: string;
+  }[];
 }
 
 export interface WhyEntry {
@@ -48,8 +73,13 @@ export interface WhyEntry {
 export interface Why {
   readonly service: string;
   readonly state: PublicState;
+  /** In one sentence that the service's name begins: what it does, because of what, how long. */
+  readonly answer: string;
   /** From the effect to its causes: newest first, then the same of each service it waits for. */
   readonly chain: readonly WhyEntry[];
+  /** Of a task with a schedule, newest first. */
+  readonly runs: readonly RunView[];
+  readonly health: HealthView | null;
 }
 
 export interface Graph {
@@ -73,7 +103,7 @@ export type Outcome = "pending" | "done" | { readonly failed: string };
 const WHY_SERVICES = 32;
 const WHY_ENTRIES = 3;
 
-export function viewOf(service: Service, clock: Clock): ServiceView {
+export function viewOf(world: World, service: Service, clock: Clock): ServiceView {
   const { spec, pid, past } = service;
   const runs = pid !== 0;
   return {
@@ -81,29 +111,50 @@ export function viewOf(service: Service, clock: Clock): ServiceView {
     kind: spec.kind,
     state: PUBLIC[service.state],
     ready: isReady(service),
-    healthy: null,
+    healthy: service.health?.healthy ?? null,
     pid: runs ? pid : null,
     started_at: runs ? isoText(service.startedWall) : null,
     uptime_ms: runs ? Math.max(0, Math.round(clock.now - service.started)) : null,
     restarts: past.restarts,
     exit: past.exit === null ? null : { ...past.exit, at: isoText(past.exitWall) },
     waiting_for: waitsFor(service).map((other) => other.spec.name),
-    next_start_at: nextStart(service, clock),
+    next_start_at: nextStart(world, service, clock),
     goal: wantsUp(service) ? "up" : "down",
     pinned: service.pin?.state ?? null,
     masked: service.pin?.masked ?? false,
     cause: causeOf(service),
+    status: service.state === "inactive" ? null : (service.told?.status ?? null),
+    reloading: runs && (service.told?.reloading ?? false),
+    health: healthView(service),
     labels: spec.labels,
   };
 }
 
-function nextStart(service: Service, clock: Clock): string | null {
-  if (service.state !== "backoff") return null;
-  return isoText(clock.wall + Math.max(0, service.deadline - clock.now));
+function nextStart(world: World, service: Service, clock: Clock): string | null {
+  const at = service.state === "backoff" ? service.deadline : budgetTime(world, service);
+  if (at !== null) return isoText(clock.wall + Math.max(0, at - clock.now));
+  return service.occasions?.next ? isoText(service.occasions.next) : null;
+}
+
+function healthView({ spec, health }: Service): HealthView | null {
+  if (spec.health === null) return null;
+  const { healthy, failures, successes, stretched, last } = health ?? newHealth();
+  return {
+    healthy,
+    failures_in_row: failures,
+    successes_in_row: successes,
+    stretched: stretched > 1 ? stretched : null,
+    last: last.map(({ wall, ok, tookMs, reason }) => ({
+      time: isoText(wall),
+      ok,
+      took_ms: Math.round(tookMs),
+      reason,
+    })),
+  };
 }
 
 /** Breadth first over what it waits for, each service once. */
-export function whyOf(service: Service): Why {
+export function whyOf(world: World, service: Service, clock: Clock): Why {
   const chain: WhyEntry[] = [];
   const reached = [service];
   const seen = new Set(reached);
@@ -117,7 +168,15 @@ export function whyOf(service: Service): Why {
       reached.push(next);
     }
   }
-  return { service: service.spec.name, state: PUBLIC[service.state], chain };
+  const answer = answerOf(world, service, clock);
+  return {
+    service: service.spec.name,
+    state: PUBLIC[service.state],
+    answer,
+    chain,
+    health: healthView(service),
+    runs: runsOf(service),
+  };
 }
 
 /** Newest first. */
@@ -161,7 +220,9 @@ export function healthOf(world: World): Health {
   const reasons: string[] = [];
   if (world.shutdown.phase !== "running") reasons.push("the supervisor is shutting down");
   for (const service of world.services) {
-    if (!wantsUp(service) || !isBroken(service)) continue;
+    if (!wantsUp(service)) continue;
+    if (service.health?.healthy === false) reasons.push(`${service.spec.name} ${causeOf(service)}`);
+    if (!isBroken(service)) continue;
     if (service.state === "exited") continue; // Ended with success, and is not meant to come again.
     reasons.push(`${service.spec.name} ${service.state === "failed" ? "failed: " : ""}${causeOf(service)}`);
   }

@@ -7,7 +7,11 @@
  */
 import type { Command, Exit } from "../generated/protocol.ts";
 import type { Config, HookName, ServiceSpec } from "../model/spec.ts";
+import type { Zone } from "../schedule/zone.ts";
 import { assert } from "./assert.ts";
+import type { BootLog } from "./boot.ts";
+import type { Gate, Turn } from "./gate.ts";
+import { newOccasions, type Occasions } from "./occasions.ts";
 import type { Random } from "./random.ts";
 
 /** Internal states; `PUBLIC` says which of the eight public ones each of them is. */
@@ -22,7 +26,7 @@ export type State =
   | "parting" /** It has to leave: its before-stop hook, its stop command or the wait after it. */
   | "stopping" /** `Stop` sent because it has to leave; nothing is judged afterwards. */
   | "clearing" /** It ended by itself and left processes; `Stop` sent, its exit is judged afterwards. */
-  | "expiring" /** Not ready in time; `Stop` sent, counts as a failed run afterwards. */
+  | "expiring" /** Not ready in time, or sick; `Stop` sent, counts as a failed run afterwards. */
   | "finishing" /** Its run is over: its after-exit hook, or what is left of other hooks. */
   | "backoff" /** Starts again when its timer is due. */
   | "exited" /** Ended for good, with success. */
@@ -95,6 +99,76 @@ export interface Watch {
   flying: number;
   /** Failed tries of each condition. */
   tries: number[];
+  /** On a starved machine a try gets so many times as long; 1: as long as ever. */
+  stretch: number;
+  /** Why the last try failed. */
+  reason: string;
+}
+
+/** What a run has told of itself over its socket (`notify.ts`). */
+export interface Told {
+  status: string | null;
+  errno: number | null;
+  reloading: boolean;
+  stopping: boolean;
+  /** How long it asked for last (`EXTEND_TIMEOUT_USEC`), and until when that makes it for the watchdog. */
+  extendMs: number;
+  extendUntil: number;
+  /** Descriptors the nucleus keeps for the service, whatever run they came from. */
+  storedFds: number;
+  /** The watchdog's interval; 0: none. */
+  watchdogMs: number;
+  /** Its last sign of life, monotonic ms. 0: it is not watched now. */
+  aliveAt: number;
+  /** It was late on a starved machine and given so many times as long; 1: it was not. */
+  stretched: number;
+  /** It is late, and the machine is being asked whether that is its own fault. */
+  asking: boolean;
+}
+
+/** Health checks (`health.ts`): of the present run, and the last results of any. */
+export interface HealthState {
+  healthy: boolean | null;
+  /** In a row, one of them 0. */
+  failures: number;
+  successes: number;
+  /** When the first check of this run was due; later ones keep its phase. 0: no checks now. */
+  first: number;
+  round: Round | null;
+  /** How much longer the last check was given; 1: not at all. */
+  stretched: number;
+  /** Oldest first. */
+  last: HealthCheck[];
+}
+
+/** A check at work. Bit n stands for probe n of the spec. */
+export interface Round {
+  readonly began: number;
+  /** Probes without an answer yet. */
+  flying: number;
+  /** Probes that are asked once more because the machine is starved. */
+  again: number;
+  ok: boolean;
+  /** What the probes found that held. */
+  found: string[];
+  /** Why others did not, and what was made of it. */
+  reasons: string[];
+}
+
+export interface HealthCheck {
+  readonly wall: number;
+  readonly ok: boolean;
+  readonly tookMs: number;
+  readonly reason: string;
+}
+
+/** Why a run is ended that did not end by itself, and what becomes of the service. */
+export interface Eviction {
+  readonly text: string;
+  /** `restart`: it counts as a failed run. `stop`: it has failed for good. */
+  readonly action: "restart" | "stop";
+  /** ABRT is its first signal, so that it leaves a core. */
+  readonly abort: boolean;
 }
 
 export type Role = HookName | "stop" | "reload";
@@ -202,6 +276,8 @@ export const NO_PAST: Past = Object.freeze({
 
 export class Service {
   readonly spec: ServiceSpec;
+  /** Its place in `World.services`. */
+  readonly index: number;
   state: State = "inactive";
   wish: Wish = "down";
   /** What its neighbours have been told about it: bits of `order.ts`. */
@@ -232,12 +308,23 @@ export class Service {
   pin: Pin | null = null;
   /** Of a task: the failures that it is to handle. */
   call: Call | null = null;
+  /** Of a task with a schedule. */
+  occasions: Occasions | null;
+  /** Only under `start-concurrency` or `restart-budget`. */
+  turn: Turn | null = null;
+  /** Until the next run begins: the last words of one that has ended are worth knowing. */
+  told: Told | null = null;
+  health: HealthState | null = null;
+  /** Set while its run is ended because of it (`expiring`). */
+  eviction: Eviction | null = null;
   /** Links of the two queues; `null`: not queued. */
   nextFact: Service | null = null;
   nextWork: Service | null = null;
 
-  constructor(spec: ServiceSpec) {
+  constructor(spec: ServiceSpec, index: number) {
     this.spec = spec;
+    this.occasions = spec.schedule === null ? null : newOccasions();
+    this.index = index;
   }
 }
 
@@ -300,10 +387,17 @@ export interface World {
   readonly supervisor: Config["supervisor"];
   readonly services: readonly Service[];
   readonly byName: ReadonlyMap<string, Service>;
+  /** That schedules go by. */
+  readonly zones: Readonly<Record<string, Zone>>;
   /** Every process set not forgotten; `null`: it belongs to no service and is being stopped. */
   readonly sets: Map<number, Service | null>;
   readonly shutdown: Shutdown;
   readonly random: Random;
+  /** `null`: nothing bounds starts. */
+  readonly gate: Gate | null;
+  /** How many services are `starting`, as the public state goes. */
+  starting: number;
+  readonly boot: BootLog;
   nextId: number;
   nextSeq: number;
 

@@ -43,9 +43,13 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   hooks: null,
   stopCommand: null,
   reload: null,
+  readyDelayMs: 0,
   startTimeoutMs: 30_000,
+  health: null,
+  watchdogMs: 0,
   stop: { signal: "TERM", timeoutMs: 10_000, tree: true },
   log: { file: null, maxSize: 10 * 1024 * 1024, keep: 5, format: "text", console: true, lines: 1000 },
+  schedule: null,
   labels: {},
 
   stdio: "log",
@@ -53,6 +57,25 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
 
 /** How long a hook may take for which nothing is set. */
 export const HOOK_TIMEOUT_MS = 30_000;
+
+/** What a `health` that says nothing else has. */
+export const HEALTH_DEFAULTS = freeze({
+  everyMs: 10_000,
+  timeoutMs: 2_000,
+  failures: 3,
+  successes: 1,
+  initialDelayMs: 0,
+  onFailure: "restart",
+} as const);
+
+/** What an answer to an HTTP probe has to be like, where nothing is said. */
+export const HTTP_DEFAULTS = freeze({
+  status: [[200, 399]] as readonly (readonly [number, number])[],
+  body: null,
+  headers: {},
+  caFile: null,
+  insecure: false,
+});
 
 /** What a task has instead; the config program writes it out, so that the engine need not know. */
 export const TASK_DEFAULTS = freeze({ restart: "never", startTimeoutMs: 0 } as const);
@@ -62,6 +85,8 @@ export const MAIN_DEFAULTS = freeze({ restart: "never" } as const);
 
 export const SUPERVISOR_DEFAULTS = freeze({
   shutdownTimeoutMs: 60_000,
+  startConcurrency: 0,
+  restartBudget: { restarts: 0, windowMs: 60_000 },
   apiListen: "",
   apiTokenFile: "",
   logFormat: "text",

@@ -65,11 +65,8 @@ export function group<To extends string, F extends Fields>(to: To, fields: F, do
   return { type: "group", to, fields, doc };
 }
 
-export type DeepReadonly<T> = T extends readonly (infer U)[]
-  ? readonly DeepReadonly<U>[]
-  : T extends object
-    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
-    : T;
+/** Lists and tuples remain what they are. */
+export type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
 type Output<F> =
   F extends Field<string | null, infer S, infer Null>

@@ -3,16 +3,19 @@
  * `src/generated/config-schema.ts`), made from the schema. No program bundles this file;
  * `npm run docs` writes them.
  */
-import { DEFAULTS, MAIN_DEFAULTS, SUPERVISOR_DEFAULTS, TASK_DEFAULTS } from "./defaults.ts";
+import { DEFAULTS, HEALTH_DEFAULTS, MAIN_DEFAULTS, SUPERVISOR_DEFAULTS, TASK_DEFAULTS } from "./defaults.ts";
 import type { AnyField, AnyGroup, Fields } from "./fields.ts";
 import type { Json, JsonObject } from "./kit.ts";
 import { LATER } from "./later.ts";
 import { INTRODUCTION } from "./reference-text.ts";
 import { type SECTIONS, serviceFields, supervisorFields, targetFields, taskFields } from "./schema.ts";
-import { formatDuration, formatSize } from "./units.ts";
+import { type Budget, formatBudget, formatDuration, formatSize } from "./units.ts";
 import { NAME_PATTERN } from "./values.ts";
 
 type Defaults = Readonly<Record<string, unknown>>;
+
+/** A table that is absent by default still has defaults of its own. */
+const SERVICE_DEFAULTS: Defaults = { ...DEFAULTS, health: HEALTH_DEFAULTS };
 
 // ---- JSON Schema ----------------------------------------------------------------------------
 
@@ -38,7 +41,7 @@ export function renderJsonSchema(): string {
       },
     },
     definitions: {
-      service: { ...tableSchema(serviceFields, DEFAULTS), required: ["command"] },
+      service: { ...tableSchema(serviceFields, SERVICE_DEFAULTS), required: ["command"] },
       task: { ...tableSchema(taskFields, { ...DEFAULTS, ...TASK_DEFAULTS }), required: ["command"] },
       target: tableSchema(targetFields, DEFAULTS),
     },
@@ -75,6 +78,8 @@ function inToml(one: AnyField, value: unknown): Json {
   const type = one.schema.title;
   if (typeof value === "number" && type === "duration") return formatDuration(value);
   if (typeof value === "number" && type === "size") return formatSize(value);
+  // The schema of this title makes nothing else.
+  if (type === "budget") return formatBudget(value as Budget);
   return JSON.parse(JSON.stringify(value));
 }
 
@@ -84,9 +89,10 @@ export function renderReference(): string {
   const parts = [
     INTRODUCTION,
     "## Fields of a service: `[service.NAME]`",
-    ...fieldParts(serviceFields, DEFAULTS, ""),
+    ...fieldParts(serviceFields, SERVICE_DEFAULTS, ""),
     "## A task: `[task.NAME]`",
     taskText(),
+    ...fieldParts(ownFields(taskFields), DEFAULTS, ""),
     "## A target: `[target.NAME]`",
     `A target runs nothing; it is a name for what it \`requires\` and \`wants\`. It is ready when its members are. It takes ${list(Object.keys(targetFields))}.`,
     '```toml\n[target.backend]\nrequires = ["api"]\nwants = ["cache"]\n```',
@@ -105,6 +111,11 @@ function taskText(): string {
     `Its \`restart\` is \`"${TASK_DEFAULTS.restart}"\` unless set (as with \`main = true\`: \`"${MAIN_DEFAULTS.restart}"\`), and it has no \`start-timeout\` unless set.`,
     '\n\n```toml\n[task.migrate]\ncommand = "node migrate.js"\nrequires = ["db"]\nstart-timeout = "5m"\n```',
   ].join(" ");
+}
+
+/** What a service does not have. */
+function ownFields(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => !Object.hasOwn(serviceFields, key)));
 }
 
 function fieldParts(fields: Fields, defaults: Defaults, prefix: string): string[] {

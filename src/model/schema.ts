@@ -5,10 +5,14 @@
  * `defaults.ts`.
  */
 import { field, group, nullable } from "./fields.ts";
+import { bodyPattern, headers, httpProbe, listenCondition, notifyCondition, statusRanges } from "./probes.ts";
 import {
+  budget,
   choice,
   command,
   count,
+  countFromOne,
+  cronPattern,
   delayProbe,
   duration,
   environment,
@@ -21,6 +25,7 @@ import {
   groups,
   hook,
   integer,
+  interval,
   labels,
   limits,
   listenAddress,
@@ -35,6 +40,7 @@ import {
   size,
   stopCommand,
   tcpProbe,
+  text,
   umask,
   user,
 } from "./values.ts";
@@ -239,6 +245,48 @@ const restarts = {
   }),
 };
 
+/** What `ready` and `health` may ask of an HTTP answer. */
+function httpFields(table: "ready" | "health") {
+  const with_ = (more: string) => `${table} = { http = "https://localhost:8443/health", ${more} }`;
+  return {
+    status: field("status", statusRanges, {
+      text: "Which statuses of an answer to `http` are good: one, or ranges.",
+      change: "live",
+      example: `${with_('status = "200-299,401"')}\n# or\n${with_("status = 204")}`,
+      errors: "A status outside 100 to 599; set without `http`.",
+      default: '`"200-399"`',
+    }),
+    body: field("body", bodyPattern, {
+      text: "A regular expression that the first 64 KiB of the answer to `http` must match.",
+      change: "live",
+      example: with_('body = \'"status": *"ok"\''),
+      errors: "A malformed regular expression; set without `http`.",
+      default: "any body is good",
+    }),
+    headers: field("headers", headers, {
+      text: "Headers that are sent with the request of `http`.",
+      change: "live",
+      example: with_('headers = { Host = "example.org", X-Probe = "oneup" }'),
+      errors: "A name that is none; `Connection`, `Content-Length`, `Transfer-Encoding`; set without `http`.",
+      default: "none",
+    }),
+    "ca-file": field("caFile", path, {
+      text: "With `https`: a PEM file of the certificates to trust instead of the system's. A relative path starts from the folder of the file that defines the service.",
+      change: "live",
+      example: with_('ca-file = "ca.pem"'),
+      errors: "A missing file; set without an address that begins with `https://`.",
+      default: "the system's certificates",
+    }),
+    insecure: field("insecure", flag, {
+      text: "With `https`: do not look at the certificate at all.",
+      change: "live",
+      example: with_("insecure = true"),
+      errors: "Set beside `ca-file`, or without an address that begins with `https://`.",
+      default: "`false`",
+    }),
+  };
+}
+
 const ready = {
   ready: group(
     "ready",
@@ -249,8 +297,14 @@ const ready = {
         example: 'ready = { tcp = 5432 }\n# or\nready = { tcp = "[::1]:5432" }',
         errors: "A port outside 1 to 65535.",
       }),
+      http: field("http", httpProbe, {
+        text: "A GET request to this address is answered as `status`, `body` and the other keys below say. Redirections are not followed.",
+        change: "live",
+        example: 'ready = { http = "http://127.0.0.1:8080/ready" }',
+        errors: "A scheme other than http and https; a user name or a `#` in the address.",
+      }),
       exec: field("exec", execProbe, {
-        text: "This command leaves with 0. It is written as `command` is and runs as the service does: same user, folder and environment.",
+        text: "This command leaves with 0, within 10 s. It is written as `command` is and runs as the service does: same user, folder and environment.",
         change: "live",
         example: 'ready = { exec = "pg_isready -q" }',
       }),
@@ -265,17 +319,38 @@ const ready = {
         example: "ready = { log = 'listening on port \\d+' }",
         errors: "A malformed regular expression.",
       }),
+      notify: field("notify", notifyCondition, {
+        text: "It tells by itself that it is ready. `sd`: by sd_notify(3), over a socket that only its own processes may use and that `NOTIFY_SOCKET` names (in the abstract namespace; with `sd:PATH` it is made at this path). `fd:N`: by a line written to this descriptor.",
+        change: "restart",
+        example:
+          'ready = { notify = "sd" }\n# or\nready = { notify = "sd:run/notify.sock" }\n# or\nready = { notify = "fd:3" }',
+        errors: "A descriptor below 3 or above 1023; `fd:N` beside `watchdog`, which needs the socket.",
+      }),
+      listen: field("listen", listenCondition, {
+        text: "A process of it has a listening socket of its own, TCP or Unix, whichever comes first.",
+        change: "live",
+        example: "ready = { listen = true }",
+        errors: "`false`.",
+      }),
       delay: field("delay", delayProbe, {
         text: "It has run for this long.",
         change: "live",
         example: 'ready = { delay = "2s" }',
       }),
+      ...httpFields("ready"),
+      "initial-delay": field("initialDelayMs", duration, {
+        text: "`tcp`, `http`, `exec`, `file` and `listen` are tried for the first time when it has run for this long.",
+        change: "live",
+        example: 'ready = { http = "http://127.0.0.1:8080/ready", initial-delay = "5s" }',
+        errors: "Set without any of them.",
+        default: '`"0s"`',
+      }),
     },
     {
-      text: "When it counts as ready, which is what those that require it wait for. Without it: as soon as it runs. With several conditions, all must hold. Not for a task, which is ready when it has succeeded.",
+      text: "When it counts as ready, which is what those that require it wait for. Without it: as soon as it runs. With several conditions, all must hold once. What has to be tried is tried at once, then after 10, 20, 40, 80, 160 and from then on every 250 ms, and never again once it is ready. Not for a task, which is ready when it has succeeded.",
       change: "live",
       example: 'ready = { tcp = 8080, log = "ready" }',
-      errors: "An empty table.",
+      errors: "A table without a condition.",
       default: "running is ready",
     },
   ),
@@ -335,6 +410,87 @@ const reloading = {
     change: "live",
     example: 'reload = { signal = "HUP" }\n# or\nreload = { command = "nginx -s reload" }',
     errors: "Both a signal and a command, or neither.",
+    default: "none",
+  }),
+};
+
+/** What is looked after while it is ready. */
+const wellbeing = {
+  health: group(
+    "health",
+    {
+      tcp: field("tcp", tcpProbe, {
+        text: "A connection can be made, as in `ready`.",
+        change: "live",
+        example: "health = { tcp = 5432 }",
+        errors: "A port outside 1 to 65535.",
+      }),
+      http: field("http", httpProbe, {
+        text: "A GET request is answered well, as in `ready`.",
+        change: "live",
+        example: 'health = { http = "http://127.0.0.1:8080/health" }',
+        errors: "A scheme other than http and https; a user name or a `#` in the address.",
+      }),
+      exec: field("exec", execProbe, {
+        text: "A command leaves with 0 within `timeout`, as in `ready`. If it does not leave in time, its whole tree is killed.",
+        change: "live",
+        example: 'health = { exec = "redis-cli ping" }',
+      }),
+      file: field("file", fileProbe, {
+        text: "A file exists, as in `ready`.",
+        change: "live",
+        example: 'health = { file = "run/alive" }',
+      }),
+      ...httpFields("health"),
+      every: field("everyMs", duration, {
+        text: "How often it is checked. The first check comes at a random part of this time, so that services which became ready together are not checked together. A check that takes longer is waited for: two of a service are never at work at once.",
+        change: "live",
+        example: 'health = { tcp = 5432, every = "30s" }',
+        errors: "Less than `timeout`; `0s`.",
+      }),
+      timeout: field("timeoutMs", duration, {
+        text: "How long an answer may take. On a machine (or in a cgroup) where something had to wait for a processor, memory or a disk for 40 % of the last ten seconds or more, an answer that did not come in time does not count: it is asked for once more, with up to ten times the time, and that answer counts.",
+        change: "live",
+        example: 'health = { http = "http://127.0.0.1:8080/health", timeout = "5s" }',
+        errors: "More than `every`; `0s`.",
+      }),
+      failures: field("failures", countFromOne, {
+        text: "After so many failed checks in a row it is unhealthy.",
+        change: "live",
+        example: "health = { tcp = 5432, failures = 5 }",
+        errors: "Less than 1.",
+      }),
+      successes: field("successes", countFromOne, {
+        text: "After so many good checks in a row it is healthy.",
+        change: "live",
+        example: "health = { tcp = 5432, successes = 2 }",
+        errors: "Less than 1.",
+      }),
+      "initial-delay": field("initialDelayMs", duration, {
+        text: "No check before it has been ready for this long.",
+        change: "live",
+        example: 'health = { tcp = 5432, initial-delay = "1m" }',
+      }),
+      "on-failure": field("onFailure", choice("restart", "stop", "mark"), {
+        text: "What happens when it is unhealthy. `restart`: it is stopped, and that counts as a failed run, so that `restart`, its delays and its limit apply. `stop`: it is stopped and has failed. `mark`: it is shown as unhealthy, and runs on.",
+        change: "live",
+        example: 'health = { tcp = 5432, on-failure = "mark" }',
+      }),
+    },
+    {
+      text: "Whether it is well, asked again and again while it is ready. With several probes, all must hold in a check. Not for a task.",
+      change: "live",
+      example:
+        'health = { http = "http://127.0.0.1:8080/health", every = "10s", timeout = "2s", failures = 3 }',
+      errors: "A table without a probe.",
+      default: "not checked",
+    },
+  ),
+  watchdog: field("watchdogMs", duration, {
+    text: "It has to send `WATCHDOG=1` over `NOTIFY_SOCKET` (sd_notify(3)) at least this often, from when it is ready on; `WATCHDOG_USEC` tells it so. If it does not, it is stopped, with ABRT as first signal, and that counts as a failed run. On a starved machine (see `health.timeout`) the first time that it is late it gets up to ten times as long. Not for a task.",
+    change: "restart",
+    example: 'watchdog = "30s"',
+    errors: '`0s`; set beside `ready = { notify = "fd:N" }`.',
     default: "none",
   }),
 };
@@ -423,11 +579,66 @@ const ending = {
   ),
 };
 
+const schedule = {
+  schedule: group(
+    "schedule",
+    {
+      cron: field("cron", cronPattern, {
+        text: "Five fields: minute, hour, day of the month, month, weekday; or six, with seconds first. Each is `*`, a number, a range `1-5`, a step `*/10` or `0-30/10`, or several of these with commas. Months and weekdays also go by name (`JAN`, `MON`, in any case), Sunday is 0 or 7. Where day and weekday are both restricted (neither begins with `*`), either is enough. Also `@hourly`, `@daily` (`@midnight`), `@weekly`, `@monthly` and `@yearly` (`@annually`).",
+        change: "live",
+        example: 'schedule = { cron = "0 3 * * *" }\n# or\nschedule = { cron = "*/10 * 8-17 * * MON-FRI" }',
+        errors: "A number out of its range; another number of fields; a date that never comes.",
+        default: "none; either this or `every` must be set",
+      }),
+      every: field("everyMs", interval, {
+        text: "From the start of a run to the start of the next, and from the supervisor's start to the first one.",
+        change: "live",
+        example: 'schedule = { every = "15m" }',
+        errors: "Less than `1s`; set beside `cron`.",
+        default: "none",
+      }),
+      overlap: field("overlap", choice("skip", "queue", "kill"), {
+        text: "What happens when its time comes while the run before it is still at work. `skip`: nothing. `queue`: it runs as soon as the other has ended; at most one waits. `kill`: the other is stopped as by `stop`, and when all of it has left, it runs.",
+        change: "live",
+        example: 'schedule = { every = "1m", overlap = "queue" }',
+        default: '`"skip"`',
+      }),
+      missed: field("missed", choice("skip", "once"), {
+        text: "What happens when its time went by while the machine slept, or was left out when the clock was put forward. `skip`: nothing. `once`: it runs now, once, however many times went by. What is late by less than a minute runs in any case.",
+        change: "live",
+        example: 'schedule = { cron = "@daily", missed = "once" }',
+        default: '`"skip"`',
+      }),
+      "at-start": field("atStart", flag, {
+        text: "It also runs when the supervisor starts. Without it a scheduled task does not, whatever `autostart` says.",
+        change: "live",
+        example: 'schedule = { every = "1h", at-start = true }',
+        default: "`false`",
+      }),
+      "time-zone": field("timeZone", text, {
+        text: "In which time zone `cron` is meant: a name of the system's zone files (package tzdata), or `UTC`.",
+        change: "live",
+        example: 'schedule = { cron = "30 2 * * *", time-zone = "Europe/Berlin" }',
+        errors: "An unknown zone; set beside `every`, which knows no time of day.",
+        default: "the system's: `TZ`, else `/etc/localtime`, else UTC",
+      }),
+    },
+    {
+      text: "When it runs by itself, beside the times that it is asked for or needed. [schedules.md](schedules.md) tells what happens when clocks change.",
+      change: "live",
+      example: 'schedule = { cron = "0 3 * * *", time-zone = "Europe/Berlin" }',
+      errors: "Neither `cron` nor `every`. For a service: a schedule belongs to a task.",
+      default: "none",
+    },
+  ),
+};
+
 export const serviceFields = {
   ...relations,
   ...execution,
   ...restarts,
   ...ready,
+  ...wellbeing,
   hooks: hooksOf(hookFields),
   ...reloading,
   ...ending,
@@ -439,6 +650,7 @@ export const taskFields = {
   hooks: hooksOf(taskHooks),
   ...reloading,
   ...ending,
+  ...schedule,
 };
 export const targetFields = relations;
 
@@ -447,6 +659,18 @@ export const supervisorFields = {
     text: "How long an ordered shutdown may take in all; then everything that is left gets KILL at once.",
     change: "live",
     example: 'shutdown-timeout = "2m"',
+  }),
+  "start-concurrency": field("startConcurrency", count, {
+    text: "How many services may be `starting` at a time: between their start and being ready. The others stay `waiting`; what others depend on goes first, then who came first. One that does not become ready keeps its place until its `start-timeout` has passed; a task takes one only until its process runs. `0`: no limit.",
+    change: "live",
+    example: "start-concurrency = 4",
+  }),
+  "restart-budget": field("restartBudget", budget, {
+    text: "How many automatic restarts, of all services together, there may be: so many at once, and they grow back evenly over the time (`10/1m`: ten at once, then one every 6 seconds). A service that is out of luck stays `waiting`; what others depend on goes first. A start that somebody asks for costs nothing. `0/1m`: no limit.",
+    change: "live",
+    example: 'restart-budget = "10/1m"',
+    errors: "No number of restarts, no time, or a time of 0.",
+    default: '`"0/1m"`: no limit',
   }),
   "api-listen": field("apiListen", listenAddress, {
     text: "A TCP address for the API beside the Unix socket. Empty: none.",

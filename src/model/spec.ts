@@ -7,21 +7,53 @@
  * defaults behind it as a prototype, so that a thousand plain services cost the brain next to
  * nothing.
  */
-import type { Outputs } from "./fields.ts";
+
+import type { Schedule } from "../schedule/schedule.ts";
+import type { Zone } from "../schedule/zone.ts";
+import type { DeepReadonly, Outputs } from "./fields.ts";
+import type { HttpTarget, StatusRange } from "./probes.ts";
 import type { serviceFields, supervisorFields } from "./schema.ts";
 
 export type Kind = "service" | "task" | "target";
 
 type Fields = Outputs<typeof serviceFields>;
 type ReadyFields = Fields["ready"];
+type HealthFields = Fields["health"];
 
 /**
  * `bind`: a crash of the requirement, even one that is restarted, takes this service along.
  */
 export type Requirement = Fields["requires"][number];
 
+/** A request, and what the answer must be like. */
+export interface HttpCondition extends DeepReadonly<HttpTarget> {
+  readonly type: "http";
+  readonly status: readonly StatusRange[];
+  readonly body: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly caFile: string | null;
+  readonly insecure: boolean;
+}
+
+/** What is asked of a service from outside, again and again if need be. */
+export type ProbeCondition = ReadyFields["tcp" | "exec" | "file"] | HttpCondition;
+
 /** One condition of readiness; all of a service's conditions must hold. */
-export type ReadyCondition = ReadyFields[keyof ReadyFields];
+export type ReadyCondition = ProbeCondition | ReadyFields["log" | "notify" | "listen" | "delay"];
+
+export type HealthAction = HealthFields["onFailure"];
+
+/** How its health is checked while it is ready. */
+export interface HealthSpec {
+  /** All must hold in a round. */
+  readonly probes: readonly ProbeCondition[];
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  readonly failures: number;
+  readonly successes: number;
+  readonly initialDelayMs: number;
+  readonly onFailure: HealthAction;
+}
 
 /** One hook. `timeoutMs` is its own, or that of all hooks. */
 export interface HookSpec {
@@ -34,13 +66,18 @@ export type HookName = "before-start" | "after-start" | "before-stop" | "after-e
 /** Those that are configured. */
 export type HookSpecs = { readonly [K in HookName]?: HookSpec };
 
-export interface ServiceSpec extends Omit<Fields, "ready" | "hooks" | "stop"> {
+export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" | "stop"> {
   readonly name: string;
   readonly kind: Kind;
   /** Empty for a target. `shell = true` has become `["/bin/sh", "-c", text]`. */
   readonly argv: readonly string[];
   /** Empty: running is ready. */
   readonly ready: readonly ReadyCondition[];
+  /** When a task runs by itself. */
+  readonly schedule: Schedule | null;
+  /** No probe of `ready` before it has run for so long. */
+  readonly readyDelayMs: number;
+  readonly health: HealthSpec | null;
   readonly stop: Omit<Fields["stop"], "command">;
   readonly stopCommand: readonly string[] | null;
   /** `null`: none at all, as most have it. */
@@ -57,8 +94,12 @@ export type SupervisorSettings = Outputs<typeof supervisorFields>;
 
 export interface Config {
   readonly services: readonly SparseSpec[];
-  readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> & {
-    /** Single-command mode (`oneup -- CMD`): signals go to the one service. */
-    readonly single: boolean;
-  };
+  /** The time zones that schedules go by. */
+  readonly zones?: Readonly<Record<string, Zone>>;
+  /** `startConcurrency` and `restartBudget` are left out where they set no limit. */
+  readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> &
+    Partial<Pick<SupervisorSettings, "startConcurrency" | "restartBudget">> & {
+      /** Single-command mode (`oneup -- CMD`): signals go to the one service. */
+      readonly single: boolean;
+    };
 }

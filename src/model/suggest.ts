@@ -25,6 +25,11 @@ const ALIASES: Readonly<Record<string, string>> = {
   "log-file": "log.file",
   logfile: "log.file",
   enabled: "autostart",
+  interval: "every",
+  period: "every",
+  retries: "failures",
+  "watchdog-sec": "watchdog",
+  url: "http",
 };
 
 export function suggest(word: string, known: readonly string[]): string | undefined {

@@ -100,6 +100,35 @@ export function formatDuration(ms: number): string {
   return text;
 }
 
+/** So many of something within so much time. */
+export interface Budget {
+  readonly restarts: number;
+  readonly windowMs: number;
+}
+
+export const BUDGET_PATTERN = /^[0-9]{1,6}\/(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d))+$/;
+
+/** `"10/1m"`. */
+export function parseBudget(text: string): Parsed<Budget> {
+  const slash = text.indexOf("/");
+  if (slash === -1) {
+    const hint = `write ${/^[0-9]+$/.test(text) ? `"${text}/1m"` : '"10/1m"'}`;
+    return { message: "a budget without a time", hint };
+  }
+  if (!/^[0-9]{1,6}$/.test(text.slice(0, slash))) {
+    return { message: "not a number of restarts", hint: 'write a whole number, such as "10/1m"', offset: 0 };
+  }
+  const offset = slash + 1;
+  const window = parseDuration(text.slice(offset));
+  if (!("value" in window)) return { ...window, offset };
+  if (window.value === 0) return { message: "a budget for no time", hint: 'write "10/1m"', offset };
+  return { value: { restarts: Number(text.slice(0, slash)), windowMs: window.value } };
+}
+
+export function formatBudget({ restarts, windowMs }: Budget): string {
+  return `${restarts}/${formatDuration(windowMs)}`;
+}
+
 const BYTES_PER_UNIT: Readonly<Record<string, number>> = {
   TiB: 1024 ** 4,
   GiB: 1024 ** 3,

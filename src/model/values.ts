@@ -2,6 +2,8 @@
  * The kinds of values that fields take: what is written in TOML, what becomes of it, how it is
  * called in the reference, and what is said about anything else.
  */
+
+import { parseCron } from "../schedule/cron.ts";
 import {
   boolean,
   choice,
@@ -20,13 +22,22 @@ import {
 } from "./kit.ts";
 import type { Node } from "./node.ts";
 import { parseSignal, SIGNAL_PATTERN } from "./signals.ts";
-import { DURATION_PATTERN, type Parsed, parseDuration, parseSize, SIZE_PATTERN } from "./units.ts";
+import {
+  BUDGET_PATTERN,
+  DURATION_PATTERN,
+  type Parsed,
+  parseBudget,
+  parseDuration,
+  parseSize,
+  SIZE_PATTERN,
+} from "./units.ts";
 import { splitWords } from "./words.ts";
 
 export { boolean as flag, choice, integer };
 
 const MAX_COUNT = 4_294_967_295;
 export const count = integer(0, MAX_COUNT);
+export const countFromOne = integer(1, MAX_COUNT);
 
 function quoteIt(node: Node): string | undefined {
   return node.type === "integer" || node.type === "float" || node.type === "boolean"
@@ -53,6 +64,27 @@ export const duration = parsed(
   parseDuration,
 );
 
+const INTERVAL_LEAST_MS = 1000;
+
+export const interval = map(duration, (ms, node, reader) => {
+  if (ms >= INTERVAL_LEAST_MS) return ms;
+  return complain(node, reader, "duration of 1s or more", {
+    message: "an interval shorter than 1s",
+    hint: 'write "1s" or more',
+  });
+});
+
+export const cronPattern = map(
+  string({ title: "cron pattern", expected: 'a cron pattern, such as "0 3 * * *"' }),
+  (pattern, node, reader) => {
+    const read = parseCron(pattern);
+    if (!("value" in read)) return complain(node, reader, "cron pattern", read);
+    return { text: pattern.trim().replace(/\s+/g, " "), cron: read.value };
+  },
+);
+
+export const text = string({ title: "string", expected: "a string" });
+
 export const size = parsed(
   {
     title: "size",
@@ -62,6 +94,16 @@ export const size = parsed(
     pattern: SIZE_PATTERN,
   },
   parseSize,
+);
+
+export const budget = parsed(
+  {
+    title: "budget",
+    expected: 'a number and a time, such as "10/1m"',
+    hint: (node) => `write ${withUnit(node, "/1m", '"10/1m"')}`,
+    pattern: BUDGET_PATTERN,
+  },
+  parseBudget,
 );
 
 export const signal = parsed(

@@ -182,6 +182,36 @@ const cases: Case[] = [
     message: /ready\.log/,
   },
   {
+    title: "a regular expression of an HTTP answer",
+    toml: '[service.a]\ncommand = "imp"\nhealth = { http = "http://127.0.0.1/", body = "[" }',
+    line: 3,
+    message: /health\.body/,
+  },
+  {
+    title: "a probe without a target",
+    toml: '[service.a]\ncommand = "imp"\nhealth = { every = "5s" }',
+    line: 3,
+    message: /health: no probe/,
+  },
+  {
+    title: "an interval shorter than its timeout",
+    toml: '[service.a]\ncommand = "imp"\nhealth = { tcp = 80, every = "1s", timeout = "5s" }',
+    line: 3,
+    message: /health\.every: an interval \(1s\) shorter than its timeout \(5s\)/,
+  },
+  {
+    title: "a scheme that is not HTTP's",
+    toml: '[service.a]\ncommand = "imp"\nready = { http = "ftp://127.0.0.1/" }',
+    line: 3,
+    message: /ready\.http: unknown scheme "ftp"/,
+  },
+  {
+    title: "a descriptor that is taken",
+    toml: '[service.a]\ncommand = "imp"\nready = { notify = "fd:2" }',
+    line: 3,
+    message: /ready\.notify/,
+  },
+  {
     title: "bad port",
     toml: '[service.a]\ncommand = "imp"\nready = { tcp = 70000 }',
     line: 3,
@@ -213,16 +243,11 @@ const cases: Case[] = [
   ...[
     ["capabilities", 'capabilities = ["net_bind_service"]'],
     ["resources", 'resources = { memory = "1MiB" }'],
-    ["health", "health = { tcp = 80 }"],
-    ["watchdog", 'watchdog = "30s"'],
     ["listen", 'listen = ["tcp:127.0.0.1:8080"]'],
     ["on-demand", "on-demand = true"],
     ["idle-stop", 'idle-stop = "5m"'],
     ["schedule", 'schedule = { every = "15m" }'],
     ["instances", "instances = 2"],
-    ["http", 'ready = { http = "http://127.0.0.1/" }'],
-    ["notify", 'ready = { notify = "sd" }'],
-    ["listen", "ready = { listen = true }"],
     ["compress", 'log = { file = "a", compress = true }'],
   ].map(([word, field]) => ({
     title: `not yet: ${field}`,

@@ -1,22 +1,8 @@
 /** Dependencies: order, readiness, failure, conflicts, groups. */
-import { createServer } from "node:net";
 import { describe } from "vitest";
 import { type Box, expect, test } from "./harness/box.ts";
+import { freePort } from "./harness/ports.ts";
 import { pause, until } from "./harness/wait.ts";
-
-/** A free port. It is not held, so somebody could take it meanwhile; that has to be lived with. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        address !== null && typeof address === "object" ? resolve(address.port) : reject(new Error()),
-      );
-    });
-  });
-}
 
 const at = (box: Box, file: string, word = "run") =>
   box.marks(file).find((mark) => mark.word === word)?.at ?? Number.NaN;

@@ -5,6 +5,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { serviceView } from "../../src/engine/index.ts";
+import { stretchFactor } from "../../src/engine/starvation.ts";
+import { CareJudge } from "./care.ts";
 import { Kernel } from "./kernel.ts";
 import { Dice, endTasks, mix, randomServices } from "./machine.ts";
 import { type Plan, play, settle, whole } from "./scene.ts";
@@ -17,6 +19,7 @@ function plans(fixed: Partial<Plan>): fc.Arbitrary<Plan> {
     conflicts: fc.constant(fixed.conflicts ?? false),
     asks: fc.constant(fixed.asks ?? true),
     endings: fc.constant(fixed.endings ?? false),
+    gate: fc.constant(fixed.gate ?? false),
   });
 }
 
@@ -31,12 +34,69 @@ describe("any schedule keeps the rules", () => {
   test("with main services and on-failure = shutdown", () => check(plans({ endings: true }), whole));
   test("with brains lost at random", () => check(plans({ losses: true }), whole));
   test("with all of it", () => check(plans({ losses: true, conflicts: true, endings: true }), whole));
+  test("with a gate before the starts", () => check(plans({ gate: true }), whole));
+  test("with a gate, and brains lost at random", () =>
+    check(plans({ gate: true, losses: true, conflicts: true, endings: true }), whole));
   test("and the restart limit, where nobody interferes", () =>
     check(plans({ asks: false }), (plan) => {
       const scene = play({ ...plan, alone: true });
       settle(scene);
       scene.judge.judgeLimits();
     }));
+});
+
+/**
+ * Everybody is well, but on a starved machine: each answer and each sign of life takes longer than
+ * it may, though not longer than the machine is slower.
+ */
+function starved(seed: number, losses: boolean): Kernel {
+  const dice = new Dice(mix(seed, "starved"));
+  const pressure = dice.pick([40, 65, 80, 99]);
+  const factor = stretchFactor(pressure);
+  const services = ["a", "b", "c"].map((name) => ({
+    name,
+    argv: [name],
+    health: {
+      probes: [{ type: "tcp", host: "h", port: 1 } as const, { type: "exec", argv: ["x"] } as const],
+      ...{ everyMs: 300, timeoutMs: 100, failures: 1, successes: 1, initialDelayMs: 0 },
+      onFailure: dice.pick(["restart", "stop"] as const),
+    },
+    watchdogMs: 200,
+  }));
+  const kernel = new Kernel({
+    services,
+    seed,
+    script: () => ({
+      check: () => ({ ok: true, takesMs: 1 + dice.upTo(100 * factor - 10) }),
+      // The nucleus takes 1 ms to tell of the machine.
+      alive: { everyMs: 200 * factor - 5, untilMs: Number.POSITIVE_INFINITY },
+    }),
+    loses: () => losses && dice.chance(0.1),
+  });
+  kernel.pressure = pressure;
+  const care = new CareJudge(kernel);
+  kernel.onBegin = (events) => care.begin(events);
+  kernel.onCommand = (command) => care.judge(command);
+  kernel.onBatch = () => care.end();
+  kernel.onLoss = () => care.lose();
+  kernel.start();
+  kernel.run(kernel.now + 30_000);
+  return kernel;
+}
+
+describe("load alone", () => {
+  const seeds = fc.record({ seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }), losses: fc.boolean() });
+
+  test("ends nothing, and marks nothing", () => {
+    const holds = fc.property(seeds, ({ seed, losses }) => {
+      const kernel = starved(seed, losses);
+      expect(kernel.commands("stop")).toEqual([]);
+      expect(kernel.published.filter(({ to }) => to === "unhealthy")).toEqual([]);
+      const stretched = kernel.commands("probe").filter(({ timeoutMs }) => timeoutMs > 100);
+      expect(stretched.length).toBeGreaterThan(10);
+    });
+    fc.assert(holds, { numRuns: Math.ceil(RUNS / 10), endOnFailure: true });
+  });
 });
 
 test("the same seed gives the same commands", () => {
@@ -79,7 +139,9 @@ describe("a brain lost at any point", () => {
       return {
         spawnMs: 1,
         leaves: own.upTo(30),
-        readyAfterMs: [0, 1, 2, 3, 4].map(() => own.upTo(50)),
+        readyAfterMs: [0, 1, 2, 3, 4, 5, 6].map(() => own.upTo(50)),
+        notices: [{ afterMs: own.upTo(50), notice: { ready: true } }],
+        alive: { everyMs: 40, untilMs: Number.POSITIVE_INFINITY },
         leftovers: own.upTo(2),
         ...(fails ? { ends: { afterMs: own.upTo(100), exit: { code: 1 } } } : {}),
       };

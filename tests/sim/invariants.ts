@@ -8,6 +8,7 @@ import {
   isLive,
   isTarget,
   mustLeave,
+  PUBLIC,
   pinnedUp,
   type Service,
   type World,
@@ -18,6 +19,7 @@ export function checkWorld(world: World): void {
   const fail = (service: Service, what: string): never => {
     throw new Error(`${service.spec.name} (${service.state}, ${service.wish}): ${what}`);
   };
+  checkGate(world);
   for (const service of world.services) {
     const { state, wish, edges } = service;
     if (!Object.hasOwn(LIFECYCLE, state)) fail(service, "a state outside the table");
@@ -35,6 +37,14 @@ export function checkWorld(world: World): void {
     if ((service.deadline !== 0) !== hasDeadline(service)) fail(service, `deadline ${service.deadline}`);
     if (service.watch !== null && state !== "spawning" && state !== "starting") fail(service, "is watched");
 
+    const mayBeEvicted = state === "expiring" || state === "parting";
+    if (service.eviction !== null && !mayBeEvicted) fail(service, "evicted for nothing");
+    if (service.eviction === null && state === "expiring") fail(service, "expires for nothing");
+    if ((service.health?.first ?? 0) > 0 && state !== "running") fail(service, "is checked");
+    if (service.health?.round && state !== "running") fail(service, "has a check at work");
+    if (service.health?.healthy === false && !isLive(service)) fail(service, "unhealthy without a run");
+    if ((service.told?.aliveAt ?? 0) > 0 && state !== "running") fail(service, "its watchdog is awake");
+
     const standsReady = (other: Service) =>
       isReady(other) && !(other.state === "running" && mustLeave(other));
     const clear = (other: Service) =>
@@ -44,7 +54,6 @@ export function checkWorld(world: World): void {
       other.state === "backoff" ||
       other.state === "exited" ||
       other.past.streak > 0;
-    const isHeld = heldText(service) !== null;
     const blockers =
       edges.requires.filter((other) => !standsReady(other)).length +
       edges.order.filter((other) => !clear(other)).length +
@@ -54,7 +63,13 @@ export function checkWorld(world: World): void {
     const broken = edges.requires.filter(isBroken).length;
     if (broken !== service.broken) fail(service, `${service.broken} broken counted, ${broken} found`);
     if (service.holds > 0 !== followersLeave(service)) fail(service, `${service.holds} holds counted`);
-    if (state === "waiting" && blockers === 0 && !isHeld && world.shutdown.phase === "running")
+    if (
+      state === "waiting" &&
+      blockers === 0 &&
+      world.shutdown.phase === "running" &&
+      heldText(service) === null &&
+      !isHeld(world, service)
+    )
       fail(service, "could start");
     if (
       mustLeave(service) &&
@@ -90,6 +105,29 @@ function checkSides(world: World, service: Service, fail: (service: Service, wha
   if (hook === "after-exit" && state !== "finishing") fail(service, "a run beside its after-exit hook");
   const mayHaveSides = isLive(service) && state !== "spawning" && state !== "starting";
   if (sides.length > 0 && !mayHaveSides) fail(service, "hooks of nobody");
+}
+
+/** `start-concurrency` and `restart-budget`, by their numbers alone. */
+function checkGate(world: World): void {
+  const { gate, supervisor } = world;
+  const starting = world.services.filter(({ state }) => PUBLIC[state] === "starting").length;
+  if (starting !== world.starting) throw new Error(`${world.starting} starting counted, ${starting} found`);
+  const { startConcurrency = 0 } = supervisor;
+  if (startConcurrency > 0 && starting > startConcurrency) throw new Error(`${starting} start at a time`);
+  if (gate === null) return;
+  if (gate.fresh.length > 0) throw new Error("somebody came to the gate and was not told");
+  for (const line of [gate.starts, gate.restarts]) {
+    if (new Set(line).size !== line.length) throw new Error("twice in line");
+  }
+}
+
+/** Something other than the order keeps it. */
+function isHeld(world: World, service: Service): boolean {
+  const { startConcurrency = 0 } = world.supervisor;
+  if (startConcurrency > 0 && world.starting >= startConcurrency) return true;
+  const { gate } = world;
+  if (gate === null || service.turn?.automatic !== true || gate.tokens === 0) return false;
+  return gate.full - world.now > gate.windowMs - gate.windowMs / gate.tokens - 1e-6;
 }
 
 function hasDeadline(service: Service): boolean {

@@ -9,10 +9,12 @@ import type {
   ChildRecord,
   Command,
   Exit,
+  Notice,
   Probe,
   Receipt,
   ReceiptProcess,
   SpawnFailure,
+  SpawnSpec,
 } from "../../src/generated/protocol.ts";
 import type { Config, SparseSpec } from "../../src/model/spec.ts";
 
@@ -35,8 +37,20 @@ export interface Behaviour {
   readonly readyAfterMs?: readonly number[];
   /** Of a hook or a command, which otherwise is done at once: goes on until it is stopped. */
   readonly hangs?: boolean;
+  /** What it tells over its socket or descriptor. */
+  readonly notices?: readonly { readonly afterMs: number; readonly notice: Partial<Notice> }[];
+  /** `WATCHDOG=1` so often, until so long after its start; with `readyAfterMs` for `READY=1`. */
+  readonly alive?: { readonly everyMs: number; readonly untilMs: number };
+  /** How it answers a health check so long after its start; absent: well, after 1 ms. */
+  readonly check?: (sinceMs: number, index: number) => Check;
   /** Not even KILL helps. */
   readonly immortal?: boolean;
+}
+
+/** An answer that takes longer than the probe's time is none. */
+export interface Check {
+  readonly ok: boolean;
+  readonly takesMs?: number;
 }
 
 /** Of a hook, `service` is `NAME/HOOK`. */
@@ -46,6 +60,8 @@ export interface KernelOptions {
   readonly services: readonly SparseSpec[];
   readonly single?: boolean;
   readonly shutdownTimeoutMs?: number;
+  readonly startConcurrency?: number;
+  readonly restartBudget?: { readonly restarts: number; readonly windowMs: number };
   readonly seed?: number;
   readonly script?: Script;
   /** Events of so many ms come in one batch. */
@@ -54,12 +70,29 @@ export interface KernelOptions {
   readonly loses?: (batch: number) => boolean;
   /** What belongs to no service at the end. */
   readonly strays?: number;
+  readonly zones?: Config["zones"];
 }
+
+/** A notice in which nothing is told. */
+export const NOTHING_TOLD: Notice = {
+  ready: false,
+  reloading: false,
+  stopping: false,
+  status: null,
+  errno: null,
+  mainPid: null,
+  watchdog: false,
+  watchdogTrigger: false,
+  watchdogMs: null,
+  extendMs: null,
+  storedFds: 0,
+};
 
 interface ProcessSet {
   readonly record: ChildRecord;
   readonly behaviour: Behaviour;
   readonly run: number;
+  readonly spec: SpawnSpec;
   leaderLives: boolean;
   left: number;
   stopDeadline: number;
@@ -89,6 +122,8 @@ export class Kernel {
   readonly random: Random;
   readonly sets = new Map<number, ProcessSet>();
   readonly timers = new Map<string, number>();
+  /** Those of `timers` that go by the wall clock, and when each is due. */
+  readonly wallTimers = new Map<string, number>();
   readonly probes = new Map<string, number>();
   readonly matches = new Map<string, { readonly log: string; readonly token: number }>();
   readonly logs = new Set<string>();
@@ -99,6 +134,12 @@ export class Kernel {
   readonly log: Logged[] = [];
   readonly published: { readonly seq: number; readonly [key: string]: unknown }[] = [];
   readonly said: string[] = [];
+  /** The first signal of each stop. */
+  readonly signals: { readonly id: number; readonly service: string; readonly signal: string }[] = [];
+  /** Services whose kept descriptors were dropped. */
+  readonly dropped: string[] = [];
+  /** How starved the machine is, in percent; `null`: it does not tell. */
+  pressure: number | null = null;
   exitCode: number | null = null;
   batches = 0;
   losses = 0;
@@ -121,10 +162,9 @@ export class Kernel {
   #nextPid = FIRST_PID;
   #tokens = 0;
   readonly #runs = new Map<string, number>();
-  #spawning = new Map<
-    number,
-    { readonly service: string; readonly behaviour: Behaviour; readonly role: string }
-  >();
+  /** Descriptors kept, by service. */
+  readonly #stored = new Map<string, number>();
+  #spawning = new Map<number, { readonly spec: SpawnSpec; readonly behaviour: Behaviour }>();
   #rest: { readonly id: number; deadline: number; left: number; began: number; over: boolean } | null = null;
   readonly #used = new Set<number>();
 
@@ -134,8 +174,11 @@ export class Kernel {
       services: options.services,
       supervisor: {
         shutdownTimeoutMs: options.shutdownTimeoutMs ?? 60_000,
+        ...(options.startConcurrency === undefined ? {} : { startConcurrency: options.startConcurrency }),
+        ...(options.restartBudget === undefined ? {} : { restartBudget: options.restartBudget }),
         single: options.single ?? false,
       },
+      ...(options.zones === undefined ? {} : { zones: options.zones }),
     };
     this.random = new Random(options.seed ?? 1);
     this.world = makeNothing();
@@ -159,6 +202,12 @@ export class Kernel {
 
   askNow(ask: Ask): void {
     this.ask(ask);
+    this.deliver();
+  }
+
+  /** An event as it stands, at its place among the others. */
+  give(event: EngineEvent): void {
+    this.#pending.push(event);
     this.deliver();
   }
 
@@ -226,14 +275,14 @@ export class Kernel {
   /** What runs, or is about to, beside a service's main process. */
   liveSides(service: string): string[] {
     const alive = [...this.sets].filter(([id]) => !this.isEmpty(id)).map(([, { record }]) => record);
-    const all = [...alive, ...this.#spawning.values()];
+    const all = [...alive, ...[...this.#spawning.values()].map(({ spec }) => spec)];
     return all.filter((one) => one.service === service && one.role !== "main").map(({ role }) => role);
   }
 
   /** The same of its main process. */
   hasMain(service: string): boolean {
     const records = [...this.sets.values()].map(({ record }) => record);
-    const all = [...records, ...this.#spawning.values()];
+    const all = [...records, ...[...this.#spawning.values()].map(({ spec }) => spec)];
     return all.some((one) => one.service === service && one.role === "main");
   }
 
@@ -291,6 +340,7 @@ export class Kernel {
     this.losses++;
     for (const id of [...this.#spawning.keys()]) this.#spawnEnds(id);
     this.timers.clear();
+    this.wallTimers.clear();
     this.probes.clear();
     this.matches.clear();
     const undelivered = [...batch, ...this.#pending];
@@ -372,11 +422,22 @@ export class Kernel {
       case "arm":
         this.#arm(command.key, command.at);
         break;
+      case "armWall":
+        this.#armWall(command.key, command.wall);
+        break;
       case "cancel":
         this.timers.delete(command.key);
+        this.wallTimers.delete(command.key);
         break;
       case "probe":
-        this.#probe(command.key, command.probe);
+        this.#probe(command.key, command.probe, command.timeoutMs);
+        break;
+      case "dropFds":
+        this.dropped.push(command.service);
+        this.#stored.delete(command.service);
+        break;
+      case "extendStop":
+        this.#extendStop(command.id, command.timeoutMs);
         break;
       case "cancelProbe":
         this.probes.delete(command.key);
@@ -423,7 +484,7 @@ export class Kernel {
     const run = (this.#runs.get(name) ?? 0) + 1;
     this.#runs.set(name, run);
     const behaviour = this.#options.script?.(name, run) ?? {};
-    this.#spawning.set(id, { service: spec.service, behaviour, role: spec.role });
+    this.#spawning.set(id, { spec, behaviour });
     this.at(this.now + (behaviour.spawnMs ?? 0), () => this.#spawnEnds(id));
   }
 
@@ -431,7 +492,8 @@ export class Kernel {
     const spawn = this.#spawning.get(id);
     if (spawn === undefined) return;
     this.#spawning.delete(id);
-    const { service, behaviour, role } = spawn;
+    const { spec, behaviour } = spawn;
+    const { service, role } = spec;
     if (behaviour.failure !== undefined) {
       this.#pending.push({ type: "spawnFailed", id, at: this.now, failure: behaviour.failure });
       return;
@@ -453,6 +515,7 @@ export class Kernel {
         watchdogAt: 0,
       },
       behaviour,
+      spec,
       run: this.runsOf(service),
       leaderLives: true,
       left: 0,
@@ -465,9 +528,45 @@ export class Kernel {
       if (key.startsWith(`log ${id} `))
         this.#scheduleLine(key, this.#holdsAt(key) ?? Number.POSITIVE_INFINITY);
     }
-    const short = role !== "main" && !behaviour.hangs ? { afterMs: 0, exit: { code: 0 } } : undefined;
+    this.#scheduleNotices(id, spec, behaviour);
+    const short = spec.role !== "main" && !behaviour.hangs ? { afterMs: 0, exit: { code: 0 } } : undefined;
     const ends = behaviour.ends ?? short;
     if (ends !== undefined) this.at(this.now + ends.afterMs, () => this.#leaderEnds(id, ends.exit));
+  }
+
+  /** Without a script it tells that it is ready when its conditions hold. */
+  #scheduleNotices(id: number, { notify }: SpawnSpec, behaviour: Behaviour): void {
+    if (notify === null) return;
+    const began = this.now;
+    for (const { afterMs, notice } of behaviour.notices ?? []) {
+      this.at(began + afterMs, () => this.tell(id, notice));
+    }
+    const { alive } = behaviour;
+    if (alive === undefined) return;
+    const beat = (afterMs: number) => {
+      if (afterMs > alive.untilMs || !this.tell(id, { watchdog: true })) return;
+      this.at(began + afterMs + alive.everyMs, () => beat(afterMs + alive.everyMs));
+    };
+    this.at(began + alive.everyMs, () => beat(alive.everyMs));
+  }
+
+  /** A process of the set tells something. False if none is left that could. */
+  tell(id: number, told: Partial<Notice>): boolean {
+    const set = this.sets.get(id);
+    if (set === undefined || set.spec.notify === null || (!set.leaderLives && set.left === 0)) return false;
+    const { record } = set;
+    const former = record.notice ?? NOTHING_TOLD;
+    const { service } = record;
+    if (told.storedFds !== undefined) this.#stored.set(service, told.storedFds);
+    const storedFds = this.#stored.get(service) ?? 0;
+    const notice: Notice = { ...NOTHING_TOLD, ...told, storedFds };
+    const given = Object.entries(told).filter(([, value]) => value !== null && value !== false);
+    record.notice = { ...former, ...Object.fromEntries(given), storedFds };
+    if (notice.ready && !notice.reloading) record.notice.reloading = false;
+    if (notice.watchdog) record.watchdogAt = this.now;
+    if (notice.mainPid !== null) record.pid = notice.mainPid;
+    this.#pending.push({ type: "notified", id, at: this.now, notice });
+    return true;
   }
 
   #leaderEnds(id: number, exit: Exit): void {
@@ -548,10 +647,20 @@ export class Kernel {
     set.record.stopping = true;
     set.stopBegan = this.now;
     const { leaves, stopExit } = set.behaviour;
+    this.signals.push({ id, service: set.record.service, signal });
     if (!set.leaderLives) this.#leftoversLeave(id, set);
     else if (leaves !== "never") {
       this.at(this.now + (leaves ?? 0), () => this.#leaderEnds(id, stopExit ?? { signal }));
     }
+  }
+
+  #extendStop(id: number, timeoutMs: number): void {
+    const set = this.sets.get(id);
+    if (set === undefined) throw new Error(`more time for unknown set ${id}`);
+    const deadline = this.now + timeoutMs;
+    if (!set.record.stopping || deadline <= set.stopDeadline) return;
+    set.stopDeadline = deadline;
+    if (Number.isFinite(deadline)) this.at(deadline, () => this.#killSet(id, deadline));
   }
 
   #killSet(id: number, deadline: number): void {
@@ -590,13 +699,32 @@ export class Kernel {
     this.sets.delete(id);
   }
 
+  #armWall(key: string, wall: number): void {
+    this.#arm(key, wall - this.wallOffset);
+    this.wallTimers.set(key, wall);
+  }
+
+  /** Somebody sets the clock; or the machine slept, and its monotonic clock stood still. */
+  moveClock(ms: number): void {
+    this.wallOffset += ms;
+    this.#pending.push({ type: "clockSet", at: this.now });
+    for (const [key, wall] of [...this.wallTimers]) this.#armWall(key, wall);
+  }
+
+  /** Nothing is done for a while, by nobody. */
+  oversleep(ms: number): void {
+    this.now += ms;
+  }
+
   #arm(key: string, at: number): void {
     if (!Number.isFinite(at)) throw new Error(`timer ${key} is never due`);
     const token = ++this.#tokens;
     this.timers.set(key, token);
+    this.wallTimers.delete(key);
     this.at(at, () => {
       if (this.timers.get(key) !== token) return;
       this.timers.delete(key);
+      this.wallTimers.delete(key);
       this.#pending.push({ type: "timer", key, at: this.now });
     });
   }
@@ -609,26 +737,33 @@ export class Kernel {
     return set.record.started + (set.behaviour.readyAfterMs?.[Number(index)] ?? 0);
   }
 
-  #probe(key: string, _probe: Probe): void {
+  #probe(key: string, probe: Probe, timeoutMs: number): void {
     if (this.probes.has(key)) throw new Error(`probe ${key} is at work already`);
     const token = ++this.#tokens;
     this.probes.set(key, token);
-    const holds = this.#holdsAt(key);
-    const ok = holds !== null && holds <= this.now;
-    this.at(this.now + 1, () => {
+    const { ok, takesMs = 1 } = this.#answerTo(key, probe);
+    const timedOut = takesMs > timeoutMs;
+    const holds = ok && !timedOut;
+    const reason = timedOut ? "no answer in time" : ok ? "" : "refused";
+    this.at(this.now + Math.min(takesMs, timeoutMs), () => {
       if (this.probes.get(key) !== token) return;
       this.probes.delete(key);
-      this.#pending.push({
-        type: "probed",
-        key,
-        at: this.now,
-        ok,
-        reason: ok ? "" : "refused",
-        tookMs: 1,
-        timedOut: false,
-        pressure: null,
-      });
+      const at = this.now;
+      const pressure = timedOut || probe.type === "pressure" ? this.pressure : null;
+      const tookMs = Math.min(takesMs, timeoutMs);
+      this.#pending.push({ type: "probed", key, at, ok: holds, reason, tookMs, timedOut, pressure });
     });
+  }
+
+  #answerTo(key: string, probe: Probe): Check {
+    const [what, id, index] = key.split(" ");
+    if (probe.type === "pressure") return { ok: true };
+    const set = this.sets.get(Number(id));
+    if (what === "health" && set !== undefined) {
+      return set.behaviour.check?.(this.now - set.record.started, Number(index)) ?? { ok: true };
+    }
+    const holds = this.#holdsAt(key);
+    return { ok: holds !== null && holds <= this.now };
   }
 
   #matchLog({ key, log, sincePid }: Extract<Command, { type: "matchLog" }>): void {

@@ -5,9 +5,15 @@
  */
 import type { Ask, EngineEvent } from "../../src/engine/index.ts";
 import { Random } from "../../src/engine/random.ts";
-import type { Command, Exit, SpawnFailure } from "../../src/generated/protocol.ts";
+import type { Command, Exit, Notice, SpawnFailure } from "../../src/generated/protocol.ts";
 import { withDefaults } from "../../src/model/defaults.ts";
-import type { ReadyCondition, Requirement, ServiceSpec, SparseSpec } from "../../src/model/spec.ts";
+import type {
+  ProbeCondition,
+  ReadyCondition,
+  Requirement,
+  ServiceSpec,
+  SparseSpec,
+} from "../../src/model/spec.ts";
 import type { Behaviour, Kernel, Script } from "./kernel.ts";
 
 export class Dice {
@@ -93,6 +99,7 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
   if (dice.chance(0.15)) draft.noRestartCodes = [3];
   if (dice.chance(0.1)) draft.successCodes = [0, 3];
   if (kind === "service" && dice.chance(0.4)) draft.ready = randomConditions(dice);
+  if (kind === "service") randomCare(dice, draft);
   draft.onFailure = dice.pick(["ignore", "ignore", "stop-dependents"]);
   draft.stop = { signal: "TERM", timeoutMs: dice.pick([100, 500, 0]), tree: true };
   randomHooks(dice, draft, kind);
@@ -123,16 +130,41 @@ function addHandlers(dice: Dice, drafts: readonly Draft[]): void {
       draft.onFailure = { run: handler.name };
   }
 }
+/** Health checks and a watchdog, in all their forms. */
+function randomCare(dice: Dice, draft: Draft): void {
+  if (dice.chance(0.3)) {
+    const probes: ProbeCondition[] = [TCP, { type: "exec", argv: ["check"] }];
+    draft.health = {
+      probes: dice.chance(0.5) ? probes : [TCP],
+      everyMs: dice.pick([50, 200]),
+      timeoutMs: dice.pick([20, 50]),
+      failures: 1 + dice.upTo(3),
+      successes: 1 + dice.upTo(2),
+      initialDelayMs: dice.pick([0, 0, 100]),
+      onFailure: dice.pick(["restart", "restart", "stop", "mark"]),
+    };
+  }
+  if (dice.chance(0.15)) draft.watchdogMs = dice.pick([100, 300]);
+  const pipe = draft.ready?.some((one) => one.type === "notify" && one.way === "descriptor");
+  if (pipe) delete draft.watchdogMs;
+  if (dice.chance(0.1)) draft.readyDelayMs = 40;
+}
+
+const TCP = { type: "tcp", host: "127.0.0.1", port: 1 } as const;
 
 function randomConditions(dice: Dice): ReadyCondition[] {
   const all: ReadyCondition[] = [
-    { type: "tcp", host: "127.0.0.1", port: 1 },
+    TCP,
     { type: "file", path: "/f" },
     { type: "exec", argv: ["check"] },
     { type: "log", pattern: "ready" },
     { type: "delay", ms: 120 },
+    { type: "listen" },
   ];
-  return all.filter(() => dice.chance(0.4));
+  const some = all.filter(() => dice.chance(0.35));
+  const sd = { type: "notify", way: "socket", path: null } as const;
+  const fd = { type: "notify", way: "descriptor", fd: 3 } as const;
+  return dice.chance(0.3) ? [...some, dice.pick([sd, fd])] : some;
 }
 
 /** Not between those that need each other, and not of two that both start by themselves. */
@@ -171,14 +203,21 @@ export function randomScript(seed: number, isCalm: () => boolean): Script {
     if (service.startsWith("task")) behaviour.ends = { afterMs: 5, exit: { code: 0 } };
     if (dice.chance(0.5)) behaviour.leaves = dice.upTo(80);
     if (dice.chance(0.3)) behaviour.stopExit = { code: 0 };
-    behaviour.readyAfterMs = [0, 1, 2, 3, 4].map(() => dice.upTo(100));
+    behaviour.readyAfterMs = [0, 1, 2, 3, 4, 5, 6].map(() => dice.upTo(100));
+    behaviour.alive = { everyMs: dice.pick([40, 90]), untilMs: Number.POSITIVE_INFINITY };
+    const notices = [{ afterMs: dice.upTo(100), notice: { ready: true } }];
+    behaviour.notices = notices;
     if (calm) return behaviour;
     if (dice.chance(0.1)) return { spawnMs: dice.upTo(3), failure: dice.pick(FAILURES) };
     if (dice.chance(0.4)) behaviour.ends = { afterMs: dice.upTo(700), exit: randomExit(dice) };
     if (dice.chance(0.2)) behaviour.leaves = "never";
     if (dice.chance(0.2)) behaviour.leftovers = 1 + dice.upTo(3);
     if (dice.chance(0.5)) behaviour.leftoversLeave = dice.chance(0.3) ? "never" : dice.upTo(100);
-    if (dice.chance(0.1)) behaviour.readyAfterMs = [0, 1, 2, 3, 4].map(() => Number.POSITIVE_INFINITY);
+    if (dice.chance(0.1)) behaviour.readyAfterMs = [0, 1, 2, 3, 4, 5, 6].map(() => Number.POSITIVE_INFINITY);
+    if (dice.chance(0.1)) behaviour.notices = [];
+    else behaviour.notices = [...notices, ...randomNotices(dice)];
+    if (dice.chance(0.3)) behaviour.alive = { ...behaviour.alive, untilMs: dice.upTo(600) };
+    if (dice.chance(0.5)) behaviour.check = randomChecks(mix(seed, service, run, "check"), isCalm);
     return behaviour;
   };
 }
@@ -193,6 +232,34 @@ function randomSide(dice: Dice, calm: boolean): Behaviour {
   const leftovers = dice.chance(0.2) ? 1 + dice.upTo(2) : 0;
   const exit = dice.chance(0.3) ? randomExit(dice) : { code: 0 };
   return { spawnMs, ends: { afterMs: dice.upTo(120), exit }, leaves, leftovers, leftoversLeave: leaves };
+}
+
+/** What else a service may tell, at any time. */
+function randomNotices(dice: Dice): { afterMs: number; notice: Partial<Notice> }[] {
+  const all: Partial<Notice>[] = [
+    { status: "at work" },
+    { reloading: true },
+    { ready: true },
+    { mainPid: 9999 },
+    { extendMs: 150 },
+    { watchdogMs: 200 },
+    { watchdogTrigger: true },
+    { errno: 5 },
+    { storedFds: 1 },
+    { stopping: true },
+  ];
+  const some = all.filter(() => dice.chance(0.08));
+  return some.map((notice) => ({ afterMs: dice.upTo(800), notice }));
+}
+
+/** Good, bad, or slow: within the time, beyond it, beyond any. */
+function randomChecks(seed: number, isCalm: () => boolean): NonNullable<Behaviour["check"]> {
+  const dice = new Dice(seed);
+  const rate = dice.pick([0.1, 0.5, 1]);
+  return () => {
+    const ok = isCalm() || !dice.chance(rate);
+    return { ok: ok || dice.chance(0.5), takesMs: ok ? 1 : dice.pick([1, 15, 60, 400, 5000]) };
+  };
 }
 
 export function randomExit(dice: Dice): Exit {
@@ -314,7 +381,10 @@ export class Judge {
         break;
       }
       case "probed":
-        if (event.ok) this.#meet(event.key);
+        if (event.ok && event.key.startsWith("probe ")) this.#meet(event.key);
+        break;
+      case "notified":
+        this.#hear(event.id, event.notice);
         break;
       case "logMatched":
         this.#meet(event.key);
@@ -326,6 +396,14 @@ export class Judge {
       default:
         break;
     }
+  }
+
+  #hear(id: number, { ready }: Notice): void {
+    const run = this.#byId.get(id);
+    if (run === undefined || !ready) return;
+    const conditions = this.#specs.get(run.service)?.ready ?? [];
+    const index = conditions.findIndex(({ type }) => type === "notify");
+    if (index !== -1) run.met.add(index);
   }
 
   #meet(key: string): void {
@@ -469,6 +547,7 @@ export class Judge {
       const set = this.#kernel.sets.get(id);
       if (set === undefined) continue;
       run.spawned = true;
+      if (set.record.notice !== null) this.#hear(id, set.record.notice);
       if (run.ended === null && set.record.exit !== null) this.#news.add(id);
       run.ended = set.record.exit;
     }

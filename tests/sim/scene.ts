@@ -6,6 +6,7 @@ import { sideOf } from "../../src/engine/sides.ts";
 import { isLive, mustLeave, pinnedUp, wantsUp } from "../../src/engine/world.ts";
 import type { Command } from "../../src/generated/protocol.ts";
 import type { SparseSpec } from "../../src/model/spec.ts";
+import { CareJudge } from "./care.ts";
 import { HookJudge } from "./hooks-judge.ts";
 import { checkWorld } from "./invariants.ts";
 import { Kernel } from "./kernel.ts";
@@ -20,6 +21,8 @@ export interface Plan {
   readonly conflicts: boolean;
   readonly asks: boolean;
   readonly endings: boolean;
+  /** With `start-concurrency`, `restart-budget` or both. */
+  readonly gate?: boolean;
   /** No service is taken along by another: what it does, it does by itself. */
   readonly alone?: boolean;
 }
@@ -27,6 +30,11 @@ export interface Plan {
 function aloneSpec(spec: SparseSpec): SparseSpec {
   const requires = (spec.requires ?? []).map(({ name }) => ({ name, bind: false }));
   return { ...spec, requires, onFailure: "ignore" };
+}
+
+/** What is never ready and is never given up would keep its place before the gate for ever. */
+function boundedSpec(spec: SparseSpec): SparseSpec {
+  return spec.startTimeoutMs === 0 && spec.kind === "service" ? { ...spec, startTimeoutMs: 1000 } : spec;
 }
 
 export interface Scene {
@@ -39,7 +47,9 @@ export interface Scene {
 
 export function makeScene(plan: Plan): Scene {
   const dice = new Dice(mix(plan.seed, "graph"));
-  const services = plan.alone ? randomServices(dice, plan).map(aloneSpec) : randomServices(dice, plan);
+  const random = randomServices(dice, plan);
+  const shaped = plan.alone ? random.map(aloneSpec) : random;
+  const services = plan.gate ? shaped.map(boundedSpec) : shaped;
   const scene: { calm: boolean } = { calm: false };
   const script = endTasks(
     services,
@@ -52,26 +62,45 @@ export function makeScene(plan: Plan): Scene {
     script,
     seed: plan.seed,
     shutdownTimeoutMs: dice.pick([200, 2000, 60_000]),
+    ...(plan.gate ? randomGate(plan.seed) : {}),
     batchMs: () => (batching === 0 ? 0 : dice.upTo(batching)),
     loses: () => !scene.calm && dice.chance(lossChance),
   });
+  kernel.pressure = dice.pick([null, 0, 80]);
   const judge = new Judge(kernel, services, !plan.conflicts);
+  const care = new CareJudge(kernel);
   const hooks = new HookJudge(kernel, services);
   kernel.onBegin = (events) => {
     judge.begin(events);
+    care.begin(events);
     hooks.begin(events);
   };
   kernel.onCommand = (command) => {
     judge.judge(command);
+    care.judge(command);
     hooks.judge(command);
     checkCommand(kernel, command);
   };
   kernel.onBatch = () => {
+    care.end();
     checkWorld(kernel.world);
     checkTimers(kernel);
   };
-  kernel.onLoss = () => judge.sync();
+  kernel.onLoss = () => {
+    judge.sync();
+    care.lose();
+  };
   return Object.assign(scene, { kernel, judge, hooks, services });
+}
+
+function randomGate(seed: number) {
+  const dice = new Dice(mix(seed, "gate"));
+  const budget = { restarts: 1 + dice.upTo(4), windowMs: dice.pick([200, 2000]) };
+  const kind = dice.upTo(3);
+  return {
+    ...(kind !== 0 ? { startConcurrency: 1 + dice.upTo(3) } : {}),
+    ...(kind !== 1 ? { restartBudget: budget } : {}),
+  };
 }
 
 /** The delay of each backoff keeps to its bounds. */
@@ -100,12 +129,15 @@ function checkTimers(kernel: Kernel): void {
 function isAwaited(kernel: Kernel, key: string): boolean {
   const [what, id] = key.split(" ");
   if (what === "shutdown") return kernel.world.shutdown.phase !== "running";
+  if (what === "schedule") return kernel.world.shutdown.phase === "running";
+  if (what === "gate") return (kernel.world.gate?.restarts.length ?? 0) > 0;
   if (what === "again") return kernel.world.byName.get(key.slice("again ".length))?.state === "backoff";
   const service = kernel.world.sets.get(Number(id)) ?? null;
   if (what === "hook") return service !== null && sideOf(service, Number(id)) !== null;
   if (what === "linger") return service?.state === "parting";
   if (what === "reload") return (service?.reload?.deadline ?? 0) > 0;
   const state = service?.state;
+  if (what === "health" || what === "watchdog" || what === "pressure") return state === "running";
   return state === "starting" || state === "spawning" || (what === "start" && state === "working");
 }
 

@@ -383,6 +383,7 @@ fn unfinished(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{join, DEADLINE};
     use std::{os::unix::net::UnixListener, path::PathBuf, thread};
 
     /// A socket that gives every client the same bytes, piece by piece, and what was asked of it.
@@ -399,6 +400,9 @@ mod tests {
         };
         let server = thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
+            // When they pass it closes, and the client is told.
+            stream.set_read_timeout(Some(DEADLINE)).unwrap();
+            stream.set_write_timeout(Some(DEADLINE)).unwrap();
             let mut asked = vec![0; 4096];
             let count = stream.read(&mut asked).unwrap();
             for piece in pieces {
@@ -428,7 +432,7 @@ mod tests {
             request(&call),
             json!({"status": 200, "contentType": "text/plain", "body": "hello"})
         );
-        let asked = server.join().unwrap();
+        let asked = join(server);
         assert!(
             asked.starts_with("GET /v1/services?x=%20 HTTP/1.1\r\nhost: localhost\r\n"),
             "{asked}"
@@ -446,7 +450,7 @@ mod tests {
         let answer = request(&call);
         assert_eq!(answer["status"], 404, "{answer}");
         assert_eq!(answer["body"], "hallo, Gr\u{fc}\u{df}e \u{20ac}");
-        let asked = server.join().unwrap();
+        let asked = join(server);
         assert!(asked.ends_with("content-length: 2\r\n\r\n{}"), "{asked}");
     }
 
@@ -514,7 +518,7 @@ mod tests {
         }
         let (call, server) = serve("dead", &[]);
         assert_eq!(error(&call), "ECONNRESET");
-        server.join().unwrap();
+        join(server);
         let listener = {
             let _ = std::fs::remove_file(&call.socket);
             UnixListener::bind(&call.socket).unwrap()

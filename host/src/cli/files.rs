@@ -34,7 +34,17 @@ pub fn read_file(path: &str) -> Value {
     or_failure(read_text(path).map(|text| json!({ "text": text })))
 }
 
+/// For what is not text: a character from U+0000 to U+00FF for each byte.
+pub fn read_bytes(path: &str) -> Value {
+    let characters = read_all(path).map(|bytes| bytes.into_iter().map(char::from).collect());
+    or_failure(characters.map(|bytes: String| json!({ "bytes": bytes })))
+}
+
 fn read_text(path: &str) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&read_all(path)?).into_owned())
+}
+
+fn read_all(path: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?
         .take(FILE_BYTES_MAX + 1)
@@ -42,7 +52,7 @@ fn read_text(path: &str) -> io::Result<String> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(io::Error::from_raw_os_error(libc::EFBIG));
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }
 
 /// A named pipe, or the shell's `<(…)`, may be read as well; but it is not waited for without end,
@@ -125,7 +135,21 @@ pub fn regex_error(pattern: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::join;
     use std::{io::Write as _, thread};
+
+    #[test]
+    fn bytes_come_as_they_are() {
+        let name = format!("oneup-bytes-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let all: Vec<u8> = (0..=255).collect();
+        fs::write(&path, &all).unwrap();
+        let read = read_bytes(path.to_str().unwrap());
+        fs::remove_file(&path).unwrap();
+        let codes: Vec<u32> = read["bytes"].as_str().unwrap().chars().map(u32::from).collect();
+        assert_eq!(codes, (0..=255).collect::<Vec<u32>>());
+        assert_eq!(read_bytes("/nowhere")["error"], "ENOENT");
+    }
 
     #[test]
     fn a_pipe_is_read_to_its_end_and_not_waited_for_without_end() {
@@ -141,7 +165,7 @@ mod tests {
             })
         };
         let read = read_file(&text);
-        writer.join().unwrap();
+        join(writer);
         assert_eq!(read["text"].as_str().map(str::len), Some(400_000));
         let alone = read_file(&text);
         fs::remove_file(&path).unwrap();

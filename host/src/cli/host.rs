@@ -21,6 +21,7 @@ pub fn install_files(ctx: &Ctx<'_>) -> Result<()> {
 fn files_object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     let host = Object::new(ctx.clone())?;
     host.set("readFile", text_function(files::read_file))?;
+    host.set("readBytes", text_function(files::read_bytes))?;
     host.set("readFolder", text_function(files::read_folder))?;
     host.set("stat", text_function(files::status))?;
     host.set("realPath", text_function(files::real_path))?;

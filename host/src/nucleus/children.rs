@@ -11,7 +11,7 @@
 
 use super::{
     cgroup::{Cgroups, Leaf},
-    procfs::{self, Process, Which},
+    procfs::{self, Environment, Process, Which},
     signals,
     spawn::{failure, Order, Origin},
     startup::Inherited,
@@ -30,6 +30,9 @@ use std::{
 };
 
 const LIST_AGE_MAX: Duration = Duration::from_millis(2);
+/// An execve is over by then, unless its file system is stuck. Others must not wait for that to be
+/// seen to be gone.
+const DOUBT_MAX: Duration = Duration::from_secs(3);
 
 /// Where a child's output goes. Its input is empty unless all is inherited.
 pub enum Stdio<'a> {
@@ -64,8 +67,8 @@ pub struct Children {
     listed: Option<Instant>,
     /// Then nobody could tell who they are.
     pub(super) blind: bool,
-    /// Then one of them could not be told from the others yet; the next look will do better.
-    pub(super) unsure: bool,
+    /// Who could not be told from the others then; the next look will do better.
+    doubts: Doubts,
 }
 
 /// One entry of the table.
@@ -149,7 +152,7 @@ impl Children {
             members: HashMap::new(),
             listed: None,
             blind: false,
-            unsure: false,
+            doubts: Doubts::default(),
         }
     }
 
@@ -381,7 +384,7 @@ impl Children {
         let children = procfs::own_children(which);
         self.blind = children.is_none();
         self.listed = Some(Instant::now());
-        self.unsure = false;
+        let former = std::mem::take(&mut self.doubts);
         let mut adopted = Vec::new();
         let unknown = children.unwrap_or_default().into_iter();
         for pid in unknown
@@ -391,9 +394,11 @@ impl Children {
             let set = match self.attribute(pid) {
                 Owner::Set(id) => Some(id),
                 Owner::Nobody => None,
-                Owner::Unsure => {
-                    self.unsure = true;
-                    continue;
+                Owner::Unsure(started) => {
+                    if self.doubts.keep(&former, (pid, started), Instant::now()) {
+                        continue;
+                    }
+                    None
                 }
             };
             self.roots.insert(pid, set);
@@ -425,17 +430,12 @@ impl Children {
                 Owner::Nobody
             };
         }
-        let environment = procfs::environment(pid).unwrap_or_default();
-        match self.marked(&environment) {
-            Some(id) if self.sets.contains_key(&id) => Owner::Set(id),
-            // In the middle of an execve there is nothing to go by.
-            None if process.is_visible()
-                && !process.zombie
-                && environment.is_empty()
-                && procfs::command(pid).is_none() =>
-            {
-                Owner::Unsure
-            }
+        match procfs::environment(pid) {
+            Environment::Known(environment) => match self.marked(&environment) {
+                Some(id) if self.sets.contains_key(&id) => Owner::Set(id),
+                _ => Owner::Nobody,
+            },
+            Environment::Between if !process.zombie => Owner::Unsure(process.started),
             _ => Owner::Nobody,
         }
     }
@@ -552,6 +552,11 @@ impl Children {
         !self.blind && (signals::send_group(set.leader, 0) || populated())
     }
 
+    /// Somebody is there of whom nobody can tell yet where he belongs.
+    pub(super) fn is_unsure(&self) -> bool {
+        !self.doubts.0.is_empty()
+    }
+
     /// The running leader that has, or may have, the terminal.
     pub(super) fn foreground(&self) -> Option<i32> {
         let mut sets = self.sets.values();
@@ -579,8 +584,24 @@ impl Children {
 enum Owner {
     Set(u32),
     Nobody,
-    /// Nobody can tell at this moment.
-    Unsure,
+    /// Nobody can tell at this moment. When it was started.
+    Unsure(u64),
+}
+
+/// Orphans that nobody could tell the owner of, and since when.
+#[derive(Default)]
+struct Doubts(HashMap<(i32, u64), Instant>);
+
+impl Doubts {
+    /// False: it has been one for too long.
+    fn keep(&mut self, former: &Doubts, orphan: (i32, u64), now: Instant) -> bool {
+        let since = former.0.get(&orphan).copied().unwrap_or(now);
+        let keep = now - since < DOUBT_MAX;
+        if keep {
+            self.0.insert(orphan, since);
+        }
+        keep
+    }
 }
 
 fn how_found(leader: i32, process: &Process, root: i32) -> Found {
@@ -627,7 +648,22 @@ fn civil(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::*;
+
+    #[test]
+    fn doubts_end() {
+        let (orphan, start) = ((7, 100), Instant::now());
+        let mut first = Doubts::default();
+        assert!(first.keep(&Doubts::default(), orphan, start));
+        let mut later = Doubts::default();
+        assert!(later.keep(&first, orphan, start + DOUBT_MAX / 2));
+        let mut last = Doubts::default();
+        assert!(!last.keep(&later, orphan, start + DOUBT_MAX));
+        assert!(
+            last.keep(&later, (7, 101), start + DOUBT_MAX),
+            "another of that number"
+        );
+    }
 
     #[test]
     fn dates() {

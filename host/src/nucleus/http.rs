@@ -39,6 +39,9 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// How much of a log is written in one piece.
 const PIECE: usize = 32 << 10;
+/// A step through a log that took so long is followed by as long a time without another, or many
+/// slow readers together would leave none to the supervisor.
+const SLOW: Duration = Duration::from_millis(20);
 pub const PROBLEM: &str = "application/problem+json";
 
 const OPENAPI: &str = include_str!("../../../docs/openapi.json");
@@ -133,6 +136,8 @@ pub struct Shared {
     /// out the other.
     seats: [Cell<usize>; 2],
     closing: Cell<bool>,
+    /// A slow step has just been made: until then no other.
+    quiet_until: Cell<Option<Instant>>,
     changed: Notify,
 }
 
@@ -150,6 +155,7 @@ impl Server {
                 events,
                 seats: Default::default(),
                 closing: Cell::new(false),
+                quiet_until: Cell::new(None),
                 changed: Notify::new(),
             }),
             unix: RefCell::default(),
@@ -540,6 +546,7 @@ pub struct ReplyBody {
     shared: Rc<Shared>,
     pieces: VecDeque<Piece>,
     waiter: Option<Box<Waiter>>,
+    rest: Option<TokioSleep>,
 }
 
 enum Piece {
@@ -575,6 +582,7 @@ impl ReplyBody {
             shared: shared.clone(),
             pieces,
             waiter: None,
+            rest: None,
         })
     }
 
@@ -596,6 +604,9 @@ impl ReplyBody {
             if let Piece::OpenApi = piece {
                 self.pieces.pop_front();
                 return Poll::Ready(Some(open_api()));
+            }
+            if self.shared.is_to_rest(piece, &mut self.rest, cx) {
+                return Poll::Pending;
             }
             let mut out = Vec::new();
             let progress = self.shared.step(piece, &mut out);
@@ -633,12 +644,38 @@ impl ReplyBody {
 }
 
 impl Shared {
+    /// True if the piece is to wait until others have had their time; the task is woken then.
+    fn is_to_rest(
+        &self,
+        piece: &Piece,
+        rest: &mut Option<TokioSleep>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let may_be_slow = matches!(piece, Piece::Logs(reader) if reader.may_be_slow());
+        let quiet = self.quiet_until.get().filter(|_| may_be_slow);
+        *rest = quiet
+            .filter(|until| *until > Instant::now())
+            .map(|until| TokioSleep(Box::pin(tokio::time::sleep_until(until.into()))));
+        rest.as_mut()
+            .is_some_and(|rest| rest.0.as_mut().poll(cx).is_pending())
+    }
+
+    fn note_step(&self, began: Instant) {
+        let now = Instant::now();
+        let took = now - began;
+        if took >= SLOW {
+            self.quiet_until.set(Some(now + took));
+        }
+    }
+
     fn step(&self, piece: &mut Piece, out: &mut Vec<u8>) -> Progress {
         let now = wall_now();
         match piece {
             Piece::Text(_) | Piece::OpenApi => Progress::Done,
             Piece::Logs(reader) => {
+                let began = Instant::now();
                 let progress = reader.step(&self.logs.borrow(), out, PIECE, now);
+                self.note_step(began);
                 if progress == Progress::Wait && self.closing.get() {
                     reader.end(out);
                     return Progress::Done;

@@ -291,6 +291,8 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::join;
+    use std::sync::{Arc, Barrier};
 
     struct Folder(PathBuf);
     impl Folder {
@@ -366,18 +368,17 @@ mod tests {
         let path = folder.path("sock");
         for round in 0..20 {
             drop(bind_unix(&path).unwrap().0);
-            let barrier = std::sync::Barrier::new(4);
-            let won: Vec<_> = std::thread::scope(|scope| {
-                let contenders: Vec<_> = (0..4)
-                    .map(|_| {
-                        scope.spawn(|| {
-                            barrier.wait();
-                            bind_unix(&path)
-                        })
+            let barrier = Arc::new(Barrier::new(4));
+            let contenders: Vec<_> = (0..4)
+                .map(|_| {
+                    let (barrier, path) = (barrier.clone(), path.clone());
+                    std::thread::spawn(move || {
+                        barrier.wait();
+                        bind_unix(&path)
                     })
-                    .collect();
-                contenders.into_iter().map(|c| c.join().unwrap()).collect()
-            });
+                })
+                .collect();
+            let won: Vec<_> = contenders.into_iter().map(join).collect();
             let winners: Vec<_> = won.iter().flatten().collect();
             assert_eq!(winners.len(), 1, "round {round}");
             assert!(winners[0].1.is_ours());

@@ -48,6 +48,10 @@ pub struct Mind {
     digested: u32,
     /// In a row, without a well one in between.
     pub losses: u32,
+    /// The same, without those that a request may have led to.
+    unprompted: u32,
+    /// There is a request in the batch under way.
+    prompted: bool,
     reason: Option<String>,
     pending: VecDeque<Pending>,
     /// Signals of the batch under way: the one kind of event that no table keeps.
@@ -78,6 +82,8 @@ impl Mind {
             started: 0.0,
             digested: 0,
             losses: 0,
+            unprompted: 0,
+            prompted: false,
             reason: None,
             pending: VecDeque::new(),
             signals_under_way: Vec::new(),
@@ -129,6 +135,7 @@ impl Mind {
         self.generation += 1;
         self.started = now;
         self.digested = 0;
+        self.prompted = false;
         let brain = Brain::start(self.program, self.generation, self.answers.clone())
             .map_err(|error| format!("no thread for it: {error}"))?;
         let boot = boot(self.reason.take());
@@ -150,6 +157,7 @@ impl Mind {
             }
             events.push(pending.event);
         }
+        self.prompted = !requests.is_empty();
         let idle = State::Absent { until: f64::MAX };
         if let State::Idle(brain) = mem::replace(&mut self.state, idle) {
             self.send(brain, events, now)?;
@@ -206,7 +214,9 @@ impl Mind {
         let now = monotonic_ms();
         if now - self.started >= WELL_AFTER_MS || self.digested >= WELL_AFTER_BATCHES {
             self.losses = 0;
+            self.unprompted = 0;
         }
+        self.unprompted += u32::from(!self.prompted);
         let delay = match self.losses {
             0 => 0.0,
             losses => DELAY_MAX_MS.min(DELAY_FIRST_MS * f64::from(1 << (losses - 1).min(16))),
@@ -223,6 +233,17 @@ impl Mind {
             .into_iter()
             .filter(|pending| matches!(pending.event, Event::Request(_) | Event::Signal { .. }));
         self.pending = signals.chain(waiting).collect();
+    }
+
+    /// Brain after brain is lost, and to no request: something that each of them starts from may
+    /// be what ends it. The table of children is true by itself; the slate is not. True once for
+    /// each row of losses.
+    pub fn doubts_slate(&mut self) -> bool {
+        let doubts = self.unprompted >= HOPELESS_LOSSES;
+        if doubts {
+            self.unprompted = 0;
+        }
+        doubts
     }
 }
 
@@ -253,6 +274,43 @@ mod tests {
                 text: "x".repeat(bytes),
             },
         })
+    }
+
+    fn mind() -> Mind {
+        Mind::new(Program { bytecode: &[] }, unbounded_channel().0)
+    }
+
+    /// A brain that digests so many batches and is then lost, to a request or by itself.
+    fn lose(mind: &mut Mind, digested: u32, prompted: bool) {
+        mind.started = monotonic_ms();
+        mind.digested = digested;
+        mind.prompted = prompted;
+        mind.lose("a test".into());
+    }
+
+    #[test]
+    fn a_slate_that_ends_every_brain_is_doubted() {
+        let mut mind = mind();
+        for _ in 1..HOPELESS_LOSSES {
+            lose(&mut mind, 1, false);
+            assert!(!mind.doubts_slate());
+        }
+        lose(&mut mind, 1, false);
+        assert!(mind.doubts_slate());
+        assert!(!mind.doubts_slate(), "the next ones write their own");
+    }
+
+    #[test]
+    fn requests_and_brains_that_were_well_speak_for_the_slate() {
+        let mut mind = mind();
+        for _ in 0..4 * HOPELESS_LOSSES {
+            lose(&mut mind, 1, true);
+            assert!(!mind.doubts_slate());
+        }
+        for _ in 0..4 * HOPELESS_LOSSES {
+            lose(&mut mind, WELL_AFTER_BATCHES, false);
+            assert!(!mind.doubts_slate());
+        }
     }
 
     #[test]

@@ -317,6 +317,14 @@ impl Nucleus {
         self.take(events, now);
         self.requests.fail_delivered();
         self.mind.lose(reason);
+        if self.mind.doubts_slate() {
+            self.slate.clear();
+            self.say(
+                "no brain stays alive: the next one starts from the running services alone, \
+                 without what was noted about them"
+                    .into(),
+            );
+        }
     }
 
     /// Events of children: the nucleus's own are taken out; output comes before the news of an end.

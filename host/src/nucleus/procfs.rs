@@ -17,7 +17,9 @@ use std::{
 /// Of a command line for a receipt.
 const COMMAND_MAX: usize = 200;
 /// Of an environment in search of our marker, which is put first.
-const ENVIRONMENT_MAX: u64 = 1 << 20;
+const ENVIRONMENT_MAX: usize = 1 << 20;
+/// A process that makes an execve each time we look is looked at again later.
+const EXECVES_MAX: usize = 4;
 
 /// The last answer of [`is_ours`]; it changes only where somebody mounts or unmounts /proc.
 static OURS: AtomicBool = AtomicBool::new(false);
@@ -83,11 +85,7 @@ pub fn process_or_ids(pid: i32) -> Process {
 }
 
 fn parse_stat(pid: i32, text: &[u8]) -> Option<Process> {
-    // The name in parentheses may hold anything, parentheses included.
-    let end = memchr::memrchr(b')', text)?;
-    let rest = std::str::from_utf8(text.get(end + 2..)?).ok()?;
-    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    // Field 3 of the manual page is the first one here.
+    let fields = stat_fields(text)?;
     let field = |number: usize| fields.get(number - 3).copied();
     let threads = field(20)?.parse().ok()?;
     Some(Process {
@@ -100,6 +98,14 @@ fn parse_stat(pid: i32, text: &[u8]) -> Option<Process> {
         threads,
         started: field(22)?.parse().ok()?,
     })
+}
+
+/// Field 3 of the manual page is the first one here.
+fn stat_fields(text: &[u8]) -> Option<Vec<&str>> {
+    // The name in parentheses may hold anything, parentheses included.
+    let end = memchr::memrchr(b')', text)?;
+    let rest = std::str::from_utf8(text.get(end + 2..)?).ok()?;
+    Some(rest.split_ascii_whitespace().collect())
 }
 
 /// Which of our own direct children are meant.
@@ -243,14 +249,61 @@ pub fn shorten(text: &str) -> String {
     text[..end].to_owned()
 }
 
-/// The environment a process was started with, as far as it can be read.
-pub fn environment(pid: i32) -> Option<Vec<u8>> {
-    let mut environment = Vec::new();
-    let file = File::open(path(format_args!("{pid}/environ"))?).ok()?;
-    file.take(ENVIRONMENT_MAX)
-        .read_to_end(&mut environment)
-        .ok()?;
-    Some(environment)
+/// The environment a process was started with.
+#[derive(Debug, PartialEq)]
+pub enum Environment {
+    Known(Vec<u8>),
+    /// None at this moment, as it is in the middle of an execve.
+    Between,
+    Hidden,
+}
+
+pub fn environment(pid: i32) -> Environment {
+    for _ in 0..EXECVES_MAX {
+        let Some(bytes) = read_environment(pid) else {
+            return Environment::Hidden;
+        };
+        if !bytes.is_empty() {
+            return Environment::Known(bytes);
+        }
+        // Nothing is also what there is to read of an address space that an execve replaces (which
+        // one it is, is settled when the file is opened), or of one that is being filled.
+        match Memory::of(pid) {
+            None | Some(Memory { code_end: 1, .. }) => return Environment::Hidden,
+            Some(Memory { code_end: 0, .. }) => return Environment::Between,
+            Some(memory) if memory.environment.is_empty() => return Environment::Known(bytes),
+            Some(_) => {}
+        }
+    }
+    Environment::Between
+}
+
+/// All in one read: between two of them an execve may take away what is being read.
+fn read_environment(pid: i32) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; ENVIRONMENT_MAX];
+    let length = read_into(&path(format_args!("{pid}/environ"))?, &mut bytes)?.len();
+    bytes.truncate(length);
+    Some(bytes)
+}
+
+/// Where things lie in a process's memory.
+struct Memory {
+    /// Set by an execve after the environment's place: 0 before. 1: it is not for us to know.
+    code_end: u64,
+    environment: std::ops::Range<u64>,
+}
+
+impl Memory {
+    fn of(pid: i32) -> Option<Memory> {
+        let mut buffer = [0; 1024];
+        let text = read_into(&path(format_args!("{pid}/stat"))?, &mut buffer)?;
+        let fields = stat_fields(text)?;
+        let field = |number: usize| fields.get(number - 3)?.parse().ok();
+        Some(Memory {
+            code_end: field(27)?,
+            environment: field(50)?..field(51)?,
+        })
+    }
 }
 
 /// The value of a variable in such an environment.
@@ -324,6 +377,22 @@ mod tests {
             started <= now + 1.0 && started > now - 3600.0,
             "{started} {now}"
         );
+    }
+
+    #[test]
+    fn environments_may_be_empty() {
+        assert!(is_ours());
+        let mut sleep = std::process::Command::new("/bin/sleep");
+        let mut child = sleep.arg("1000").env_clear().spawn().expect("a process");
+        let of_child = || environment(child.id() as i32);
+        // The end of the parent's wait does not mean that the execve is over.
+        crate::testing::await_that("its execve", || of_child() != Environment::Between);
+        assert_eq!(of_child(), Environment::Known(Vec::new()));
+        child.kill().expect("our child");
+        child.wait().expect("our child");
+        let own = environment(getpid().as_raw());
+        assert!(matches!(own, Environment::Known(bytes) if variable(&bytes, "PATH").is_some()));
+        assert_eq!(environment(-1), Environment::Hidden);
     }
 
     #[test]

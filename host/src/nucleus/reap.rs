@@ -64,8 +64,9 @@ impl Children {
             many @ COUNTED_MAX.. => many as u32,
             _ => self.survey(id).len() as u32,
         };
+        let is_unsure = self.is_unsure();
         let set = self.sets.get_mut(&id)?;
-        if self.unsure || (self.blind && signals::send_group(set.leader, 0)) {
+        if is_unsure || (self.blind && signals::send_group(set.leader, 0)) {
             // Somebody is there, or may be; nobody can tell how many.
             leftovers = leftovers.max(1);
         }

@@ -317,7 +317,8 @@ impl Children {
             if !tree {
                 seen.retain(|seen| seen.process.group == set.leader);
             }
-            self.press_group(id, &seen, killing);
+            seen.iter().for_each(|seen| self.note(id, seen));
+            self.press_group(id, &seen, killing, roots.is_none());
             let fresh = seen
                 .iter()
                 .filter(|seen| self.press_one(id, seen, killing))
@@ -329,8 +330,9 @@ impl Children {
     }
 
     /// Where processes are hidden from us, their group is all we can reach. For KILL it also gets
-    /// what one by one is a race: members that are just being made.
-    fn press_group(&mut self, id: u32, seen: &[Seen], killing: bool) {
+    /// what one by one is a race: members that are just being made. But not before all members are
+    /// known: of who is dead already no receipt would tell.
+    fn press_group(&mut self, id: u32, seen: &[Seen], killing: bool, are_all: bool) {
         let hidden = self.blind || seen.iter().any(|seen| !seen.process.is_visible());
         let lives = |set: &&Set| self.group_lives(set);
         let blindly = || self.sets.get(&id).filter(lives).map(|set| set.leader);
@@ -341,6 +343,9 @@ impl Children {
         let Some(stop) = set.stop.as_deref_mut() else {
             return;
         };
+        if killing && !are_all && !hidden {
+            return;
+        }
         if killing {
             if let Some(leaf) = set.leaf.as_ref().filter(|_| stop.tree) {
                 leaf.kill();
@@ -355,17 +360,23 @@ impl Children {
         }
     }
 
+    /// For the receipt, before a signal can end it: who has ended has no command line.
+    fn note(&mut self, id: u32, seen: &Seen) {
+        let process = &seen.process;
+        if self.stop_of(id).is_some_and(|stop| stop.knows(process)) {
+            return;
+        }
+        let command = self.command_of(id, process.pid);
+        self.members.insert(process.pid, id);
+        if let Some(stop) = self.stop_of_mut(id) {
+            stop.members
+                .insert(key(process), Member::new(seen, command));
+        }
+    }
+
     /// True if this process has not had this before.
     fn press_one(&mut self, id: u32, seen: &Seen, killing: bool) -> bool {
         let process = &seen.process;
-        if !self.stop_of(id).is_some_and(|stop| stop.knows(process)) {
-            let command = self.command_of(id, process.pid);
-            self.members.insert(process.pid, id);
-            if let Some(stop) = self.stop_of_mut(id) {
-                stop.members
-                    .insert(key(process), Member::new(seen, command));
-            }
-        }
         let leader = self.sets.get(&id).map_or(0, |set| set.leader);
         let Some(stop) = self.stop_of_mut(id) else {
             return false;
@@ -428,7 +439,7 @@ impl Children {
         };
         if watched {
             Verdict::Watched
-        } else if self.unsure || unwatched() || self.group_lives(set) {
+        } else if self.is_unsure() || unwatched() || self.group_lives(set) {
             Verdict::Unwatched
         } else {
             Verdict::Empty

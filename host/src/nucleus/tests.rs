@@ -12,11 +12,16 @@ use super::{
 use crate::protocol::{
     Event, Exit, Found, Limit, Receipt, ReceiptProcess, Scope, SpawnFailure, SpawnSpec,
 };
+use crate::testing::{await_some, await_that, join, DEADLINE};
 use nix::{
+    fcntl::{FcntlArg, OFlag},
     libc,
     poll::{poll, PollFd, PollFlags, PollTimeout},
-    sys::wait::{waitpid, WaitStatus},
-    unistd::{fork, getpid, ForkResult, Uid},
+    sys::{
+        signal::{kill, Signal},
+        wait::{waitpid, WaitPidFlag, WaitStatus},
+    },
+    unistd::{fork, getpid, ForkResult, Pid, Uid},
 };
 use std::{
     collections::BTreeMap,
@@ -28,7 +33,7 @@ use std::{
     },
     panic,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio as Output},
     thread,
     time::{Duration, Instant},
 };
@@ -40,7 +45,8 @@ mod terminals;
 
 const INSIDE: &str = "ONEUP_TEST_INSIDE";
 const NO_CGROUPS: &str = "ONEUP_TEST_NO_CGROUPS";
-const PATIENCE: Duration = Duration::from_secs(30);
+/// For a test in a process of its own: its waits end before, unless it is stuck between them.
+const WHOLE_TEST: Duration = Duration::from_secs(400);
 
 /// Runs a test in a process of its own.
 fn isolated(body: impl FnOnce()) {
@@ -59,7 +65,10 @@ fn isolated_twice(body: impl FnOnce()) {
 fn isolated_beside(body: fn()) {
     isolated(|| {
         super::signals::take_control().expect("control");
-        assert!(thread::spawn(body).join().is_ok());
+        let test = thread::spawn(body);
+        let ended = within(WHOLE_TEST - DEADLINE, || test.is_finished().then_some(()));
+        assert!(ended.is_some(), "the test's thread is stuck");
+        join(test);
     });
 }
 
@@ -83,7 +92,14 @@ fn isolated_as(wrapper: &[&str], environment: &[(&str, &str)], body: impl FnOnce
         .map(PathBuf::from)
         .chain([own])
         .collect::<Vec<_>>();
-    let output = Command::new(&words[0])
+    // A file, as what a failed test leaves running would keep a pipe open.
+    let file = env::temp_dir().join(format!(
+        "oneup-test-{}-{}",
+        getpid(),
+        name.replace(':', "-")
+    ));
+    let log = fs::File::create(&file).expect("a file");
+    let mut test = Command::new(&words[0])
         .args(&words[1..])
         .args([
             &name,
@@ -94,21 +110,49 @@ fn isolated_as(wrapper: &[&str], environment: &[(&str, &str)], body: impl FnOnce
         ])
         .env(INSIDE, "1")
         .envs(environment.iter().copied())
-        .output()
+        .stdin(Output::null())
+        .stdout(log.try_clone().expect("a descriptor"))
+        .stderr(log)
+        .spawn()
         .expect("the test program itself");
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let status = within(WHOLE_TEST + DEADLINE, || {
+        test.try_wait().expect("our child")
+    });
+    if status.is_none() {
+        let _ = test.kill();
+    }
+    let text = String::from_utf8_lossy(&fs::read(&file).expect("our file")).into_owned();
+    let _ = fs::remove_file(&file);
     eprintln!("{text}");
     assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}"
+        status.is_some_and(|status| status.success()) && text.contains("1 passed"),
+        "{status:?}: {text}"
     );
+}
+
+/// What comes in this time.
+fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let start = Instant::now();
+    loop {
+        let found = look();
+        if found.is_some() || start.elapsed() > limit {
+            return found;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 fn run_forked(body: impl FnOnce()) {
     // SAFETY: the other thread of this process waits for this one and holds no lock.
     match unsafe { fork() }.expect("a process") {
         ForkResult::Parent { child } => {
-            assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
+            let status = within(WHOLE_TEST, || waited(child, WaitPidFlag::empty()));
+            if status.is_none() {
+                let place = fs::read_to_string(format!("/proc/{child}/syscall"));
+                say(&format!("the test is stuck; its system call: {place:?}\n"));
+                let _ = kill(child, Signal::SIGKILL);
+            }
+            assert_eq!(status, Some(WaitStatus::Exited(child, 0)));
         }
         ForkResult::Child => {
             // The harness would keep what is printed for a thread that is not here.
@@ -117,6 +161,14 @@ fn run_forked(body: impl FnOnce()) {
             // SAFETY: ends this process without running what belongs to its parent.
             unsafe { libc::_exit(i32::from(!done)) };
         }
+    }
+}
+
+/// What waitpid(2) tells of a child, if there is something.
+fn waited(child: Pid, more: WaitPidFlag) -> Option<WaitStatus> {
+    match waitpid(child, Some(WaitPidFlag::WNOHANG | more)).expect("our child") {
+        WaitStatus::StillAlive => None,
+        status => Some(status),
     }
 }
 
@@ -188,6 +240,7 @@ impl World {
     }
 
     /// A script that has come to `: >$T/ready`.
+    #[track_caller]
     fn script(&mut self, script: &str) -> (u32, u32) {
         let spec = self.sh(script);
         let made = self.spawn(&spec);
@@ -206,6 +259,7 @@ impl World {
     }
 
     /// Output and exit of a program.
+    #[track_caller]
     fn output(&mut self, spec: &SpawnSpec) -> (String, Exit) {
         let (read, write) = pipe();
         let stdio = Stdio::Log {
@@ -215,11 +269,11 @@ impl World {
         let (id, _) = self.try_spawn(spec, stdio).expect("a good spec");
         drop(write);
         let exit = self.exit(id);
-        let mut text = String::new();
-        fs::File::from(read)
-            .read_to_string(&mut text)
-            .expect("text");
-        (text, exit)
+        // All is in the pipe by now; its end is not waited for, as others might hold it open.
+        nix::fcntl::fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("our pipe");
+        let mut bytes = Vec::new();
+        let _ = fs::File::from(read).read_to_end(&mut bytes);
+        (String::from_utf8(bytes).expect("text"), exit)
     }
 
     /// One turn of the loop: waits for a signal, a deadline, or a moment.
@@ -241,11 +295,12 @@ impl World {
         self.events.extend(self.children.on_deadline(now));
     }
 
+    #[track_caller]
     fn until(&mut self, mut done: impl FnMut(&mut World) -> bool) {
         let start = Instant::now();
         while !done(self) {
             assert!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < DEADLINE,
                 "waited too long; events: {:#?}",
                 self.events
             );
@@ -254,12 +309,14 @@ impl World {
     }
 
     /// The event of this kind and set, once it is there; it is taken out.
+    #[track_caller]
     fn event(&mut self, wanted: impl Fn(&Event) -> bool) -> Event {
         self.until(|world| world.events.iter().any(&wanted));
         let position = self.events.iter().position(wanted).expect("it is there");
         self.events.remove(position)
     }
 
+    #[track_caller]
     fn exited(&mut self, id: u32) -> (Exit, u32) {
         match self.event(|event| matches!(event, Event::Exited { id: other, .. } if *other == id)) {
             Event::Exited {
@@ -269,6 +326,7 @@ impl World {
         }
     }
 
+    #[track_caller]
     fn exit(&mut self, id: u32) -> Exit {
         self.exited(id).0
     }
@@ -279,6 +337,7 @@ impl World {
         self.events.extend(events);
     }
 
+    #[track_caller]
     fn stopped(&mut self, id: u32) -> Receipt {
         match self.event(|event| matches!(event, Event::Stopped { id: other, .. } if *other == id))
         {
@@ -288,6 +347,7 @@ impl World {
     }
 
     /// A pid that a script has written.
+    #[track_caller]
     fn pid_in(&mut self, name: &str) -> u32 {
         let path = self.path(name);
         let mut pid = None;
@@ -314,7 +374,7 @@ impl Drop for World {
             .for_each(|id| drop(self.children.stop(id, "KILL", 0.0, true, now)));
         self.children.stop_rest(u32::MAX, "KILL", 0.0, now);
         let start = Instant::now();
-        while self.children.next_deadline().is_some() && start.elapsed() < PATIENCE {
+        while self.children.next_deadline().is_some() && start.elapsed() < DEADLINE {
             self.turn();
         }
         let _ = fs::remove_dir_all(&self.folder);

@@ -1,6 +1,7 @@
 /** The table of verbs, in the order in which help shows them. */
 import type { Verb } from "../verb.ts";
 import { as } from "./as.ts";
+import { boot } from "./boot.ts";
 import { check } from "./check.ts";
 import { completionVerbs } from "./completion.ts";
 import { events } from "./events.ts";
@@ -32,6 +33,7 @@ export const VERBS: readonly Verb[] = [
   why,
   logs,
   events,
+  boot,
   start,
   stop,
   restart,

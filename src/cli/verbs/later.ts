@@ -5,7 +5,6 @@ import type { Verb } from "../verb.ts";
 export const LATER: readonly Verb[] = [
   later("plan", "plan [PATH…]", "what applying would do, per service"),
   later("apply", "apply [PATH…|PLAN-ID]", "plan and do it"),
-  later("boot", "boot", "critical chain of the last start"),
   later("upgrade", "upgrade [BINARY]", "replace the running supervisor in place"),
   later("simulate", "simulate [PATH…]", "the timeline that would follow, on a simulated machine"),
 ];

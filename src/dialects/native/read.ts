@@ -98,6 +98,9 @@ function readDefinition(kind: Kind, name: string, table: Node, context: ReadCont
 }
 
 function unknownField(kind: Kind, name: string, key: string, node: Node) {
+  if (kind !== "task" && key === "schedule") {
+    return { message: "a schedule belongs to a task", hint: `write [task.${name}]` };
+  }
   if (kind !== "service" && Object.hasOwn(serviceFields, key)) {
     const why = kind === "target" ? "it runs nothing itself" : "it is ready when it has succeeded";
     const hint =

@@ -4,18 +4,12 @@ import { parseDotenv } from "../../config/dotenv.ts";
 import { absolutePath, folderOf, joinPath } from "../../config/paths.ts";
 import { DEFAULTS, HOOK_TIMEOUT_MS, MAIN_DEFAULTS, TASK_DEFAULTS } from "../../model/defaults.ts";
 import type { Node } from "../../model/node.ts";
-import type { serviceFields } from "../../model/schema.ts";
-import type {
-  HookName,
-  HookSpec,
-  HookSpecs,
-  Kind,
-  ReadyCondition,
-  ServiceSpec,
-  SparseSpec,
-} from "../../model/spec.ts";
+import type { serviceFields, taskFields } from "../../model/schema.ts";
+import type { HookName, HookSpec, HookSpecs, Kind, ServiceSpec, SparseSpec } from "../../model/spec.ts";
 import { commandWords } from "../../model/values.ts";
 import type { ReadContext } from "../dialect.ts";
+import { checkWatchdog, readConditions, readHealth } from "./probes.ts";
+import { readSchedule } from "./schedule.ts";
 import type { Read } from "./table.ts";
 
 interface Source {
@@ -24,11 +18,22 @@ interface Source {
   readonly table: Node;
 }
 
-type ReadFields = Read<typeof serviceFields>;
+type ReadFields = Read<typeof serviceFields> & Pick<Read<typeof taskFields>, "schedule">;
 type Draft = { -readonly [K in keyof ServiceSpec]?: ServiceSpec[K] };
 
 export function makeSpec(source: Source, read: ReadFields, context: ReadContext): SparseSpec {
-  const { command, shell, ready, hooks, stop, log, "environment-file": environmentFile, ...same } = read;
+  const {
+    command,
+    shell,
+    ready,
+    health,
+    hooks,
+    stop,
+    log,
+    schedule,
+    "environment-file": files,
+    ...same
+  } = read;
   const draft: Draft = { kind: source.kind, ...same };
   if (read.requires) draft.requires = unique(read.requires);
   if (source.kind !== "target") {
@@ -40,7 +45,11 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
     checkPeople(source, read, context);
     readDelays(source, read, draft, context);
   }
-  if (ready) draft.ready = readConditions(source, ready, context);
+  readProbes(source, read, draft, context);
+  if (schedule) {
+    draft.schedule = readSchedule(source.table, schedule, context);
+    draft.autostart = schedule.atStart ?? false;
+  }
   if (hooks) draft.hooks = readHooks(source, hooks, context);
   if (stop) {
     const { command: stopCommand, ...rest } = stop;
@@ -173,32 +182,17 @@ function readEnvironmentFile(
   return values;
 }
 
-function readConditions(
-  source: Source,
-  ready: NonNullable<ReadFields["ready"]>,
-  { host, issues, folder }: ReadContext,
-): ReadyCondition[] {
-  const table = source.table.get("ready");
-  if (table?.entries().length === 0) {
-    const hint = 'write one, such as ready = { tcp = 8080 }, or remove "ready"';
-    issues.at(table.place, "ready: no condition in it", hint);
+/** What `ready`, `health` and `watchdog` come to. */
+function readProbes(source: Source, read: ReadFields, draft: Draft, context: ReadContext): void {
+  const node = (key: string) => source.table.get(key) ?? source.table;
+  if (read.ready) {
+    draft.ready = readConditions(read.ready, node("ready"), context);
+    if (read.ready.initialDelayMs !== undefined) draft.readyDelayMs = read.ready.initialDelayMs;
   }
-  return Object.values(ready).map((condition) => {
-    if (condition.type === "file") return { ...condition, path: absolutePath(condition.path, folder) };
-    if (condition.type === "log") {
-      const node = source.table.get("ready")?.get("log");
-      const reason = host.regexError(condition.pattern);
-      if (reason !== null) {
-        const why = node?.expanded ? "" : `: ${reason.split("\n").join(" ")}`;
-        issues.at(
-          node?.place ?? source.table.keyPlace,
-          `ready.log: not a regular expression${why}`,
-          "a backslash before a character takes it as it is",
-        );
-      }
-    }
-    return condition;
-  });
+  if (read.health) draft.health = readHealth(read.health, node("health"), context);
+  if (read.watchdogMs !== undefined) {
+    checkWatchdog(read.watchdogMs, node("watchdog"), draft.ready ?? [], context);
+  }
 }
 
 function readHooks(

@@ -36,6 +36,11 @@ export function oneupFaults(): string {
 /** The folder of the test programs; it comes first in the PATH of everything a test starts. */
 export const programs = join(root, "build/e2e");
 
+/** A command that runs `programs/teller.py` with this script; it can stand in a configuration. */
+export function teller(script: string): string {
+  return `python3 ${join(root, "tests/e2e/programs/teller.py")} ${script}`;
+}
+
 /** Compiles the test programs if they are older than their source. Two workers may do so at once. */
 export function buildPrograms(): void {
   const source = join(root, "tests/e2e/programs/imp.c");

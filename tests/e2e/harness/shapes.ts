@@ -23,6 +23,23 @@ export const state = z.enum([
 ]);
 export type State = z.infer<typeof state>;
 
+export const health = z.strictObject({
+  healthy: z.boolean().nullable(),
+  failures_in_row: z.int().nonnegative(),
+  successes_in_row: z.int().nonnegative(),
+  stretched: z.number().gt(1).max(10).nullable(),
+  last: z
+    .array(
+      z.strictObject({
+        time,
+        ok: z.boolean(),
+        took_ms: z.number().nonnegative(),
+        reason: z.string(),
+      }),
+    )
+    .max(10),
+});
+
 export const service = z.looseObject({
   name: z.string(),
   kind: z.enum(["service", "task", "target"]),
@@ -37,6 +54,9 @@ export const service = z.looseObject({
   waiting_for: z.array(z.string()),
   next_start_at: time.nullable(),
   cause: z.string().nullable(),
+  status: z.string().nullable(),
+  reloading: z.boolean(),
+  health: health.nullable(),
 });
 export type Service = z.infer<typeof service>;
 export const services = z.array(service);
@@ -83,7 +103,7 @@ export const event = z.looseObject({
   seq: z.int().nonnegative(),
   time,
   service: z.string().nullable(),
-  event: z.enum(["state", "ready", "receipt", "hook", "reload", "pin", "supervisor"]),
+  event: z.enum(["state", "ready", "health", "reload", "hook", "pin", "schedule", "receipt", "supervisor"]),
   from: z.string().nullable(),
   to: z.string().nullable(),
   cause: z.string().nullable(),
@@ -92,12 +112,29 @@ export const event = z.looseObject({
 export type Event = z.infer<typeof event>;
 export const events = z.array(event);
 
+export const runs = z.array(
+  z.strictObject({
+    scheduled_at: time.nullable(),
+    started_at: time.nullable(),
+    ended_at: time.nullable(),
+    duration_ms: z.number().nonnegative().nullable(),
+    exit: z.union([z.strictObject({ code: z.int() }), z.strictObject({ signal: z.string() })]).nullable(),
+    success: z.boolean().nullable(),
+    skipped: z.int().nonnegative(),
+    cause: z.string(),
+  }),
+);
+export type Runs = z.infer<typeof runs>;
+
 export const why = z.strictObject({
   service: z.string(),
   state,
+  answer: z.string(),
   chain: z.array(
     z.strictObject({ time, service: z.string(), what: z.string(), because: z.string().nullable() }),
   ),
+  health: health.nullable(),
+  runs,
 });
 export type Why = z.infer<typeof why>;
 

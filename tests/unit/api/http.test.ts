@@ -121,7 +121,10 @@ describe("looking over HTTP", () => {
     expect(bench.ask("GET", "/v1/services/web/why").json).toEqual({
       service: "web",
       state: "running",
+      answer: "is running: as it should",
       chain: [],
+      runs: [],
+      health: null,
     });
   });
 
@@ -144,8 +147,36 @@ describe("looking over HTTP", () => {
     });
   });
 
+  it("tells the runs of a task", () => {
+    const bench = new Bench();
+    const run = {
+      scheduled_at: "2026-01-31T11:00:00.000Z",
+      started_at: "2026-01-31T11:00:00.010Z",
+      ended_at: "2026-01-31T11:00:10.010Z",
+      duration_ms: 10_000,
+      exit: { code: 0 },
+      success: true,
+      skipped: 2,
+      cause: "exited with code 0",
+    };
+    const atWork = { ...run, ended_at: null, duration_ms: null, exit: null, success: null };
+    bench.world.runs.set("migrate", [atWork, run]);
+    bench.set("migrate", { kind: "task", next_start_at: "2026-01-31T13:00:00.000Z" });
+    expect(bench.ask("GET", "/v1/services/migrate/runs").json).toEqual([atWork, run]);
+    expect(bench.ask("GET", "/v1/services/web/runs").json).toEqual([]);
+    expect(bench.ask("GET", "/v1/services/wob/runs").status).toBe(404);
+    const lines = String(bench.ask("GET", "/metrics").json).split("\n");
+    expect(lines.filter((line) => line.startsWith("oneup_task"))).toEqual([
+      'oneup_task_last_run_time_seconds{service="migrate"} 1769857200.01',
+      'oneup_task_last_run_success{service="migrate"} 1',
+      'oneup_task_next_run_time_seconds{service="migrate"} 1769864400',
+    ]);
+    expect(String(new Bench().ask("GET", "/metrics").json)).not.toContain("oneup_task");
+  });
+
   it("writes OpenMetrics", () => {
     const bench = new Bench();
+    bench.set("migrate", { kind: "task", next_start_at: "2026-01-31T13:00:00.000Z" });
     bench.set('we"b', { restarts: 3 });
     const { contentType, json } = bench.ask("GET", "/metrics");
     expect(contentType).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8");

@@ -1,7 +1,16 @@
 /** A brain on a stand-in for the engine: tests set its world, and see what it was asked. */
 
 import { createBrain, type Engine } from "../../../src/brain/brain.ts";
-import type { Ask, Graph, Health, Outcome, Phase, ServiceView, Why } from "../../../src/engine/index.ts";
+import type {
+  Ask,
+  Graph,
+  Health,
+  Outcome,
+  Phase,
+  RunView,
+  ServiceView,
+  Why,
+} from "../../../src/engine/index.ts";
 import type { Batch, Boot, Call, Command, Event, Part, Receipt } from "../../../src/generated/protocol.ts";
 
 export const WALL = Date.parse("2026-01-31T12:00:00.000Z");
@@ -17,6 +26,7 @@ export interface World {
   readonly reloadOutcomes: Map<string, Outcome>;
   /** Sets that are no service's main one. */
   readonly sides: Set<number>;
+  readonly runs: Map<string, readonly RunView[]>;
   readonly asks: Ask[];
   /** What reached the engine beside asks. */
   readonly events: string[];
@@ -43,6 +53,9 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     pinned: null,
     masked: false,
     cause: "started at boot",
+    status: null,
+    reloading: false,
+    health: null,
     labels: {},
     ...more,
   };
@@ -96,6 +109,7 @@ export class Bench {
     reloads: new Map(),
     reloadOutcomes: new Map(),
     sides: new Set(),
+    runs: new Map(),
     asks: [],
     events: [],
     health: { ok: true, reasons: [] },
@@ -228,7 +242,15 @@ function engineOf(world: World): Engine<World> {
     },
     serviceNames: () => [...world.views.keys()],
     serviceView: (_world, name) => world.views.get(name) ?? null,
-    why: (_world, name): Why => ({ service: name, state: "running", chain: [] }),
+    why: (_world, name): Why => ({
+      service: name,
+      state: "running",
+      answer: "is running: as it should",
+      chain: [],
+      health: null,
+      runs: [],
+    }),
+    runs: (_world, name) => (world.views.has(name) ? (world.runs.get(name) ?? []) : null),
     graph: () => ({
       services: [...world.views.keys()].map((name) => ({
         name,
@@ -240,6 +262,15 @@ function engineOf(world: World): Engine<World> {
       })),
     }),
     health: () => world.health,
+    bootReport: () => ({
+      started_at: "2026-01-31T11:59:00.000Z",
+      done: true,
+      took_ms: null,
+      chain: [],
+      failed: [],
+      waiting: [],
+      services: [],
+    }),
     outcome: (_world, name) => world.outcomes.get(name) ?? "done",
     childIdOf: (_world, name) => world.ids.get(name) ?? null,
     setIdOf: (_world, name) => world.ids.get(name) ?? null,

@@ -185,6 +185,32 @@ describe("shutdown", () => {
 });
 
 describe("wait", () => {
+  it("ends at once where nothing comes by itself: a requirement that failed, a service that has ended", () => {
+    const bench = new Bench();
+    const cause = "waits for db, which failed: exited with code 1";
+    bench.set("web", { ...DOWN, state: "waiting", cause });
+    bench.world.outcomes.set("web", { failed: cause });
+    expect(bench.ask("GET", "/v1/services/web/wait").json).toMatchObject({
+      status: 500,
+      service: "web",
+      cause,
+    });
+    bench.set("web", { ...DOWN, state: "exited", cause: "exited with code 0" });
+    expect(bench.ask("GET", "/v1/services/web/wait").json).toMatchObject({ status: 500 });
+  });
+
+  it("goes on where there is hope: a requirement that is tried again, a service that somebody may start", () => {
+    const bench = new Bench();
+    bench.set("web", { ...DOWN, state: "waiting", cause: "waits for db" });
+    bench.world.outcomes.set("web", "pending");
+    expect(bench.http("GET", "/v1/services/web/wait").commands).toEqual([]);
+    bench.world.outcomes.set("web", { failed: "nobody asked for it yet" });
+    for (const state of ["inactive", "backoff"] as const) {
+      bench.set("web", { ...DOWN, state });
+      expect(bench.http("GET", "/v1/services/web/wait").commands).toEqual([]);
+    }
+  });
+
   it("waits for a state, whoever brings it", () => {
     const bench = new Bench();
     bench.set("web", { ...DOWN });

@@ -94,7 +94,7 @@ describe("exit code", () => {
     });
   });
 
-  it.each(["plan", "apply", "boot", "upgrade", "simulate"])("2: %s is not supported yet", (verb) => {
+  it.each(["plan", "apply", "upgrade", "simulate"])("2: %s is not supported yet", (verb) => {
     const ended = oneup(new FakeHost(), verb, "web", "--seed", "3", "--kill", "web@5s");
     expect(ended).toMatchObject({ exit: 2, out: "", err: `oneup: "${verb}" is not supported yet\n` });
   });

@@ -62,6 +62,9 @@ export class FakeHost implements CliHost {
   readFile(): HostError {
     return MISSING;
   }
+  readBytes(): HostError {
+    return MISSING;
+  }
   readFolder(): HostError {
     return MISSING;
   }

@@ -51,6 +51,7 @@ describe("the document of", () => {
     ["Services", ["wait", "web"]],
     ["LogRecords", ["logs"]],
     ["Events", ["events"]],
+    ["Boot", ["boot"]],
     ["Version", ["version"]],
     ["Problem", ["why", "nope"]],
     ["Problem", ["frobnicate"]],

@@ -40,6 +40,29 @@ describe("status", () => {
     );
   });
 
+  it("tells when a scheduled task comes next, whatever it does now", () => {
+    const next_start_at = new Date(WALL + 3 * 3_600_000).toISOString();
+    const tasks = [
+      view("never", { kind: "task", ...DOWN, next_start_at }),
+      view("done", {
+        kind: "task",
+        ...DOWN,
+        state: "exited",
+        exit: { code: 0, at: ago(60_000) },
+        next_start_at,
+      }),
+      view("bad", { kind: "task", ...DOWN, state: "failed", cause: "exited with code 1", next_start_at }),
+      view("busy", { kind: "task", next_start_at }),
+    ];
+    const notes = oneup(saying(tasks), "status").out.trimEnd().split("\n").slice(1);
+    expect(notes.map((line) => line.slice(line.lastIndexOf("  0  ")).trim())).toEqual([
+      "0         next in 3 h",
+      "0         exit 0; next in 3 h",
+      "0         exited with code 1; next start in 3 h",
+      "0         next in 3 h",
+    ]);
+  });
+
   it("fits the terminal", () => {
     const host = saying(services);
     host.width = 64;
@@ -96,22 +119,65 @@ describe("receipts", () => {
 });
 
 describe("why", () => {
-  it("is a chain that goes further in with each service", () => {
-    const chain = [
-      { time: ago(1000), service: "web", what: "waiting", because: "db failed: left with exit code 1" },
-      { time: ago(5000), service: "web", what: "asked", because: "autostart" },
-      { time: ago(2000), service: "db", what: "failed", because: "left with exit code 1" },
-      { time: ago(3000), service: "disk", what: "failed", because: "not ready within 30s" },
-    ];
-    expect(oneup(saying({ service: "web", state: "waiting", chain }), "why", "web").out).toBe(
+  const chain = [
+    {
+      time: ago(1000),
+      service: "web",
+      what: "waiting",
+      because: "waits for db, which failed: exited with code 1",
+    },
+    { time: ago(5000), service: "web", what: "asked", because: "starts with the supervisor" },
+    { time: ago(1000), service: "db", what: "failed", because: "exited with code 1" },
+    { time: ago(86_400_000 * 30), service: "db", what: "starting", because: "starts with the supervisor" },
+  ];
+  const answer = "waits for db, which failed: exited with code 1";
+  const clock = (ms: number) => new Date(WALL - ms).toTimeString().slice(0, 8);
+
+  it("is the answer, then the chain, causes above their effects", () => {
+    expect(oneup(saying({ service: "web", state: "waiting", answer, chain }), "why", "web").out).toBe(
       [
-        "web is waiting",
-        "  waiting  1 s ago  db failed: left with exit code 1",
-        "  asked    5 s ago  autostart",
-        "└─ db",
-        "     failed  2 s ago  left with exit code 1",
-        "   └─ disk",
-        "        failed  3 s ago  not ready within 30s",
+        "web waits for db, which failed: exited with code 1",
+        `  01-01 ${clock(86_400_000 * 30)}  db   starting  starts with the supervisor`,
+        `  ${clock(5000)}        web  asked     starts with the supervisor`,
+        `  ${clock(1000)}        db   failed    exited with code 1`,
+        `  ${clock(1000)}        web  waiting   waits for db, which failed: exited with code 1`,
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("says at least the state of a supervisor that has no answer", () => {
+    expect(oneup(saying({ service: "web", state: "running", chain: [] }), "why", "web").out).toBe(
+      "web is running\n",
+    );
+  });
+});
+
+describe("why of a task with a schedule", () => {
+  it("ends with its last runs", () => {
+    const run = { scheduled_at: ago(60_000), skipped: 0, exit: null, success: null, duration_ms: null };
+    const runs = [
+      { ...run, started_at: ago(60_000), ended_at: null, cause: "scheduled (every 1h)" },
+      {
+        ...run,
+        started_at: ago(3_660_000),
+        ended_at: ago(3_650_000),
+        duration_ms: 10_000,
+        exit: { code: 3 },
+        success: false,
+        cause: "exited with code 3",
+      },
+      { ...run, scheduled_at: ago(7_260_000), started_at: null, ended_at: null, cause: "missed" },
+    ];
+    const host = saying({ service: "backup", state: "running", chain: [], runs });
+    expect(oneup(host, "why", "backup").out).toBe(
+      [
+        "backup is running",
+        "last runs",
+        "  RUN        TOOK  END      BECAUSE",
+        "  1 min ago  -     at work  scheduled (every 1h)",
+        "  1 h ago    10 s  exit 3   exited with code 3",
+        "  2 h ago    -     missed   missed",
         "",
       ].join("\n"),
     );
@@ -125,11 +191,13 @@ describe("a narrow terminal", () => {
   it("breaks a cause between words, under its column", () => {
     const because = "waits for bad, which failed: cannot start";
     const chain = [{ time: ago(1000), service: "web", what: "waiting", because }];
+    const clock = new Date(WALL - 1000).toTimeString().slice(0, 8);
     expect(oneup(host({ service: "web", state: "waiting", chain }), "why", "web").out).toBe(
       [
         "web is waiting",
-        "  waiting  1 s ago  waits for bad, which",
-        "                    failed: cannot start",
+        `  ${clock}  web  waiting  waits for bad,`,
+        "                          which failed:",
+        "                          cannot start",
         "",
       ].join("\n"),
     );

@@ -158,6 +158,19 @@ describe("paths", () => {
 });
 
 describe("the supervisor's settings", () => {
+  test("what bounds starts travels only if it does", () => {
+    const config = (lines: string) =>
+      good({ "oneup.toml": `${A}[supervisor]\n${lines}\n` }).config.supervisor;
+    expect(config('start-concurrency = 0\nrestart-budget = "0/5m"')).toEqual({
+      shutdownTimeoutMs: 60_000,
+      single: false,
+    });
+    expect(config('start-concurrency = 4\nrestart-budget = "10/1m30s"')).toMatchObject({
+      startConcurrency: 4,
+      restartBudget: { restarts: 10, windowMs: 90_000 },
+    });
+  });
+
   test("defaults", () => {
     expect(good(A)).toMatchObject({
       config: { supervisor: { shutdownTimeoutMs: 60_000, single: false } },
@@ -214,9 +227,22 @@ describe("the supervisor's settings", () => {
       '4:20: shutdown-timeout: expected a duration with a unit, such as "10s", got an integer (write "60s", or another of the units ms, s, m, h or d)',
     ],
     ['log-format = "xml"', '4:14: log-format: expected "text" or "json", got "xml"'],
+    ["start-concurrency = -1", "4:21: start-concurrency: expected a whole number, 0 or more, got -1"],
+    ['start-concurrency = "4"', "4:21: start-concurrency: expected a whole number, 0 or more, got a string"],
+    [
+      "restart-budget = 10",
+      '4:18: restart-budget: expected a number and a time, such as "10/1m", got an integer (write "10/1m")',
+    ],
+    ['restart-budget = "10"', '4:18: restart-budget: a budget without a time (write "10/1m")'],
+    [
+      'restart-budget = "ten/1m"',
+      '4:19: restart-budget: not a number of restarts (write a whole number, such as "10/1m")',
+    ],
+    ['restart-budget = "10/0s"', '4:22: restart-budget: a budget for no time (write "10/1m")'],
+    ['restart-budget = "10/1min"', '4:22: restart-budget: unknown unit of time "min" (write "m")'],
     [
       "shutdown = 1",
-      '4:1: unknown key "shutdown" in [supervisor] (known here: shutdown-timeout, api-listen, api-token-file, log-format)',
+      '4:1: unknown key "shutdown" in [supervisor] (known here: shutdown-timeout, start-concurrency, restart-budget, api-listen, api-token-file, log-format)',
     ],
   ])("%s", (lines, expected) => {
     expect(shown(`${A}[supervisor]\n${lines}\n`)).toEqual([`oneup.toml:${expected}`]);

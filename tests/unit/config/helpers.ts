@@ -32,6 +32,11 @@ export class FakeHost implements FileHost {
     return this.failures.get(path) ?? (text === undefined ? NOT_FOUND : { text });
   }
 
+  readBytes(path: string): { readonly bytes: string } | HostError {
+    const answer = this.readFile(path);
+    return "error" in answer ? answer : { bytes: answer.text };
+  }
+
   readFolder(path: string): { readonly names: readonly string[] } | HostError {
     const names = [...this.files.keys()].filter((file) => folderOf(file) === path);
     const failure = this.failures.get(path);

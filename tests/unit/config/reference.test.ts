@@ -4,7 +4,7 @@ import { CONFIG_SCHEMA } from "../../../src/generated/config-schema.ts";
 import { DEFAULTS, SUPERVISOR_DEFAULTS } from "../../../src/model/defaults.ts";
 import type { AnyField, AnyGroup, Fields } from "../../../src/model/fields.ts";
 import { renderEmbeddedSchema, renderJsonSchema, renderReference } from "../../../src/model/reference.ts";
-import { serviceFields, supervisorFields } from "../../../src/model/schema.ts";
+import { serviceFields, supervisorFields, taskFields } from "../../../src/model/schema.ts";
 import { good } from "./helpers.ts";
 
 const root = new URL("../../../", import.meta.url);
@@ -23,7 +23,7 @@ const OTHERS = [
   ),
   ...["migrate", "report"].map((name) => `[task.${name}]\nautostart = false\ncommand = "x"\n`),
 ].join("");
-const FILES = { ".env": "A=1", "/run/secrets/oneup-token": "t" };
+const FILES = { ".env": "A=1", "ca.pem": "", "/run/secrets/oneup-token": "t" };
 
 describe("what is made from the schema", () => {
   test.each([
@@ -50,6 +50,15 @@ describe("what is made from the schema", () => {
     }
   });
 
+  const { schedule } = taskFields;
+  test.each(flat({ schedule }))("the example of $name loads", ({ field }) => {
+    for (const example of field.doc.example.split("\n# or\n")) {
+      const text = `[task.backup]\ncommand = "x"\n${example.replace("Europe/Berlin", "UTC")}\n`;
+      const { services } = good({ ...FILES, "oneup.toml": text }).config;
+      expect(services[0]?.schedule).toMatchObject({ overlap: expect.any(String) });
+    }
+  });
+
   test.each(flat(supervisorFields))("the example of $name loads", ({ field }) => {
     const token = field.doc.example.includes("token-file")
       ? ""
@@ -70,15 +79,17 @@ describe("what is made from the schema", () => {
   });
 
   test("every field that has a default in the model is described", () => {
-    const outputs = Object.values(serviceFields).flatMap(({ to }) => (to === null ? [] : [to]));
-    const own = ["kind", "argv", "stdio", "stopCommand"];
+    const outputs = Object.values({ ...serviceFields, ...taskFields }).flatMap(({ to }) =>
+      to === null ? [] : [to],
+    );
+    const own = ["kind", "argv", "stdio", "readyDelayMs", "stopCommand"];
     expect([...outputs, ...own].sort()).toEqual(Object.keys(DEFAULTS).sort());
     expect(
       Object.values(supervisorFields)
         .map(({ to }) => to)
         .sort(),
     ).toEqual(Object.keys(SUPERVISOR_DEFAULTS).sort());
-    for (const { name, field } of flat(serviceFields)) {
+    for (const { name, field } of flat({ ...serviceFields, schedule })) {
       expect(`${name}: ${field.doc.text}`).toMatch(/\.$/);
       expect(renderReference()).toContain(`### \`${name}\``);
     }
@@ -94,7 +105,8 @@ describe("what is made from the schema", () => {
     expect(definitions.service.properties.log.properties["max-size"]).toMatchObject({ default: "10MiB" });
     expect(definitions.task.properties.restart).toMatchObject({ default: "never" });
     expect(definitions.target.properties).not.toHaveProperty("command");
-    expect(definitions.service.properties).not.toHaveProperty("health");
+    expect(definitions.service.properties.health.properties.every).toMatchObject({ default: "10s" });
+    expect(definitions.task.properties).not.toHaveProperty("health");
     expect(definitions.service.required).toEqual(["command"]);
   });
 });

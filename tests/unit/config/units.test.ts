@@ -2,10 +2,13 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseSignal, SIGNAL_NAMES, SIGNAL_PATTERN } from "../../../src/model/signals.ts";
 import {
+  BUDGET_PATTERN,
   DURATION_PATTERN,
+  formatBudget,
   formatDuration,
   formatSize,
   type Parsed,
+  parseBudget,
   parseDuration,
   parseSize,
   SIZE_PATTERN,
@@ -15,6 +18,25 @@ function outcome<T>(parsed: Parsed<T>): T | string {
   if ("value" in parsed) return parsed.value;
   return parsed.hint === undefined ? parsed.message : `${parsed.message} (${parsed.hint})`;
 }
+
+describe("budgets", () => {
+  test.each([
+    ["10/1m", { restarts: 10, windowMs: 60_000 }],
+    ["0/1m", { restarts: 0, windowMs: 60_000 }],
+    ["3/1.5s", { restarts: 3, windowMs: 1500 }],
+  ])("%s", (text, budget) => {
+    expect(outcome(parseBudget(text))).toEqual(budget);
+    expect(outcome(parseBudget(formatBudget(budget)))).toEqual(budget);
+    expect(BUDGET_PATTERN.test(text)).toBe(true);
+  });
+
+  test.each(["", "10", "/1m", "-1/1m", "1.5/1m", "10/", "10/0s", "10/1x", "10/1m/1m", " 10/1m"])(
+    "%j is refused",
+    (text) => {
+      expect("value" in parseBudget(text)).toBe(false);
+    },
+  );
+});
 
 describe("durations", () => {
   test.each([

@@ -125,6 +125,9 @@ describe("the view", () => {
       goal: "up",
       pinned: null,
       masked: false,
+      status: null,
+      reloading: false,
+      health: null,
       cause: "runs as pid 100",
       labels: { tier: "front" },
     });

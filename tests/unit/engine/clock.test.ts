@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { step } from "../../../src/engine/index.ts";
+import { NOTHING_TOLD } from "../../sim/kernel.ts";
 import { ask, machine, pass, receipt, service, shutdown, spawned, state, view } from "./helpers.ts";
 
 const DAY = 86_400_000;
@@ -62,6 +63,7 @@ describe("events that come late find nothing", () => {
     ask(kernel, "stop", "web");
     const { world, clock } = kernel;
     const at = kernel.now;
+    const answer = { at, reason: "", tookMs: 1, timedOut: false, pressure: null };
     const late = [
       { type: "timer", key: "start 1", at },
       { type: "timer", key: "again web", at },
@@ -70,8 +72,13 @@ describe("events that come late find nothing", () => {
       { type: "timer", key: "delay 1 0", at },
       { type: "timer", key: "shutdown", at },
       { type: "timer", key: "", at },
-      { type: "probed", key: "probe 1 0", at, ok: true, reason: "" },
-      { type: "probed", key: "probe 2 0", at, ok: false, reason: "" },
+      { type: "probed", key: "probe 1 0", ok: true, ...answer },
+      { type: "probed", key: "probe 2 0", ok: false, ...answer },
+      { type: "probed", key: "health 1 0", ok: false, ...answer },
+      { type: "probed", key: "pressure 1", ok: true, ...answer },
+      { type: "timer", key: "health 1", at },
+      { type: "timer", key: "watchdog 1", at },
+      { type: "notified", id: 1, at, notice: { ...NOTHING_TOLD, ready: true, watchdogTrigger: true } },
       { type: "logMatched", key: "log 2 7", at },
       { type: "spawned", id: 1, pid: 100, at },
       { type: "spawned", id: 2, pid: 101, at },

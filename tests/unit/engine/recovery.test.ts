@@ -386,6 +386,8 @@ describe("a slate that cannot be read", () => {
     leftovers: 0,
     stopping: false,
     receipt: null,
+    notice: null,
+    watchdogAt: 0,
     ...rest,
   });
   const input = (children: ChildRecord[], slate: Record<string, string> = {}) => ({

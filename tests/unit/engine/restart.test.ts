@@ -272,7 +272,7 @@ describe("start-timeout", () => {
     expect(state(kernel, "web")).toBe("starting");
     pass(kernel, 2);
     expect(state(kernel, "web")).toBe("stopping");
-    expect(cause(kernel, "web")).toBe("not ready within 30s");
+    expect(cause(kernel, "web")).toBe("not ready within 30s, last: file /ready: refused");
     pass(kernel, 200);
     expect(state(kernel, "web")).toBe("backoff");
     expect(view(kernel, "web").restarts).toBe(1);
@@ -286,7 +286,7 @@ describe("start-timeout", () => {
     });
     pass(kernel, 31_000);
     expect(state(kernel, "web")).toBe("failed");
-    expect(cause(kernel, "web")).toBe("not ready within 30s");
+    expect(cause(kernel, "web")).toBe("not ready within 30s, last: file /ready: refused");
   });
 
   test("of 0 is none; a task has one only if set", () => {

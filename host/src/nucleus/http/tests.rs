@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::{EventQuery, LogFormat, LogOptions, LogQuery, StreamFormat};
+use crate::testing::{self, join, DEADLINE};
 use nix::fcntl::{FcntlArg, OFlag};
 use nix::poll::{poll, PollFd, PollFlags};
 use std::io::{Read as _, Write as _};
@@ -12,7 +13,6 @@ use std::sync::mpsc as std_mpsc;
 use std::thread;
 use tokio::task::LocalSet;
 
-const DEADLINE: Duration = Duration::from_secs(60);
 const TOKEN: &str = "0123456789abcdef";
 
 /// What a test may tell the server's thread, besides asking it over the socket.
@@ -36,9 +36,9 @@ struct Fixture {
 impl Drop for Fixture {
     fn drop(&mut self) {
         let _ = self.orders.send(Order::Close);
-        if let Some(server) = self.server.take() {
-            let ended = server.join();
-            assert!(ended.is_ok() || thread::panicking());
+        // Of two panics at once neither would be told.
+        if let Some(server) = self.server.take().filter(|_| !thread::panicking()) {
+            join(server);
         }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -52,11 +52,7 @@ fn fixture() -> Fixture {
     let path = folder.join("sock").to_str().unwrap().to_owned();
     let token_file = folder.join("token");
     std::fs::write(&token_file, format!("{TOKEN}\n")).unwrap();
-    let tcp = format!("127.0.0.1:{}", free_port());
-    let options = ListenTcp {
-        address: tcp.clone(),
-        token_file: token_file.to_str().unwrap().into(),
-    };
+    let token_file = token_file.to_str().unwrap().to_owned();
     let (orders, orders_in) = mpsc::unbounded_channel();
     let (heard_in, heard) = std_mpsc::channel();
     let (ready_in, ready) = std_mpsc::channel();
@@ -69,12 +65,13 @@ fn fixture() -> Fixture {
         LocalSet::new().block_on(&runtime, async move {
             let stage = Stage::new(heard_in);
             stage.server.listen_unix(&socket).unwrap();
-            stage.server.listen_tcp(&options).unwrap();
-            ready_in.send(()).unwrap();
+            ready_in
+                .send(listen_tcp(&stage.server, &token_file))
+                .unwrap();
             stage.run(orders_in, &socket).await;
         });
     });
-    ready.recv_timeout(DEADLINE).unwrap();
+    let tcp = ready.recv_timeout(DEADLINE).unwrap();
     Fixture {
         path,
         tcp,
@@ -85,9 +82,19 @@ fn fixture() -> Fixture {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+/// At a free port, for which others are looking, too.
+fn listen_tcp(server: &Server, token_file: &str) -> String {
+    testing::await_some("a port", || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let options = ListenTcp {
+            address: address.clone(),
+            token_file: token_file.to_owned(),
+        };
+        let listens = server.listen_tcp(&options);
+        listens.is_ok().then_some(address)
+    })
 }
 
 /// The server's side.
@@ -164,7 +171,9 @@ impl Stage {
     /// Writer and reader are one thread here: while the pipe is full, as it may be when a busy one
     /// is left to rest, the reader has its turn.
     fn write(&mut self, mut bytes: &[u8]) {
+        let start = Instant::now();
         while !bytes.is_empty() {
+            assert!(start.elapsed() < DEADLINE, "the pipe stays full");
             match self.writer.write(bytes) {
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
@@ -269,9 +278,7 @@ fn reply_to(call: &Call, uid: u32) -> Option<ReplyData> {
 
 impl Fixture {
     fn connect(&self) -> StdStream {
-        let stream = StdStream::connect(&self.path).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream
+        testing::connect(&self.path).unwrap()
     }
 
     /// Sends, and reads until the server closes.
@@ -288,15 +295,27 @@ impl Fixture {
     }
 
     fn talk_tcp(&self, text: &str) -> String {
-        let mut stream = std::net::TcpStream::connect(&self.tcp).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let mut stream = self.connect_tcp();
         stream.write_all(text.as_bytes()).unwrap();
         read_to_end(&mut stream)
     }
 
+    fn connect_tcp(&self) -> std::net::TcpStream {
+        let address = self.tcp.parse().unwrap();
+        let stream = std::net::TcpStream::connect_timeout(&address, DEADLINE).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        stream
+    }
+
+    #[track_caller]
     fn hears(&self, what: &str) {
-        let heard = self.heard.recv_timeout(DEADLINE).unwrap();
-        assert_eq!(heard, what);
+        assert_eq!(self.heard(), what);
+    }
+
+    #[track_caller]
+    fn heard(&self) -> String {
+        self.heard.recv_timeout(DEADLINE).unwrap()
     }
 
     fn order(&self, order: Order) {
@@ -304,13 +323,17 @@ impl Fixture {
     }
 }
 
+#[track_caller]
 fn read_to_end(stream: &mut impl std::io::Read) -> String {
     let mut all = Vec::new();
     // A reset after the answer is an end too.
-    let _ = stream.read_to_end(&mut all);
+    if let Err(error) = stream.read_to_end(&mut all) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
     String::from_utf8(all).unwrap()
 }
 
+#[track_caller]
 fn read_until(stream: &mut StdStream, end: &str) -> String {
     let mut all = Vec::new();
     let mut piece = [0; 65_536];
@@ -454,7 +477,7 @@ fn clients_that_go_are_told() {
     f.hears("{\"id\":2,\"never\":2}");
     drop(stream);
     // Both are found by the first look, or one by each.
-    let first = f.heard.recv_timeout(DEADLINE).unwrap();
+    let first = f.heard();
     assert!(first == "gone 2" || first == "gone 1", "{first}");
     // A follower on an idle log leaves no connection behind: `run` looks at the end.
     let mut stream = f.connect();
@@ -463,19 +486,19 @@ fn clients_that_go_are_told() {
         .unwrap();
     read_until(&mut stream, "\r\n\r\n");
     // Over TCP too.
-    let mut stream = std::net::TcpStream::connect(&f.tcp).unwrap();
+    let mut stream = f.connect_tcp();
     let request = format!(
         "GET /never HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {TOKEN}\r\n\r\n",
         f.tcp
     );
     stream.write_all(request.as_bytes()).unwrap();
     loop {
-        if f.heard.recv_timeout(DEADLINE).unwrap() == "/never" {
+        if f.heard() == "/never" {
             break;
         }
     }
     drop(stream);
-    assert!(f.heard.recv_timeout(DEADLINE).unwrap().starts_with("gone"));
+    assert!(f.heard().starts_with("gone"));
 }
 
 #[test]
@@ -592,17 +615,14 @@ fn strangers_are_turned_away() {
     mode(std::path::Path::new(&f.path));
     let as_stranger = |text: &'static str| {
         let path = f.path.clone();
-        thread::spawn(move || {
+        join(thread::spawn(move || {
             // SAFETY: the plain system call changes this one thread alone, which then ends.
             let done = unsafe { libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) };
             assert_eq!(done, 0);
-            let mut stream = StdStream::connect(path).unwrap();
-            stream.set_read_timeout(Some(DEADLINE)).unwrap();
+            let mut stream = testing::connect(path).unwrap();
             stream.write_all(text.as_bytes()).unwrap();
             read_to_end(&mut stream)
-        })
-        .join()
-        .unwrap()
+        }))
     };
     let answer = as_stranger("GET /x HTTP/1.1\r\nhost: x\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
@@ -667,7 +687,7 @@ fn many_lines_at_once_are_all_answered() {
         writer.shutdown(std::net::Shutdown::Write).unwrap();
     });
     let text = read_to_end(&mut &stream);
-    sender.join().unwrap();
+    join(sender);
     let mut ids: Vec<usize> = text
         .lines()
         .map(|line| {
@@ -689,10 +709,7 @@ fn a_removed_socket_can_be_made_again_and_silence_costs_nothing() {
     read_until(&mut open, "GET /a?");
     std::fs::remove_file(&f.path).unwrap();
     f.order(Order::Relisten);
-    let start = Instant::now();
-    while StdStream::connect(&f.path).is_err() {
-        assert!(start.elapsed() < DEADLINE);
-    }
+    testing::await_that("the new socket", || testing::connect(&f.path).is_ok());
     assert!(f.get("/a").contains("200 OK"));
     // A connection from before that says nothing more is not closed at once, and is at the end.
     let mut fds = [PollFd::new(open.as_fd(), PollFlags::POLLIN)];
@@ -709,8 +726,43 @@ fn slow_heads_are_not_waited_for_without_end() {
     half.write_all(b"GET /v1/serv").unwrap();
     let start = Instant::now();
     for stream in [&mut silent, &mut half] {
-        let mut rest = Vec::new();
-        let _ = stream.read_to_end(&mut rest);
+        read_to_end(stream);
     }
     assert!(start.elapsed() >= HEAD_TIME / 2);
+}
+
+#[test]
+fn after_a_slow_look_through_logs_others_have_their_time_first() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    LocalSet::new().block_on(&runtime, async {
+        let mut stage = Stage::new(std_mpsc::channel().0);
+        let line = "a".repeat(16_000) + "\n";
+        stage.writer.write_all(line.as_bytes()).unwrap();
+        stage.logs.borrow_mut().on_readable(wall_now());
+        let shared = stage.server.shared.clone();
+        let body = |grep: Option<&str>| {
+            let query = LogQuery {
+                grep: grep.map(str::to_owned),
+                ..LogQuery::default()
+            };
+            let format = StreamFormat::Array;
+            ReplyBody::new(&shared, vec![Part::Logs { query, format }]).unwrap()
+        };
+        let is_there = |body: &mut ReplyBody| {
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            body.poll_next(&mut cx).is_ready()
+        };
+        assert!(is_there(&mut body(Some("(?:a?){0,200}b"))));
+        assert!(shared.quiet_until.get().is_some(), "that was slow");
+
+        shared.note_step(Instant::now() - Duration::from_secs(1000));
+        let mut waiting = body(Some("a"));
+        assert!(!is_there(&mut waiting));
+        assert!(is_there(&mut body(None)), "a quick one need not wait");
+        shared.note_step(Instant::now() - SLOW);
+        assert!(waiting.next().await.is_some());
+    });
 }

@@ -110,6 +110,11 @@ impl LogReader {
         })
     }
 
+    /// Its steps may be slow, as a regular expression's worst case is.
+    pub fn may_be_slow(&self) -> bool {
+        self.grep.is_some()
+    }
+
     /// Appends what is next to `out`, stopping soon after it has `most` bytes.
     pub fn step(&mut self, logs: &Logs, out: &mut Vec<u8>, most: usize, now: f64) -> Progress {
         if !self.begun {

@@ -3,6 +3,7 @@
 use super::query::{LogReader, Progress};
 use super::*;
 use crate::protocol::{LogFormat, LogQuery, StreamFormat};
+use crate::testing::{join, DEADLINE};
 use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags};
 use nix::unistd::pipe2;
@@ -15,7 +16,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Instant;
 
-const DEADLINE: Duration = Duration::from_secs(60);
 const WALL: f64 = 1_700_000_000_000.0;
 
 struct Fixture {
@@ -95,6 +95,7 @@ impl Fixture {
     }
 
     /// Runs turns as the main loop would, until the condition holds.
+    #[track_caller]
     fn pump(&mut self, mut until: impl FnMut(&mut Logs) -> bool) -> Vec<String> {
         let start = Instant::now();
         let mut matched = Vec::new();
@@ -108,9 +109,12 @@ impl Fixture {
     }
 
     /// Runs turns until nothing is readable, and no busy pipe is left for later.
+    #[track_caller]
     fn settle(&mut self) -> Vec<String> {
+        let start = Instant::now();
         let mut matched = Vec::new();
         loop {
+            assert!(start.elapsed() < DEADLINE, "there is more and more");
             let turn = self.logs.on_readable(WALL);
             matched.extend(turn.matched);
             if turn.more {
@@ -288,7 +292,7 @@ fn a_megabyte_without_a_line_break_is_cut_and_nothing_is_lost() {
         assert!(records.len() <= 62 + 1, "{}", records.len());
     }
     assert_eq!(f.content("web.log"), [&line[..], b"\n"].concat());
-    let text = console.join().unwrap();
+    let text = join(console);
     assert!(text == [b"seen | ", &line[..], b"\n"].concat(), "joined");
 }
 
@@ -594,7 +598,7 @@ fn a_stdout_that_nobody_reads_stops_nobody_and_its_loss_is_told() {
     f.settle();
     f.logs.finish(WALL, DEADLINE);
     f.logs.sink.console = Console::new(LogFormat::Text, false, null(), null());
-    let text = console.join().unwrap();
+    let text = join(console);
     let marker = text
         .lines()
         .find(|line| line.starts_with("oneup | web: "))
@@ -656,7 +660,7 @@ fn a_slow_stdout_makes_writers_wait_and_loses_nothing() {
     f.settle();
     f.logs.finish(WALL, DEADLINE);
     f.logs.sink.console = Console::new(LogFormat::Text, false, null(), null());
-    let text = console.join().unwrap();
+    let text = join(console);
     assert!(waited, "the test was to make it wait");
     let expected: String = (0..LINES).map(|i| format!("web | {i:099}\n")).collect();
     assert!(text == expected);
@@ -888,7 +892,7 @@ fn a_full_disk_costs_counted_lines_and_nothing_else() {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
-    thread::spawn(|| {
+    join(thread::spawn(|| {
         let mut f = fixture();
         if !mount_small(&f.folder) {
             return;
@@ -897,9 +901,7 @@ fn a_full_disk_costs_counted_lines_and_nothing_else() {
             fill_and_free(&mut f, format);
         }
         nix::mount::umount(&f.folder).unwrap();
-    })
-    .join()
-    .unwrap();
+    }));
 }
 
 /// A tmpfs of 64 KiB that only this thread sees.
@@ -1181,7 +1183,7 @@ fn a_torrent_is_read_in_large_pieces_and_its_end_is_not_late() {
     f.settle();
     assert_eq!(f.lines().last().unwrap(), "the end");
     // Then it is read at once again, and nothing wakes up any more.
-    let mut out = writer.join().unwrap();
+    let mut out = join(writer);
     for i in 0..3 {
         writeln!(out, "{i}").unwrap();
         f.logs.on_readable(WALL + 1000.0);

@@ -22,12 +22,13 @@ fn exit_codes_and_signals() {
 fn two_ends_in_one_signal() {
     isolated(|| {
         let mut world = World::new();
-        let ids: Vec<u32> = (0..20)
-            .map(|_| world.spawn(&spec(&["/bin/true"])).0)
+        let made: Vec<(u32, u32)> = (0..20)
+            .map(|_| world.spawn(&spec(&["/bin/true"])))
             .collect();
-        thread::sleep(Duration::from_millis(50)); // So that the signals surely coalesce.
-        ids.into_iter()
-            .for_each(|id| assert_eq!(world.exit(id), code(0)));
+        // All signals are one by then.
+        await_that("their ends", || made.iter().all(|(_, pid)| !lives(*pid)));
+        made.into_iter()
+            .for_each(|(id, _)| assert_eq!(world.exit(id), code(0)));
     });
 }
 
@@ -165,9 +166,9 @@ fn exec_failures_say_what_to_do() {
         );
         // None of them is anybody's child.
         assert!(w.children.records().is_empty());
-        thread::sleep(Duration::from_millis(20));
+        assert!(children_of_ours().is_empty());
         w.turn();
-        assert!(w.events.is_empty() && children_of_ours().is_empty());
+        assert!(w.events.is_empty());
     });
 }
 
@@ -248,6 +249,16 @@ fn other_failures_name_their_step() {
     });
 }
 
+/// A start is over when the new program has the memory; some of what makes it a new process the
+/// kernel does after that, its environment last.
+#[track_caller]
+fn await_execve(pid: u32) {
+    let path = format!("/proc/{pid}/environ");
+    await_that("the end of the execve", || {
+        fs::read(&path).is_ok_and(|text| !text.is_empty())
+    });
+}
+
 /// The fields of /proc/PID/status.
 fn status(pid: u32) -> BTreeMap<String, String> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("a running child");
@@ -312,6 +323,7 @@ fn a_child_is_born_clean() {
             .try_spawn(&spec(&["/bin/sleep", "100"]), stdio)
             .expect("a good spec");
 
+        await_execve(pid);
         let status = status(pid);
         for field in ["SigBlk", "SigIgn", "SigCgt"] {
             assert_eq!(status[field], "0000000000000000", "{field}");
@@ -379,6 +391,7 @@ fn what_is_configured_is_set() {
         let many: Vec<_> = (0..50).map(|_| pipe()).collect();
         let (_, pid) = world.spawn(&spec);
         drop(many);
+        await_execve(pid);
         let status = status(pid);
         let nobody = "65534\t65534\t65534\t65534";
         assert_eq!(status["Uid"], nobody);

@@ -3,11 +3,8 @@
 use super::*;
 use nix::{
     pty::openpty,
-    sys::{
-        signal::{kill, signal, SigHandler, Signal},
-        wait::WaitPidFlag,
-    },
-    unistd::{getpgrp, setpgid, setsid, tcgetpgrp, tcsetpgrp, Pid},
+    sys::signal::{signal, SigHandler},
+    unistd::{getpgrp, setpgid, setsid, tcgetpgrp, tcsetpgrp},
 };
 
 /// No shell: one that is just making a process when it is stopped may only stop after that, and
@@ -114,9 +111,10 @@ impl Shell {
         std::io::Write::write_all(&mut self.keys, keys).expect("a terminal");
     }
 
+    #[track_caller]
     fn stopped(&self) {
-        let status = waitpid(self.job, Some(WaitPidFlag::WUNTRACED));
-        assert!(matches!(status, Ok(WaitStatus::Stopped(..))), "{status:?}");
+        let status = await_some("the stop", || waited(self.job, WaitPidFlag::WUNTRACED));
+        assert!(matches!(status, WaitStatus::Stopped(..)), "{status:?}");
     }
 
     fn continue_job(&self) {
@@ -124,17 +122,17 @@ impl Shell {
     }
 
     /// The command does its work.
+    #[track_caller]
     fn beats(&self) {
         let length = || fs::metadata(self.folder.join("beat")).map_or(0, |status| status.len());
         let before = length();
         await_that("a beat", || length() > before);
     }
 
+    #[track_caller]
     fn left_with(&self, code: i32) {
-        assert_eq!(
-            waitpid(self.job, None),
-            Ok(WaitStatus::Exited(self.job, code))
-        );
+        let status = await_some("the end", || waited(self.job, WaitPidFlag::empty()));
+        assert_eq!(status, WaitStatus::Exited(self.job, code));
     }
 }
 
@@ -142,14 +140,6 @@ impl Drop for Shell {
     fn drop(&mut self) {
         let _ = kill(Pid::from_raw(-self.command), Signal::SIGKILL);
         let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn await_that(what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(start.elapsed() < PATIENCE, "no {what}");
-        thread::sleep(Duration::from_millis(5));
     }
 }
 
