@@ -538,11 +538,12 @@ export class Kernel {
   #scheduleNotices(id: number, { notify }: SpawnSpec, behaviour: Behaviour): void {
     if (notify === null) return;
     const began = this.now;
+    const isSocket = notify.type === "socket"; // A descriptor has one thing to tell.
     for (const { afterMs, notice } of behaviour.notices ?? []) {
-      this.at(began + afterMs, () => this.tell(id, notice));
+      if (isSocket || notice.ready) this.at(began + afterMs, () => this.tell(id, notice));
     }
     const { alive } = behaviour;
-    if (alive === undefined) return;
+    if (alive === undefined || !isSocket) return;
     const beat = (afterMs: number) => {
       if (afterMs > alive.untilMs || !this.tell(id, { watchdog: true })) return;
       this.at(began + afterMs + alive.everyMs, () => beat(afterMs + alive.everyMs));
