@@ -17,6 +17,8 @@ export const PROBLEMS = {
   "no-such-path": { status: 404, title: "No such path", code: -32601 },
   "method-not-allowed": { status: 405, title: "Method not allowed", code: -32601 },
   "not-running": { status: 409, title: "Not running", code: -32003 },
+  held: { status: 409, title: "Pinned or masked", code: -32011 },
+  "no-reload": { status: 409, title: "No reload is configured", code: -32012 },
   overtaken: { status: 409, title: "Overtaken by another request", code: -32008 },
   "shutting-down": { status: 409, title: "Shutting down", code: -32009 },
   failed: { status: 500, title: "It failed", code: -32010 },
@@ -77,8 +79,8 @@ export type Answer = ProblemAnswer | JsonAnswer | WrittenAnswer | PlainAnswer | 
 export interface Waiting {
   /** Looked at after every event: the answer, once there is one. */
   readonly poll: () => Answer | null;
-  /** A stop has ended somewhere. */
-  readonly stopped?: (receipt: Receipt) => void;
+  /** A stop has ended somewhere: of a service itself (`main`), or of what ran beside it. */
+  readonly stopped?: (receipt: Receipt, main: boolean) => void;
   /** The client's own patience; `null`: the services' own timeouts bound it. */
   readonly timeoutMs: number | null;
   readonly expired: () => Answer;

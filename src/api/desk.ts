@@ -68,9 +68,9 @@ export class Desk {
     return true;
   }
 
-  stopped(receipt: Receipt): void {
+  stopped(receipt: Receipt, main: boolean): void {
     for (const { results } of this.#open.values()) {
-      for (const result of results) if (waits(result)) result.stopped?.(receipt);
+      for (const result of results) if (waits(result)) result.stopped?.(receipt, main);
     }
   }
 

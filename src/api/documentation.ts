@@ -34,6 +34,7 @@ export const PARAMETER_WORDS: Readonly<Record<ParameterName, Schema>> = {
   service: { type: "array", items: { type: "string" }, description: "Only these services; may be repeated." },
   after: { type: "integer", minimum: 0, description: "Only events with a larger number." },
   for: { enum: ["ready", "stopped", "succeeded"], default: "ready", description: "What to wait for." },
+  state: { enum: ["up", "down"], description: "The state to hold." },
   fault: { enum: ["throw", "loop", "memory", "stack"], description: "Test builds only." },
 };
 
@@ -46,7 +47,13 @@ export const OPERATION_WORDS: Readonly<Record<string, string>> = {
   "services.start": "Start a service with what it needs; answers when it is ready.",
   "services.stop": "Stop a service and what requires it; answers with the receipts.",
   "services.restart": "Stop a service and what requires it, then start again what was up.",
-  "services.reload": "Not supported yet.",
+  "services.reload":
+    "The service's own reload. Answers when the signal was sent, when its command has succeeded, or, after RELOADING=1, when READY=1 came.",
+  "services.pin":
+    "Hold a service up (started now and after every end, taken down by nothing but a shutdown) or down (stopped now, never started), whatever its rules say.",
+  "services.unpin": "Let the rules decide again. What was pinned down is not started by this.",
+  "services.mask": "Never start it from now on; what runs goes on.",
+  "services.unmask": "It may be started again; what waited only for this starts.",
   "services.kill": "Send a signal. The service's restart rule applies to what follows.",
   "services.wait":
     "Answers when the service is ready, stopped or has succeeded, whoever brings it there. A service that failed for good ends the wait.",
@@ -57,6 +64,7 @@ export const OPERATION_WORDS: Readonly<Record<string, string>> = {
   start: "Start several services in one go.",
   stop: "Stop several services in one go, dependents first.",
   restart: "Restart several services in one go.",
+  reload: "Reload several services in one go: all of them, or none if one cannot.",
   boot: "What the supervisor's start was like: the chain of services that took longest, and each one's times.",
   "logs.read": "All logs, merged in the order the lines came.",
   "events.read": "What happened.",
@@ -76,11 +84,17 @@ export const PROBLEMS_OF: Readonly<Record<string, readonly number[]>> = {
   "services.start": [409, 500, 504],
   "services.restart": [409, 500, 504],
   "services.stop": [409, 500, 504],
+  "services.reload": [409, 500, 504],
+  "services.pin": [409],
+  "services.unpin": [409],
+  "services.mask": [409],
+  "services.unmask": [409],
   "services.kill": [409],
   "services.wait": [409, 500, 504],
   start: [404, 409, 500, 504],
   restart: [404, 409, 500, 504],
   stop: [404, 409, 500, 504],
+  reload: [404, 409, 500, 504],
   "logs.read": [404],
   shutdown: [504],
   health: [503],

@@ -1,13 +1,13 @@
 /** What each operation does. A handler answers at once or says what it waits for. */
 
-import type { ServiceView } from "../engine/index.ts";
+import type { HeldVerb, ServiceView } from "../engine/index.ts";
 import type { EventQuery, LogQuery, Part } from "../generated/protocol.ts";
 import { orNearest } from "../model/suggest.ts";
 import { type Answer, type ProblemAnswer, problem, type Waiting } from "./answer.ts";
 import { because, type Context } from "./context.ts";
 import { metricsText, scheduleMetrics } from "./metrics.ts";
 import type { Arguments } from "./parameters.ts";
-import { awaitShutdown, awaitStart, awaitState, awaitStop } from "./waits.ts";
+import { awaitReload, awaitShutdown, awaitStart, awaitState, awaitStop } from "./waits.ts";
 
 type Result = Answer | Waiting;
 
@@ -77,7 +77,7 @@ export function openApi(): Result {
 
 export function processes(context: Context, args: Arguments): Result {
   return withService(context, args.name, () => {
-    const id = context.services.childId(args.name);
+    const id = context.services.setId(args.name);
     return id === null ? json([]) : { status: 200, parts: [{ type: "processes", id }] };
   });
 }
@@ -94,7 +94,7 @@ export function logs(context: Context, args: Arguments): Result {
 
 function readLogs(context: Context, names: readonly string[] | null, args: Arguments): Result {
   const query: LogQuery = {
-    logs: names === null ? null : [...names],
+    logs: names === null ? null : names.flatMap((name) => [...context.services.logNames(name)]),
     lines: args.lines,
     wallSince: args.since,
     wallUntil: args.until,
@@ -150,7 +150,8 @@ function start(
   shape: (views: ServiceView[]) => unknown,
 ): Result {
   const names = unique(given);
-  const refused = unknownAmong(context, names) ?? whileShuttingDown(context, type);
+  const refused =
+    unknownAmong(context, names) ?? whileShuttingDown(context, type) ?? heldAmong(context, names, type);
   if (refused !== null) return refused;
   context.services.ask({ type, names, because: because(context) });
   if (!args.wait) return json(shape(viewsOf(context, names)), 202);
@@ -167,10 +168,84 @@ export function stopMany(context: Context, args: Arguments): Result {
 
 function stop(context: Context, given: readonly string[], args: Arguments): Result {
   const names = unique(given);
-  const refused = unknownAmong(context, names);
+  const refused = unknownAmong(context, names) ?? heldAmong(context, names, "stop");
   if (refused !== null) return refused;
   context.services.ask({ type: "stop", names, because: because(context) });
   return args.wait ? awaitStop(context.services, names, args.timeout) : json([], 202);
+}
+
+export function reloadOne(context: Context, args: Arguments): Result {
+  return reload(context, [args.name], args, (views) => views[0] ?? null);
+}
+
+export function reloadMany(context: Context, args: Arguments): Result {
+  return reload(context, args.names, args, (views) => views);
+}
+
+/** All of them, or none: who asks for several wants them to agree. */
+function reload(
+  context: Context,
+  given: readonly string[],
+  args: Arguments,
+  shape: (views: ServiceView[]) => unknown,
+): Result {
+  const names = unique(given);
+  const refused =
+    unknownAmong(context, names) ??
+    whileShuttingDown(context, "reload") ??
+    names.map((name) => reloadProblem(context, name)).find((found) => found !== null);
+  if (refused) return refused;
+  context.services.ask({ type: "reload", names, because: because(context) });
+  if (!args.wait) return json(shape(viewsOf(context, names)), 202);
+  const asked = names.map((name) => [name, context.services.reloadNumber(name)] as const);
+  return awaitReload(context.services, asked, args.timeout, () => json(shape(viewsOf(context, names))));
+}
+
+function reloadProblem(context: Context, name: string): ProblemAnswer | null {
+  const found = context.services.reloadProblem(name);
+  if (found === "not-configured") {
+    const next = `set reload = { signal = "HUP" } or { command = "…" }, or restart it: oneup restart ${name}`;
+    return problem("no-reload", `"${name}" has no reload: ${next}`, { service: name });
+  }
+  if (found === null) return null;
+  const { state, cause } = context.services.view(name) ?? { state: "gone", cause: "" };
+  return problem("not-running", `"${name}" is not running, so it cannot reload: it is ${state} (${cause})`, {
+    service: name,
+  });
+}
+
+export function pin(context: Context, args: Arguments): Result {
+  if (args.state === null) {
+    return problem("bad-request", '"state" is missing: "up" or "down"', { parameter: "state" });
+  }
+  return hold(context, args.name, { type: "pin", state: args.state });
+}
+
+export function unpin(context: Context, args: Arguments): Result {
+  return hold(context, args.name, { type: "unpin" });
+}
+
+export function mask(context: Context, args: Arguments): Result {
+  return hold(context, args.name, { type: "mask" });
+}
+
+export function unmask(context: Context, args: Arguments): Result {
+  return hold(context, args.name, { type: "unmask" });
+}
+
+type Hold =
+  | { readonly type: "pin"; readonly state: "up" | "down" }
+  | { readonly type: "unpin" | "mask" | "unmask" };
+
+/** Answers at once; what follows from it is a matter of time. */
+function hold(context: Context, name: string, what: Hold): Result {
+  return withService(context, name, () => {
+    const verb = what.type === "pin" ? (`pin ${what.state}` as const) : what.type;
+    const refused = whileShuttingDown(context, verb) ?? heldAmong(context, [name], verb);
+    if (refused !== null) return refused;
+    context.services.ask({ ...what, name, because: because(context) });
+    return json(context.services.view(name));
+  });
 }
 
 export function shutdown(context: Context, args: Arguments): Result {
@@ -218,6 +293,15 @@ function noSuchService(context: Context, name: string): ProblemAnswer {
 function unknownAmong(context: Context, names: readonly string[]): ProblemAnswer | null {
   const unknown = names.find((name) => context.services.view(name) === null);
   return unknown === undefined ? null : noSuchService(context, unknown);
+}
+
+/** A pin or a mask that stands in the way of any of them stands in the way of all. */
+function heldAmong(context: Context, names: readonly string[], verb: HeldVerb): ProblemAnswer | null {
+  for (const name of names) {
+    const why = context.services.refusal(name, verb);
+    if (why !== null) return problem("held", `"${name}": cannot ${verb}: ${why}`, { service: name });
+  }
+  return null;
 }
 
 function whileShuttingDown(context: Context, verb: string): ProblemAnswer | null {

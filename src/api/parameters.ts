@@ -25,6 +25,7 @@ export interface Arguments {
   service: readonly string[] | null;
   after: number | null;
   for: "ready" | "stopped" | "succeeded";
+  state: "up" | "down" | null;
   fault: "throw" | "loop" | "memory" | "stack";
 }
 
@@ -47,11 +48,12 @@ export const NOTHING_GIVEN: Arguments = {
   service: null,
   after: null,
   for: "ready",
+  state: null,
   fault: "throw",
 };
 
 /** These have no default: an operation that takes them must be given them. */
-const REQUIRED: readonly ParameterName[] = ["name", "names", "fault"];
+const REQUIRED: readonly ParameterName[] = ["name", "names", "state", "fault"];
 
 type Readers = { readonly [K in ParameterName]: (raw: unknown, wall: number) => values.Read<Arguments[K]> };
 
@@ -71,6 +73,7 @@ const READERS: Readers = {
   service: values.texts,
   after: values.count,
   for: values.oneOf("ready", "stopped", "succeeded"),
+  state: values.oneOf("up", "down"),
   fault: values.oneOf("throw", "loop", "memory", "stack"),
 };
 

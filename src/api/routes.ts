@@ -33,7 +33,18 @@ export const ROUTES: readonly Route[] = [
   one("start", "Service", handle.startOne),
   one("stop", "Receipts", handle.stopOne),
   one("restart", "Service", handle.restartOne),
-  later("services.reload", "POST", "/v1/services/{name}/reload"),
+  one("reload", "Service", handle.reloadOne),
+  {
+    id: "services.pin",
+    method: "POST",
+    path: "/v1/services/{name}/pin",
+    body: ["state"],
+    answer: "Service",
+    handle: handle.pin,
+  },
+  hold("unpin", handle.unpin),
+  hold("mask", handle.mask),
+  hold("unmask", handle.unmask),
   {
     id: "services.kill",
     method: "POST",
@@ -76,6 +87,7 @@ export const ROUTES: readonly Route[] = [
   many("start", "Services", handle.startMany),
   many("stop", "Receipts", handle.stopMany),
   many("restart", "Services", handle.restartMany),
+  many("reload", "Services", handle.reloadMany),
   {
     id: "logs.read",
     method: "GET",
@@ -119,7 +131,12 @@ export const ROUTES: readonly Route[] = [
 
 type Handler = Route["handle"];
 
-/** start, stop and restart of one service … */
+function hold(verb: string, handler: Handler): Route {
+  const path = `/v1/services/{name}/${verb}`;
+  return { id: `services.${verb}`, method: "POST", path, answer: "Service", handle: handler };
+}
+
+/** start, stop, restart and reload of one service … */
 function one(verb: string, answer: string, handler: Handler): Route {
   const path = `/v1/services/{name}/${verb}`;
   return { id: `services.${verb}`, method: "POST", path, query: WAITING, answer, handle: handler };

@@ -72,6 +72,8 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       "In `backoff`: when it is started again. With a schedule: when it is due next.",
     ),
     goal: { enum: ["up", "down"], description: "What it is meant to be." },
+    pinned: orNull({ enum: ["up", "down"] }, "Held by a person, whatever the rules say; `null`: not."),
+    masked: { type: "boolean", description: "A person does not let it start." },
     cause: { type: "string", description: "Why it is in this state." },
     status: orNull(text, "What it told of itself last (`STATUS=` of sd_notify)."),
     reloading: { type: "boolean", description: "It told that it reads its configuration again." },
@@ -219,9 +221,13 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       service: orNull(name, "`null` for the supervisor itself."),
       event: {
         type: "string",
-        description: "`state`, `ready`, `health`, `reload`, `receipt`, `schedule` or `supervisor`.",
+        description:
+          "`state`, `ready`, `health`, `reload`, `hook`, `pin`, `receipt`, `schedule` or `supervisor`.",
       },
-      from: orNull(text, "The state before; of `health`: `unknown`, `healthy` or `unhealthy`."),
+      from: orNull(
+        text,
+        "The state before; of `health`: `unknown`, `healthy` or `unhealthy`; of `pin`: what held it.",
+      ),
       to: orNull(text, "The state after."),
       cause: orNull(text),
       receipt: { ...ref("Receipt"), description: "With `receipt` events." },

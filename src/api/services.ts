@@ -8,6 +8,7 @@ import type {
   Clock,
   Graph,
   Health,
+  HeldVerb,
   Outcome,
   Phase,
   RunView,
@@ -30,6 +31,16 @@ export interface Services {
   outcome(name: string, want: "up" | "down"): Outcome;
   /** The process set of a service, or `null` if it has none now. */
   childId(name: string): number | null;
+  /** The process set to look at: a hook's, where the service itself has none. */
+  setId(name: string): number | null;
+  /** Its log, and those of its hooks and commands. */
+  logNames(name: string): readonly string[];
+  /** Why a pin or a mask forbids what is asked, with the next step; `null`: it does not. */
+  refusal(name: string, verb: HeldVerb): string | null;
+  reloadProblem(name: string): "not-running" | "not-configured" | null;
+  /** After a reload was asked for: the number by which its outcome is known. */
+  reloadNumber(name: string): number;
+  reloadOutcome(name: string, number: number): Outcome;
   phase(): Phase;
   ask(ask: Ask): void;
   /** What `make` makes, made again only after the world has changed. There is one such text. */

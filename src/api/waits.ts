@@ -30,26 +30,57 @@ export function awaitStart(
 
 /** Until all are down; answers with the receipts of what went down with them. */
 export function awaitStop(services: Services, asked: readonly string[], timeoutMs: number | null): Waiting {
-  const names = withMembers(services, asked);
+  // A member of a target that a person holds up is not stopped with it.
+  const isHeldUp = (name: string) => services.view(name)?.pinned === "up" && !asked.includes(name);
+  const names = withMembers(services, asked).filter((name) => !isHeldUp(name));
   const involved = withDependents(services, names);
   const receipts: Receipt[] = [];
+  const left = new Set<string>();
   return {
     timeoutMs,
-    stopped: (receipt) => {
-      if (receipt.service !== null && involved.has(receipt.service)) receipts.push(receipt);
+    stopped: (receipt, main) => {
+      if (receipt.service === null || !involved.has(receipt.service)) return;
+      receipts.push(receipt);
+      if (main && receipt.empty) left.add(receipt.service);
     },
     poll: () => {
       let pending = false;
       for (const name of names) {
-        // It has been stopped, as was asked; that somebody wants it again is another matter.
-        if (receipts.some((receipt) => receipt.service === name && receipt.empty)) continue;
         const outcome = services.outcome(name, "down");
         if (outcome === "pending") pending = true;
-        else if (outcome !== "done") return missed(services, name, "down", outcome.failed, { receipts });
+        // It has been stopped, as was asked; that somebody wants it again is another matter.
+        else if (outcome !== "done" && !left.has(name))
+          return missed(services, name, "down", outcome.failed, { receipts });
       }
       return pending ? gaveUp(services) : { status: 200, json: receipts };
     },
     expired: () => timedOut(services, names, timeoutMs, (view) => view.pid === null),
+  };
+}
+
+/** Until all have reloaded. A number for each name says which reload of it is meant. */
+export function awaitReload(
+  services: Services,
+  asked: readonly (readonly [name: string, number: number])[],
+  timeoutMs: number | null,
+  done: () => Answer,
+): Waiting {
+  const outcomes = () =>
+    asked.map(([name, number]) => ({ name, outcome: services.reloadOutcome(name, number) }));
+  return {
+    timeoutMs,
+    poll: () => {
+      let pending = false;
+      for (const { name, outcome } of outcomes()) {
+        if (outcome === "pending") pending = true;
+        else if (outcome !== "done") return failed(name, `reload failed: ${outcome.failed}`);
+      }
+      return pending ? gaveUp(services) : done();
+    },
+    expired: () => {
+      const late = new Set(outcomes().flatMap(({ name, outcome }) => (outcome === "pending" ? [name] : [])));
+      return timedOut(services, [...late], timeoutMs, () => false);
+    },
   };
 }
 

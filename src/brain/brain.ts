@@ -10,13 +10,14 @@ import type {
   EngineEvent,
   Graph,
   Health,
+  HeldVerb,
   Outcome,
   Phase,
   RunView,
   ServiceView,
   Why,
 } from "../engine/index.ts";
-import type { Batch, Boot, Command, Event } from "../generated/protocol.ts";
+import type { Batch, Boot, Command, Event, Receipt } from "../generated/protocol.ts";
 import type { Config } from "../model/spec.ts";
 import { FAULT_ROUTES, stumble } from "./faults.ts";
 
@@ -33,6 +34,16 @@ export interface Engine<World> {
   bootReport(world: World): BootReport;
   outcome(world: World, name: string, want: "up" | "down"): Outcome;
   childIdOf(world: World, name: string): number | null;
+  setIdOf(world: World, name: string): number | null;
+  logNamesOf(world: World, name: string): readonly string[];
+  refusal(world: World, name: string, verb: HeldVerb): string | null;
+  reloadProblem(world: World, name: string): "not-running" | "not-configured" | null;
+  reloadNumber(world: World, name: string): number;
+  reloadOutcome(world: World, name: string, number: number): Outcome;
+  receiptOf(
+    world: World,
+    event: Extract<Event, { type: "stopped" }>,
+  ): { readonly receipt: Receipt; readonly main: boolean };
   phase(world: World): Phase;
 }
 
@@ -86,7 +97,10 @@ class Life<World> implements Services {
         if (!this.#desk.timer(event.key)) this.#step(event);
         break;
       default:
-        if (event.type === "stopped") this.#desk.stopped(event.receipt);
+        if (event.type === "stopped") {
+          const { receipt, main } = this.#engine.receiptOf(this.#world, event);
+          this.#desk.stopped(receipt, main);
+        }
         this.#step(event);
     }
     this.#add(this.#desk.settle());
@@ -132,6 +146,30 @@ class Life<World> implements Services {
 
   childId(name: string): number | null {
     return this.#engine.childIdOf(this.#world, name);
+  }
+
+  setId(name: string): number | null {
+    return this.#engine.setIdOf(this.#world, name);
+  }
+
+  logNames(name: string): readonly string[] {
+    return this.#engine.logNamesOf(this.#world, name);
+  }
+
+  refusal(name: string, verb: HeldVerb): string | null {
+    return this.#engine.refusal(this.#world, name, verb);
+  }
+
+  reloadProblem(name: string): "not-running" | "not-configured" | null {
+    return this.#engine.reloadProblem(this.#world, name);
+  }
+
+  reloadNumber(name: string): number {
+    return this.#engine.reloadNumber(this.#world, name);
+  }
+
+  reloadOutcome(name: string, number: number): Outcome {
+    return this.#engine.reloadOutcome(this.#world, name, number);
   }
 
   phase(): Phase {

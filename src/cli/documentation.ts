@@ -73,6 +73,11 @@ export const DOCUMENT_OF: Readonly<Record<string, string>> = {
   start: "Services",
   stop: "Receipts",
   restart: "Services",
+  reload: "Services",
+  pin: "Service",
+  unpin: "Service",
+  mask: "Service",
+  unmask: "Service",
   kill: "Service",
   wait: "Services",
   shutdown: "Receipts",
@@ -125,7 +130,7 @@ ${optionRows(EVERYWHERE)}
 
 NAME is the 64-bit FNV-1a hash of the configuration's real path, as 16 hexadecimal digits. Of several PATHs the first one counts; a folder and the \`oneup.toml\` in it are the same. The folder must belong to the user and be writable by nobody else, or it is refused: in a shared temporary folder anybody could have made it first. \`oneup -- CMD\` has a socket only with \`--socket\`.
 
-**A supervisor that renews its brain** answers 503 for a moment. Verbs that may be asked twice (all but \`kill\` and \`restart\`) ask again for up to 10 s.`;
+**A supervisor that renews its brain** answers 503 for a moment. Verbs that may be asked twice (all but \`kill\`, \`restart\` and \`reload\`) ask again for up to 10 s.`;
 
 const FOOT = `## How the command line is read
 The parser is the project's own (\`src/cli/arguments.ts\`). The library that was chosen at first works only asynchronously, while a verb here is one synchronous call; alone it is as large as the whole of this program (32 KB minified around one trivial verb), it takes options only after the verb, and exit codes, \`--\` and help would have had to be put around it.`;
@@ -195,7 +200,7 @@ A verb that fails writes its message to stderr as always, and with \`--json\` a 
 
 The \`type\` of the supervisor's problems is \`urn:oneup:problem:KIND\`:`;
 
-const JSON_RPC = `Further members: \`service\` and \`cause\` (\`failed\`, \`overtaken\`), \`receipts\` (the same, of a stop), \`services\` (\`timed-out\`), \`parameter\` (\`bad-request\`), \`operation\` (\`not-supported-yet\`), \`ok\` and \`reasons\` (\`unhealthy\`). Over JSON-RPC the problem is the error's \`data\`. Beside the codes of the table there are -32700 (the line is not JSON), -32600 (it is no request) and -32601 (no such method).
+const JSON_RPC = `Further members: \`service\` (\`held\`, \`no-reload\`, \`not-running\`), \`service\` and \`cause\` (\`failed\`, \`overtaken\`), \`receipts\` (the same, of a stop), \`services\` (\`timed-out\`), \`parameter\` (\`bad-request\`), \`operation\` (\`not-supported-yet\`), \`ok\` and \`reasons\` (\`unhealthy\`). Over JSON-RPC the problem is the error's \`data\`. Beside the codes of the table there are -32700 (the line is not JSON), -32600 (it is no request) and -32601 (no such method).
 
 While the supervisor renews its brain, the nucleus answers 503 with \`Retry-After\`.`;
 

@@ -46,8 +46,13 @@ export function paintState(session: Session, state: string, words: string): stri
 
 function stateWords(service: Fields): string {
   const state = text(service, "state");
-  if (service.healthy === null || service.healthy === undefined) return state;
-  return `${state}, ${service.healthy === true ? "healthy" : "unhealthy"}`;
+  const pinned = textOrNull(service, "pinned");
+  const words = [state];
+  if (service.healthy === true) words.push("healthy");
+  if (service.healthy === false) words.push("unhealthy");
+  if (pinned !== null) words.push(`pinned ${pinned}`);
+  if (service.masked === true) words.push("masked");
+  return words.join(", ");
 }
 
 /** Since when it runs, or when it last ended. */

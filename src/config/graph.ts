@@ -13,6 +13,7 @@ export function checkGraph(definitions: readonly Definition[], issues: Issues): 
     else reportTwice(definition, first, issues);
   }
   for (const definition of byName.values()) checkNames(definition, byName, issues);
+  for (const definition of byName.values()) checkHandler(definition, byName, issues);
   checkMain(definitions, issues);
   checkCycles(byName, issues);
   checkConflicts(byName, issues);
@@ -43,6 +44,27 @@ function checkNames(definition: Definition, byName: ByName, issues: Issues): voi
         `write { ${found.kind} = "${name}" }; it is defined at ${showPlace(found.node.keyPlace)}`,
       );
     }
+  }
+}
+
+/** The task of `on-failure = { run = … }`. */
+function checkHandler({ name, handler }: Definition, byName: ByName, issues: Issues): void {
+  if (handler === null) return;
+  const { node, name: wanted } = handler;
+  const found = byName.get(wanted);
+  if (!found) {
+    const tasks = [...byName.values()].filter(({ kind }) => kind === "task");
+    const names = tasks.map((definition) => definition.name);
+    const hint = didYouMean(wanted, names) ?? `define it: [task.${wanted}]`;
+    issues.at(node.place, `on-failure: unknown task "${wanted}"`, hint);
+  } else if (found.kind !== "task") {
+    const message = `on-failure: "${wanted}" is a ${found.kind}, not a task`;
+    issues.at(node.place, message, `it is defined at ${showPlace(found.node.keyPlace)}`);
+  } else if (wanted === name) {
+    issues.at(node.place, `on-failure: "${name}" cannot handle its own failure`, "name another task");
+  } else if (pulledBy(wanted, byName).has(name)) {
+    const message = `on-failure: "${wanted}" requires "${name}", so it cannot run when that has failed`;
+    issues.at(node.place, message, "name a task that does without it");
   }
 }
 

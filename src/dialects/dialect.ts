@@ -25,6 +25,8 @@ export interface Definition {
   readonly node: Node;
   readonly spec: SparseSpec;
   readonly relations: readonly Relation[];
+  /** The name of `on-failure = { run = … }`, where there is one. */
+  readonly handler: { readonly name: string; readonly node: Node } | null;
   /** Of `main`, where it is true. */
   readonly main: Node | null;
 }

@@ -11,7 +11,7 @@ import type { HealthWord } from "./health.ts";
 import { FACT_BROKEN, FACT_CLEAR, FACT_LIVE, FACT_READY, spread } from "./order.ts";
 import { followState } from "./schedule.ts";
 import { namesText } from "./text.ts";
-import { PUBLIC, type Service, type State, touch, type World } from "./world.ts";
+import { heldText, PUBLIC, type Service, type State, touch, type World } from "./world.ts";
 
 const CHAIN_LIMIT = 16;
 /** A cause that quotes another one, which quotes another one, has to end somewhere. */
@@ -29,9 +29,11 @@ export interface ChainEntry {
 export function enter(world: World, service: Service, state: State, because: string): void {
   const from = PUBLIC[service.state];
   const to = PUBLIC[state];
+  // From one internal state to another for the same reason: nothing that a person has to know.
+  const news = from !== to || causeOf(service) !== because;
   service.state = state;
   if (from !== to) world.starting += Number(to === "starting") - Number(from === "starting");
-  append(world, service, to, because);
+  if (news) append(world, service, to, because);
   noteBoot(world, service);
   touch(world, service);
   const { name } = service.spec;
@@ -54,6 +56,11 @@ export function noteState(world: World, service: Service, because: string): void
 /** What it waits for has changed. */
 export function noteWaiting(world: World, service: Service, because: string): void {
   noteAs(world, service, "waiting", because);
+}
+
+/** A hook, a command or a hold has its say: `what` names it. */
+export function noteHook(world: World, service: Service, what: string, because: string): void {
+  noteAs(world, service, what, because);
 }
 
 function noteAs(world: World, service: Service, what: string, because: string): void {
@@ -108,6 +115,8 @@ function bounded(chain: string): string {
 
 /** What it waits for to start, as a cause. What is broken comes first: it alone is reason to worry. */
 export function waitingCause(service: Service): string {
+  const held = heldText(service);
+  if (held !== null) return held;
   const { requires, order, conflicts } = service.edges;
   const broken = service.broken > 0 ? requires.find((other) => other.facts & FACT_BROKEN) : undefined;
   if (broken !== undefined) return `waits for ${broken.spec.name}, which ${brokenText(broken)}`;
@@ -153,6 +162,27 @@ export function publishSupervisor(world: World, cause: string): void {
   publish(world, null, "supervisor", null, null, cause, null);
 }
 
+/** A hook, the stop command or the reload command begins or is over. */
+export function publishHook(world: World, service: Service, cause: string): void {
+  publish(world, service.spec.name, "hook", null, null, cause, null);
+}
+
+/** A reload that a person asked for begins or is over. */
+export function publishReloadNews(world: World, service: Service, cause: string): void {
+  publish(world, service.spec.name, "reload", null, null, cause, null);
+}
+
+/** Pinned, masked, or free again (`null`). */
+export function publishPin(
+  world: World,
+  service: Service,
+  from: string | null,
+  to: string | null,
+  cause: string,
+): void {
+  publish(world, service.spec.name, "pin", from, to, cause, null);
+}
+
 /** A run that is due and does not start now. */
 export function publishSchedule(world: World, name: string, cause: string): void {
   publish(world, name, "schedule", null, null, cause, null);
@@ -169,10 +199,15 @@ function publish(
 ): void {
   const seq = world.nextSeq++;
   const name = service === null ? "null" : JSON.stringify(service);
-  const change = from === null ? `"from":null,"to":null` : `"from":"${from}","to":"${to}"`;
+  const change = `"from":${sideText(from)},"to":${sideText(to)}`;
   const proof = receipt === null ? "" : `,"receipt":${JSON.stringify(receipt)}`;
   const text = `{"seq":${seq},"time":"${timeText(world)}","service":${name},"event":"${event}",${change},"cause":${JSON.stringify(cause)}${proof}}`;
   world.out.push({ type: "publish", seq, text });
+}
+
+/** Names of states need no escapes. */
+function sideText(side: string | null): string {
+  return side === null ? "null" : `"${side}"`;
 }
 
 /** RFC 3339 in UTC with milliseconds. */

@@ -11,11 +11,13 @@ import { fire } from "./lifecycle.ts";
 import { setWish, spread } from "./order.ts";
 import {
   type Demand,
+  heldText,
   isLive,
   isTarget,
   mustLeave,
   type Named,
   ownPast,
+  pinnedUp,
   type Service,
   touch,
   type World,
@@ -61,6 +63,9 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
     case "start":
       raise(world, demand.named);
       break;
+    case "handle":
+      raise(world, demand.named, true);
+      break;
     case "stop":
       lower(world, withMembers(world, demand.named), "down");
       break;
@@ -76,19 +81,46 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
     case "abandon":
       takeAlong(world, demand.service, demand.because, false);
       break;
+    case "support":
+      support(world, demand.service);
+      break;
+    case "unpinned":
+      dropUnmet(world, demand.service, "is down");
+      break;
   }
 }
 
 /** Sets goals up: the named ones, and all that they need. */
-function raise(world: World, named: readonly Named[]): void {
-  const reached = [...named];
+function raise(world: World, asked: readonly Named[], gently = false): void {
+  const named = asked.filter(({ service, because }) => mayBeNamed(world, service, because));
+  raiseAll(world, named, named.length, gently);
+}
+
+/** What a person does not let start is left alone; who needs it waits. */
+function mayBeNamed(world: World, service: Service, because: string): boolean {
+  const held = heldText(service);
+  if (held !== null) note(world, service, `${because}, but it ${held}`);
+  return held === null;
+}
+
+/** What it needs goes up, whether or not it can be started itself. */
+function support(world: World, service: Service): void {
+  const because = `needed by ${service.spec.name}`;
+  const needs = neededBy(world, service).map((other) => ({ service: other, because }));
+  raiseAll(world, needs, 0);
+}
+
+/** The first so many of `first` were named. `gently`: what has failed remains so, though wanted. */
+function raiseAll(world: World, first: readonly Named[], count: number, gently = false): void {
+  const reached = [...first];
   const seen = new Set(reached.map(({ service }) => service));
   let beaten = false;
   for (let index = 0; index < reached.length; index++) {
     const entry = reached[index];
     if (entry === undefined) break;
     const { service, because } = entry;
-    raiseOne(world, service, because, index < named.length);
+    if (gently && index >= count && service.state === "failed") setWish(world, service, "up");
+    else raiseOne(world, service, because, index < count);
     if (stopConflicting(world, service)) beaten = true;
     for (const other of neededBy(world, service)) {
       if (seen.has(other)) continue;
@@ -96,14 +128,15 @@ function raise(world: World, named: readonly Named[]): void {
       reached.push({ service: other, because: `needed by ${service.spec.name}` });
     }
   }
-  if (beaten) for (const { service } of reached) dropUnmet(world, service);
+  if (!beaten) return;
+  for (const { service } of reached) dropUnmet(world, service, "something conflicts with");
 }
 
 /** What was reached after its requirement had been beaten by a conflict does not stay up without it. */
-function dropUnmet(world: World, service: Service): void {
+function dropUnmet(world: World, service: Service, why: string): void {
   const unmet = service.edges.requires.find((other) => !wantsUp(other));
-  if (!wantsUp(service) || unmet === undefined) return;
-  const because = `requires ${unmet.spec.name}, which something conflicts with`;
+  if (!wantsUp(service) || unmet === undefined || pinnedUp(service)) return;
+  const because = `requires ${unmet.spec.name}, which ${why}`;
   lower(world, [{ service, because }], "down");
 }
 
@@ -127,8 +160,14 @@ function startAfresh(world: World, service: Service): void {
   spread(world, service);
 }
 
-/** Starting one stops the other. True if there was one. */
+/** Starting one stops the other, or is given up if that one is held up. True if there was one. */
 function stopConflicting(world: World, service: Service): boolean {
+  const strong = service.edges.conflicts.find((other) => wantsUp(other) && pinnedUp(other));
+  if (strong !== undefined && wantsUp(service)) {
+    const because = `conflicts with ${strong.spec.name}, which is pinned up`;
+    lower(world, [{ service, because }], "down");
+    return true;
+  }
   let found = false;
   for (const other of service.edges.conflicts) {
     if (!wantsUp(other)) continue;
@@ -150,7 +189,10 @@ function lower(world: World, named: readonly Named[], to: "down" | "again"): voi
     const entry = reached[index];
     if (entry === undefined) break;
     const { service, because } = entry;
-    const dependents = service.edges.dependents.filter((other) => wantsUp(other) && !seen.has(other));
+    if (to === "down" && pinnedUp(service)) continue;
+    const dependents = service.edges.dependents.filter(
+      (other) => wantsUp(other) && !pinnedUp(other) && !seen.has(other),
+    );
     lowerOne(world, entry, to, index < named.length);
     for (const other of dependents) {
       seen.add(other);
@@ -186,7 +228,8 @@ function takeAlong(world: World, gone: Service, because: string, onlyBound: bool
     const service = reached[index];
     if (service === undefined) break;
     for (const other of service.edges.dependents) {
-      if (seen.has(other) || !wantsUp(other) || (onlyBound && !isBound(other, service))) continue;
+      if (seen.has(other) || !wantsUp(other) || pinnedUp(other) || (onlyBound && !isBound(other, service)))
+        continue;
       seen.add(other);
       reached.push(other);
       if (!isLive(other) || mustLeave(other)) continue;

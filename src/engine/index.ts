@@ -5,20 +5,30 @@
  *
  * `Exit`, when it comes, is the last command of its step: replies that are owed go before it.
  */
-import type { Command, Event, Scope } from "../generated/protocol.ts";
+import type { Command, Event, Receipt, Scope } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
 import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
 import { healthDue, takeHealthAnswer } from "./health.ts";
+import { sideRoles, wholeReceipt } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
 import { takeNotice } from "./notify.ts";
 import { spread } from "./order.ts";
+import { type HeldVerb, type PinAsk, refusalOf, takePin } from "./pins.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
 import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
+import {
+  askReload,
+  mayReload,
+  reloadNumber as numberOf,
+  reloadOutcome as outcomeOfReload,
+  reloadDue,
+} from "./reload.ts";
 import { launch, reportReceipt, wokenBy } from "./runs.ts";
 import { clockSet, lookAt, type RunView, runsOf } from "./schedule.ts";
 import { advanceShutdown, meetShutdown, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
+import { logOf, sideDue, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
 import { writeSlate } from "./slate.ts";
 import {
   type Clock,
@@ -34,9 +44,10 @@ import {
   whyOf,
 } from "./view.ts";
 import { takePressure, watchdogDue } from "./watchdog.ts";
-import { type Service, takeFact, takeWork, type World } from "./world.ts";
+import { type Service, type Side, takeFact, takeWork, type World } from "./world.ts";
 
 export { type BootReport, bootReport } from "./boot.ts";
+export type { HeldVerb } from "./pins.ts";
 export type { BootInput } from "./recovery.ts";
 export type { RunView } from "./schedule.ts";
 export type { Clock, Graph, Health, HealthView, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
@@ -45,7 +56,7 @@ export type { PublicState, World } from "./world.ts";
 /** What a person asks. `because` says who, as the end of a sentence: `asked by uid 0`. */
 export type Ask =
   | {
-      readonly type: "start" | "stop" | "restart";
+      readonly type: "start" | "stop" | "restart" | "reload";
       readonly names: readonly string[];
       readonly because: string;
     }
@@ -56,6 +67,7 @@ export type Ask =
       readonly scope: Scope;
       readonly because: string;
     }
+  | PinAsk
   | { readonly type: "shutdown"; readonly because: string };
 
 export type EngineEvent = Exclude<Event, { type: "boot" | "request" | "gone" }> | Ask;
@@ -128,6 +140,17 @@ function take(world: World, event: EngineEvent): void {
     case "kill":
       kill(world, event);
       break;
+    case "pin":
+    case "unpin":
+    case "mask":
+    case "unmask":
+      takePin(world, event);
+      break;
+    case "reload":
+      for (const { service, because } of namedServices(world, event.names, `reload ${event.because}`)) {
+        askReload(world, service, because);
+      }
+      break;
     case "shutdown":
       world.demands.push({ type: "shutdown", because: `shutdown ${event.because}`, code: 0, asked: true });
       break;
@@ -150,13 +173,22 @@ function take(world: World, event: EngineEvent): void {
       ofSet(world, event.id, (service) => takeNotice(world, service, event));
       break;
     case "spawned":
-      ofSet(world, event.id, (service) => fire(world, service, "spawned", event));
+      ofSet(world, event.id, (service, side) => {
+        if (side !== null) takeSideEvent(world, service, side, event);
+        else fire(world, service, "spawned", event);
+      });
       break;
     case "spawnFailed":
-      ofSet(world, event.id, (service) => fire(world, service, "refused", event));
+      ofSet(world, event.id, (service, side) => {
+        if (side !== null) takeSideEvent(world, service, side, event);
+        else fire(world, service, "refused", event);
+      });
       break;
     case "exited":
-      ofSet(world, event.id, (service) => fire(world, service, "exited", event));
+      ofSet(world, event.id, (service, side) => {
+        if (side !== null) takeSideEvent(world, service, side, event);
+        else fire(world, service, "exited", event);
+      });
       break;
     case "stopped":
       takeStopped(world, event);
@@ -165,9 +197,9 @@ function take(world: World, event: EngineEvent): void {
 }
 
 /** A set that nobody knows has been dealt with already. */
-function ofSet(world: World, id: number, visit: (service: Service) => void): void {
+function ofSet(world: World, id: number, visit: (service: Service, side: Side | null) => void): void {
   const service = world.sets.get(id) ?? null;
-  if (service !== null) visit(service);
+  if (service !== null) visit(service, sideOf(service, id));
 }
 
 function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): void {
@@ -176,7 +208,9 @@ function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): 
     return;
   }
   const service = world.sets.get(event.id);
-  if (service) fire(world, service, "stopped", event);
+  const side = service ? sideOf(service, event.id) : null;
+  if (service && side !== null) takeSideEvent(world, service, side, event);
+  else if (service) fire(world, service, "stopped", event);
   else if (service === null) {
     publishReceipt(world, event.receipt, "it belonged to no service of the configuration");
     reportReceipt(world, event.receipt.service, event.receipt);
@@ -185,8 +219,9 @@ function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): 
 }
 
 /**
- * Keys: `shutdown`, `gate`, `again NAME`, `schedule NAME`, `start SET`, `probe SET CONDITION`,
- * `delay SET CONDITION`, `health SET`, `watchdog SET`.
+ * Keys: `shutdown`, `gate`, `again NAME`, `schedule NAME`, `start SET`, `linger SET`, `reload SET`,
+ * `hook SET` (the hook's own set), `probe SET CONDITION`, `delay SET CONDITION`, `health SET`,
+ * `watchdog SET`.
  */
 function takeTimer(world: World, key: string): void {
   const [what, set, condition] = key.split(" ");
@@ -208,7 +243,16 @@ function takeTimer(world: World, key: string): void {
       break;
     }
     case "start":
+    case "linger":
       ofSet(world, Number(set), (service) => fire(world, service, "due", null));
+      break;
+    case "hook":
+      ofSet(world, Number(set), (service, side) => {
+        if (side !== null) sideDue(world, service, side);
+      });
+      break;
+    case "reload":
+      ofSet(world, Number(set), (service) => reloadDue(world, service));
       break;
     case "probe":
       ofSet(world, Number(set), (service) => retryProbe(world, service, Number(condition)));
@@ -289,9 +333,58 @@ export function outcome(world: World, name: string, want: "up" | "down"): Outcom
   return service === undefined ? { failed: "no such service" } : outcomeOf(world, service, want);
 }
 
-/** Of its process set, for the list of its processes; `null`: it has none. */
+/** Of its main process set, for signals; `null`: it has none. */
 export function childIdOf(world: World, name: string): number | null {
   return world.byName.get(name)?.child || null;
+}
+
+/** Of the set to look at: the main one, or that of a hook that runs instead. */
+export function setIdOf(world: World, name: string): number | null {
+  const service = world.byName.get(name);
+  if (service === undefined) return null;
+  return service.child || (sidesOf(service)[0]?.child ?? null);
+}
+
+/** Its log and those of its hooks and commands. */
+export function logNamesOf(world: World, name: string): string[] {
+  const service = world.byName.get(name);
+  if (service === undefined) return [name];
+  return [name, ...sideRoles(service).map((role) => logOf(service, role))];
+}
+
+/** Why a pin or a mask forbids what a person asks; `null`: it does not. */
+export function refusal(world: World, name: string, verb: HeldVerb): string | null {
+  const service = world.byName.get(name);
+  return service === undefined ? null : refusalOf(service, verb);
+}
+
+/** Why it cannot be reloaded now; `null`: it can. */
+export function reloadProblem(world: World, name: string): "not-running" | "not-configured" | null {
+  const service = world.byName.get(name);
+  if (service === undefined || service.spec.reload === null) return "not-configured";
+  return service.pid === 0 || !mayReload(service) ? "not-running" : null;
+}
+
+/** The number of the reload that answers what was asked now. */
+export function reloadNumber(world: World, name: string): number {
+  const service = world.byName.get(name);
+  return service === undefined ? 0 : numberOf(service);
+}
+
+export function reloadOutcome(world: World, name: string, number: number): Outcome {
+  const service = world.byName.get(name);
+  return service === undefined ? { failed: "no such service" } : outcomeOfReload(service, number);
+}
+
+/** The receipt of a stop as a whole, before the step that takes it; `main`: of a service itself. */
+export function receiptOf(
+  world: World,
+  event: Extract<Event, { type: "stopped" }>,
+): { readonly receipt: Receipt; readonly main: boolean } {
+  const service = world.sets.get(event.id) ?? null;
+  if (service === null) return { receipt: event.receipt, main: true };
+  const main = service.child === event.id;
+  return { receipt: main ? wholeReceipt(service, event.receipt, event.at) : event.receipt, main };
 }
 
 export function phase(world: World): Phase {

@@ -20,18 +20,26 @@
  *
  * A RUN
  *
- *    inactive ─► waiting ─► spawning ─► starting ─► running ──────────┐
- *        ▲          ▲           │  └──► working (a task) ─────────────┤ ended by itself
- *        │          │           │           │ not ready in time       ▼
- *        │       backoff ◄──┐   │       expiring ──────────┐      clearing (processes were left)
- *        │                  │   │                          ▼          │
- *     stopping              └───┴───────────────────── judged ◄───────┘
- *   (from any live state)                                 └─► exited, failed
+ *    inactive ─► waiting ─► preparing ─► spawning ─► starting ─► running ──────┐
+ *        ▲          ▲         │  │           │  └──► working (a task) ─────────┤ ended by itself
+ *        │          │         │  │           │           │ not ready in time   ▼
+ *        │       backoff ◄─┐  │  │ hook      │ refused   ▼              clearing (processes were left)
+ *        │                 │  │  │ failed    │       expiring               │
+ *        │                 │  │  └───────────┴───────────┴───► finishing ◄──┘
+ *        │                 │  │                                    │
+ *        │                 └──┴──────────────────────────────── judged ─► exited, failed
+ *        │
+ *        └── finishing ◄── stopping ◄── parting ◄── from any live state
+ *
+ * `preparing`, `parting` and `finishing` are passed through only where hooks or a stop command are
+ * configured, or where something that ran beside the service is still there (`hooks.ts`).
  *
  * INPUTS. `start`: asked for by name. `need`: something that goes up needs it. `halt`: its wish
  * changed to down, leave or again. `turn`: counts changed in its favour. `hurry`: no more waiting.
  * `spawned`, `refused`, `exited`, `stopped`: the nucleus's events for its process set. `due`: its
  * timer. `met`: its last readiness condition holds. `sick`: its health checks or its watchdog say so.
+ * `hooked`: a process set beside the main one (a hook, the stop command, the reload command) is over
+ * and its set is empty (`sides.ts`).
  *
  * Events carry the id of a process set or the name of a timer; those that find nothing are dropped
  * before they come here. What is left and has no meaning in a state is `ignore` (it can come late)
@@ -39,17 +47,31 @@
  */
 import type { Event } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
-import { enter, note, tell } from "./causes.ts";
+import { note, tell } from "./causes.ts";
+import {
+  afterRun,
+  endParting,
+  finished,
+  leavePreparing,
+  leftWhileParting,
+  lingerDue,
+  noteGoal,
+  noteSide,
+  part,
+  parted,
+  prepared,
+  wholeReceipt,
+} from "./hooks.ts";
 import { errnoText } from "./notify.ts";
-import { isReady, setWish } from "./order.ts";
+import { isReady, mayStop, setWish } from "./order.ts";
 import {
   armAgain,
-  fail,
-  judgeExit,
-  judgeExpired,
-  judgeRefusal,
+  exitEnd,
+  expiredEnd,
   lateEviction,
+  refusalEnd,
   restartCause,
+  survivedEnd,
 } from "./restart.ts";
 import {
   admit,
@@ -70,6 +92,7 @@ import {
   tryStart,
   wake,
 } from "./runs.ts";
+import { cutSides } from "./sides.ts";
 import { exitText, failureText, survivorsText } from "./text.ts";
 import {
   type Eviction,
@@ -78,6 +101,7 @@ import {
   mustLeave,
   pushWork,
   type Service,
+  type Side,
   type State,
   type World,
   wantsUp,
@@ -105,6 +129,7 @@ export interface Inputs {
   stopped: EventOf<"stopped">;
   due: null;
   met: null;
+  hooked: Side;
   sick: Eviction;
 }
 
@@ -126,6 +151,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: never,
     sick: never,
   },
   waiting: {
@@ -140,7 +166,23 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: never,
     sick: never,
+  },
+  preparing: {
+    start: ignore,
+    need: ignore,
+    halt: noteAndLeave,
+    turn: leavePrepared,
+    hurry: leavePreparing,
+    spawned: never,
+    refused: never,
+    exited: never,
+    stopped: never,
+    due: ignore,
+    met: never,
+    hooked: prepared,
+    sick: ignore,
   },
   spawning: {
     start: ignore,
@@ -154,6 +196,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: never,
     sick: ignore,
   },
   starting: {
@@ -168,6 +211,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: expire,
     met: becomeReady,
+    hooked: never,
     sick: evict,
   },
   working: {
@@ -182,6 +226,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: expire,
     met: never,
+    hooked: noteSide,
     sick: ignore,
   },
   running: {
@@ -196,7 +241,23 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: noteSide,
     sick: evict,
+  },
+  parting: {
+    start: startAfterParting,
+    need: ignore,
+    halt: noteGoalOf,
+    turn: ignore,
+    hurry: endParting,
+    spawned: ignore,
+    refused: never,
+    exited: keepPartingExit,
+    stopped: never,
+    due: lingerDue,
+    met: never,
+    hooked: parted,
+    sick: ignore,
   },
   stopping: {
     start: ignore, // Its wish says what happens afterwards.
@@ -210,6 +271,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: leftAsAsked,
     due: ignore,
     met: never,
+    hooked: ignore, // What runs on beside it is waited for when it has left.
     sick: ignore,
   },
   clearing: {
@@ -224,6 +286,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: cleared,
     due: ignore,
     met: never,
+    hooked: ignore,
     sick: ignore,
   },
   expiring: {
@@ -238,6 +301,22 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: expired,
     due: ignore,
     met: never,
+    hooked: ignore,
+    sick: ignore,
+  },
+  finishing: {
+    start: startAfterParting,
+    need: ignore,
+    halt: noteGoalOf,
+    turn: ignore,
+    hurry: cutSides,
+    spawned: never,
+    refused: never,
+    exited: never,
+    stopped: never,
+    due: ignore,
+    met: never,
+    hooked: finished,
     sick: ignore,
   },
   backoff: {
@@ -252,6 +331,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: startOver,
     met: never,
+    hooked: never,
     sick: never,
   },
   exited: {
@@ -266,6 +346,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: never,
     sick: never,
   },
   failed: {
@@ -280,6 +361,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     stopped: never,
     due: ignore,
     met: never,
+    hooked: never,
     sick: never,
   },
 };
@@ -319,6 +401,25 @@ function leaveSoon(world: World, service: Service, { because }: Halt): void {
   pushWork(world, service);
 }
 
+function noteGoalOf(world: World, service: Service, { because }: Halt): void {
+  noteGoal(world, service, because);
+}
+
+function noteAndLeave(world: World, service: Service, { because }: Halt): void {
+  assert(mustLeave(service), "a live service that is halted has to leave");
+  noteGoal(world, service, because);
+  pushWork(world, service);
+}
+
+function leavePrepared(world: World, service: Service): void {
+  if (mustLeave(service) && mayStop(world, service)) leavePreparing(world, service);
+}
+
+function startAfterParting(world: World, service: Service, because: string): void {
+  setWish(world, service, "again");
+  noteGoal(world, service, because);
+}
+
 /** Its run is as good as over: asked for anew, it is not judged but started again. */
 function startAfterwards(world: World, service: Service, because: string): void {
   setWish(world, service, "again");
@@ -340,7 +441,10 @@ function wakeService(world: World, service: Service, because: string): void {
 function expire(world: World, service: Service): void {
   if (mustLeave(service)) return;
   if (world.now < service.deadline) armRun(world, service);
-  else evictFor(world, service, lateEviction(service));
+  else {
+    service.eviction = lateEviction(service);
+    stopRun(world, service, "expiring", service.eviction.text);
+  }
 }
 
 /** An eviction of a run that is there. It is judged as a failed one when its set is empty. */
@@ -351,12 +455,8 @@ function evict(world: World, service: Service, eviction: Eviction): void {
     world.demands.push({ type: "lost", service, because });
   }
   tell(world, service, eviction.text);
-  evictFor(world, service, eviction);
-}
-
-function evictFor(world: World, service: Service, eviction: Eviction): void {
   service.eviction = eviction;
-  stopRun(world, service, "expiring", eviction.text);
+  part(world, service, eviction.text);
 }
 
 function startOver(world: World, service: Service): void {
@@ -374,6 +474,7 @@ function stopNow(world: World, service: Service): void {
 }
 
 function stopFaster(world: World, service: Service): void {
+  cutSides(world, service);
   sendStop(world, service);
 }
 
@@ -382,8 +483,8 @@ function stopFaster(world: World, service: Service): void {
 /** The child never came to run its program: there is no set, and none to forget. */
 function refuse(world: World, service: Service, { failure }: EventOf<"spawnFailed">): void {
   forgetRun(world, service);
-  if (mustLeave(service)) rest(world, service);
-  else judgeRefusal(world, service, failure, failureText(failure));
+  const end = mustLeave(service) ? null : refusalEnd(world, service, failure, failureText(failure));
+  afterRun(world, service, end);
 }
 
 /** The leader ended and nobody had sent it a stop. */
@@ -403,13 +504,21 @@ function end(world: World, service: Service, event: EventOf<"exited">): void {
   judgeOrRest(world, service);
 }
 
+/** The leader ended while hooks or the stop command are at work. */
+function keepPartingExit(world: World, service: Service, event: EventOf<"exited">): void {
+  const { pid } = service;
+  if (pid === 0) return;
+  takeExit(service, world, event.exit, event.at);
+  leftWhileParting(world, service, event, pid);
+}
+
 /** The leader ended while a stop is at work: the set may not be empty yet. */
 function keepExit(world: World, service: Service, event: EventOf<"exited">): void {
   if (service.pid !== 0) takeExit(service, world, event.exit, event.at);
 }
 
 function leftAsAsked(world: World, service: Service, event: EventOf<"stopped">): void {
-  if (closeRun(world, service, event)) rest(world, service);
+  if (closeRun(world, service, event)) afterRun(world, service, null);
 }
 
 function cleared(world: World, service: Service, event: EventOf<"stopped">): void {
@@ -419,23 +528,18 @@ function cleared(world: World, service: Service, event: EventOf<"stopped">): voi
 function expired(world: World, service: Service, event: EventOf<"stopped">): void {
   const { eviction } = service;
   if (!closeRun(world, service, event)) return;
-  if (mustLeave(service)) rest(world, service);
-  else judgeExpired(world, service, eviction);
+  afterRun(world, service, mustLeave(service) ? null : expiredEnd(service, eviction));
 }
 
 /** The stop has ended. False if something of the set is still there: then it must not run again. */
-function closeRun(world: World, service: Service, { receipt }: EventOf<"stopped">): boolean {
-  takeReceipt(world, service, receipt);
+function closeRun(world: World, service: Service, { receipt, at }: EventOf<"stopped">): boolean {
+  takeReceipt(world, service, wholeReceipt(service, receipt, at));
   endRun(world, service);
   if (receipt.empty) return true;
-  const wanted = wantsUp(service);
-  service.wish = wanted ? "up" : "down";
-  if (wanted) fail(world, service, survivorsText(receipt), 1);
-  else enter(world, service, "failed", survivorsText(receipt));
+  afterRun(world, service, survivedEnd(survivorsText(receipt)));
   return false;
 }
 
 function judgeOrRest(world: World, service: Service): void {
-  if (mustLeave(service)) rest(world, service);
-  else judgeExit(world, service);
+  afterRun(world, service, mustLeave(service) ? null : exitEnd(service));
 }

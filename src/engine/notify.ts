@@ -9,6 +9,7 @@ import { note, publishReload } from "./causes.ts";
 import { stopHealth } from "./health.ts";
 import { fire } from "./lifecycle.ts";
 import { meet } from "./readiness.ts";
+import { noticeReload } from "./reload.ts";
 import { armRun, shutdownLeftMs } from "./runs.ts";
 import { durationText } from "./text.ts";
 import { setWatchdog, takeKeepAlive, takeTrigger } from "./watchdog.ts";
@@ -53,6 +54,7 @@ export function takeNotice(world: World, service: Service, { id, at, notice }: N
   const { told } = service;
   if (told !== null) learn(world, service, told, notice, at);
   if (notice.ready) meetNotify(world, service);
+  noticeReload(world, service, notice);
   if (told === null) return;
   if (notice.watchdog) takeKeepAlive(world, service, at);
   if (notice.watchdogTrigger) takeTrigger(world, service);

@@ -9,12 +9,14 @@
 import { assert } from "./assert.ts";
 import { noteRelease } from "./boot.ts";
 import {
+  heldText,
   isLive,
   isTask,
   mustLeave,
   pushFact,
   pushWork,
   type Service,
+  type State,
   touch,
   type Wish,
   type World,
@@ -49,7 +51,7 @@ export function isBroken(service: Service): boolean {
     case "exited":
       return !isTask(service);
     case "waiting":
-      return service.broken > 0;
+      return service.broken > 0 || heldText(service) !== null;
     default:
       return false;
   }
@@ -137,11 +139,16 @@ export function resetCounts(service: Service): void {
 }
 
 export function mayStart(world: World, service: Service): boolean {
-  return world.shutdown.phase === "running" && service.blockers === 0;
+  return world.shutdown.phase === "running" && service.blockers === 0 && heldText(service) === null;
 }
 
 export function mayStop(world: World, service: Service): boolean {
   return service.holds === 0 || world.shutdown.hurried;
+}
+
+/** It has begun to leave: it waits for nobody any more. */
+function isLeaving(state: State): boolean {
+  return state === "parting" || state === "stopping" || state === "finishing";
 }
 
 /** Whom it waits for: to start, or to leave before it. */
@@ -154,7 +161,7 @@ export function waitsFor(service: Service): Service[] {
       ...conflicts.filter((other) => other.facts & FACT_LIVE),
     ];
   }
-  if (mustLeave(service) && service.state !== "stopping" && service.holds > 0) {
+  if (mustLeave(service) && !isLeaving(service.state) && service.holds > 0) {
     return [...dependents, ...successors].filter((other) => other.facts & FACT_LEAVING);
   }
   return [];

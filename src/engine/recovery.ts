@@ -14,15 +14,18 @@ import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
 import { makeGate } from "./gate.ts";
 import { resumeHealth } from "./health.ts";
+import { afterRun, armLinger } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
 import { newTold, takeNotice } from "./notify.ts";
 import { resetCounts } from "./order.ts";
 import { Random } from "./random.ts";
 import { newWatch, reopenWatch } from "./readiness.ts";
-import { armAgain, judgeVanished } from "./restart.ts";
-import { forgetRun, rest, sendStop, watchRun } from "./runs.ts";
+import { armReload } from "./reload.ts";
+import { armAgain, vanishedEnd } from "./restart.ts";
+import { forgetRun, sendStop, watchRun } from "./runs.ts";
 import { startSchedules } from "./schedule.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
+import { armSide, hasSides, refuseSide, sendSideStop, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
 import {
   readBootRecord,
   readGateRecord,
@@ -41,6 +44,7 @@ import {
   NO_EDGES,
   newChildId,
   PUBLIC,
+  pinnedUp,
   pushFact,
   pushWork,
   Service,
@@ -223,6 +227,7 @@ function startAutomatic(world: World, known: readonly Service[]): void {
       if (starts) named.push({ service, because: "starts with the supervisor" });
       continue;
     }
+    if (pinnedUp(service)) continue; // Up, whatever has become of what it requires.
     for (const other of service.edges.requires) {
       if (!wantsUp(other)) named.push({ service: other, because: `needed by ${service.spec.name}` });
     }
@@ -243,16 +248,23 @@ function matchChildren(world: World, children: readonly ChildRecord[]): Map<Serv
     const service = world.byName.get(child.service);
     if (service !== undefined && matched.get(service) === child) continue;
     if (service === undefined || matched.has(service) || isTarget(service)) continue;
+    if (child.role !== "main" || isSideOf(service, child.id)) continue;
+    // A run that has not begun, or is over, has no main process: this one is somebody's mistake.
+    if (service.state === "preparing" || service.state === "finishing") continue;
     adopt(world, service, child);
     matched.set(service, child);
   }
   for (const child of children) {
     const service = world.byName.get(child.service);
-    const owned = service !== undefined && matched.get(service) === child;
+    const owned = service !== undefined && (matched.get(service) === child || isSideOf(service, child.id));
     world.sets.set(child.id, owned ? service : null);
     if (!owned) endStray(world, child);
   }
   return matched;
+}
+
+function isSideOf(service: Service, id: number): boolean {
+  return sideOf(service, id) !== null;
 }
 
 /** A set without a record that names it: the table decides what its service is doing. */
@@ -283,6 +295,7 @@ function rearm(world: World, matched: ReadonlyMap<Service, ChildRecord>): void {
   if (world.shutdown.phase !== "running" && !world.shutdown.hurried) armShutdown(world);
   for (const service of world.services) {
     if (service.state === "backoff") armAgain(world, service);
+    rearmSides(world, service);
     const child = matched.get(service);
     if (child === undefined) continue;
     if (service.state === "spawning") reopenWatch(world, service);
@@ -293,6 +306,16 @@ function rearm(world: World, matched: ReadonlyMap<Service, ChildRecord>): void {
     reopenWatch(world, service);
     watchRun(world, service);
   }
+}
+
+/** Hooks and commands at work, and what is waited for after them. */
+function rearmSides(world: World, service: Service): void {
+  for (const side of sidesOf(service)) {
+    if (!world.sets.has(side.child)) continue; // It has vanished; that is seen to later.
+    if (world.now < side.deadline || !side.stopping) armSide(world, side);
+  }
+  if (service.state === "parting" && !hasSides(service)) armLinger(world, service);
+  armReload(world, service);
 }
 
 /** Its health checks and its watchdog. */
@@ -310,6 +333,10 @@ function isStopState({ state }: Service): boolean {
 function replay(world: World, child: ChildRecord): void {
   const service = world.sets.get(child.id) ?? null;
   if (service === null) return;
+  if (service.child !== child.id) {
+    replaySide(world, service, child);
+    return;
+  }
   const { id, pid, started, exit, exited, leftovers, receipt } = child;
   if (service.state === "spawning")
     fire(world, service, "spawned", { type: "spawned", id, pid, at: started });
@@ -320,6 +347,22 @@ function replay(world: World, child: ChildRecord): void {
   }
   if (receipt !== null && service.child === id && isStopState(service)) {
     fire(world, service, "stopped", { type: "stopped", id, at: world.now, receipt });
+  }
+}
+
+/** The same of a hook or a command. */
+function replaySide(world: World, service: Service, child: ChildRecord): void {
+  const { id, pid, started, exit, exited, leftovers, receipt } = child;
+  const side = sideOf(service, id);
+  if (side === null) return;
+  const begun = side.pid !== 0 || side.ended;
+  if (!begun) takeSideEvent(world, service, side, { type: "spawned", id, pid, at: started });
+  else if (side.stopping && !child.stopping && receipt === null) sendSideStop(world, service, side);
+  if (exit !== null && !side.ended) {
+    takeSideEvent(world, service, side, { type: "exited", id, at: exited ?? world.now, exit, leftovers });
+  }
+  if (receipt !== null && sideOf(service, id) === side) {
+    takeSideEvent(world, service, side, { type: "stopped", id, at: world.now, receipt });
   }
 }
 
@@ -358,17 +401,26 @@ function findVanished(world: World, matched: ReadonlyMap<Service, ChildRecord>, 
     vanish(world, service);
     settle();
   }
+  for (const service of world.services) {
+    for (const side of sidesOf(service)) {
+      if (world.sets.has(side.child)) continue;
+      // A start that failed leaves no entry, and the news of it went down with the former brain.
+      const begun = side.pid !== 0 || side.ended;
+      const why = begun ? "it was lost from sight" : "its start was not seen through";
+      refuseSide(world, service, side, why);
+      settle();
+    }
+  }
 }
 
 function vanish(world: World, service: Service): void {
   // A start that failed leaves no entry, and the news of it went down with the former brain.
   const neverBegan = service.state === "spawning";
   forgetRun(world, service);
-  if (mustLeave(service)) rest(world, service);
-  else if (neverBegan) {
+  if (neverBegan && !mustLeave(service) && service.around === null) {
     enter(world, service, "waiting", "its start was not seen through, it is tried again");
     pushWork(world, service);
-  } else judgeVanished(world, service);
+  } else afterRun(world, service, mustLeave(service) ? null : vanishedEnd(service));
 }
 
 /** A shutdown goes on where it was. */

@@ -7,29 +7,22 @@ import { assert } from "./assert.ts";
 import { causeOf, enter, say, tell } from "./causes.ts";
 import { markAutomatic } from "./gate.ts";
 import { errnoText } from "./notify.ts";
+import { endCall, runHandler } from "./rescue.ts";
 import { admit } from "./runs.ts";
 import { durationText, exitText } from "./text.ts";
 import {
+  type End,
   type Eviction,
+  heldText,
   isTask,
   mustLeave,
   ownPast,
+  pinnedUp,
   type Service,
   touch,
   type World,
   wantsUp,
 } from "./world.ts";
-
-/** How a run ended. */
-interface End {
-  /** As a cause: `exited with code 1`. */
-  readonly text: string;
-  readonly success: boolean;
-  /** Its exit code, `null` where it has none. */
-  readonly code: number | null;
-  /** What the supervisor leaves with, if this was `main` and is not started again. */
-  readonly outward: number;
-}
 
 type Verdict = "again" | "exited" | "failed";
 
@@ -37,24 +30,24 @@ const SIGNALS =
   " HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
     " ",
   );
+const PINNED_DELAY_MS = 100;
 const RTMIN = 34;
 const RTMAX = 64;
 
 /** The run came to its end by itself. */
-export function judgeExit(world: World, service: Service): void {
+export function exitEnd(service: Service): End {
   const { exit } = service.past;
   assert(exit !== null, "a run that ended has an exit");
   const code = "code" in exit ? exit.code : null;
   const success = code !== null && service.spec.successCodes.includes(code);
   const text = `${exitText(exit)}${errnoText(service)}`;
-  conclude(world, service, { text, success, code, outward: outwardCode(exit) });
+  return { text, success, code, outward: outwardCode(exit), kind: "judged" };
 }
 
 /** It was not ready in time, or sick, and has been stopped: a failed run, whatever its exit says. */
-export function judgeExpired(world: World, service: Service, eviction: Eviction | null): void {
-  const text = eviction?.text ?? lateText(service);
-  if (eviction?.action === "stop") fail(world, service, text, 1);
-  else conclude(world, service, { text, success: false, code: null, outward: 1 });
+export function expiredEnd(service: Service, eviction: Eviction | null): End {
+  const end = failedEnd(eviction?.text ?? lateText(service));
+  return eviction?.action === "stop" ? { ...end, kind: "hopeless" } : end;
 }
 
 /** Said where a probe was the reason, with what it found last. */
@@ -69,59 +62,91 @@ function lateText(service: Service): string {
   return `not ${what} within ${durationText(service.spec.startTimeoutMs)}`;
 }
 
-/** It could not even be started. What may pass by itself is tried again, the rest is not. */
-export function judgeRefusal(world: World, service: Service, failure: SpawnFailure, text: string): void {
-  ownPast(service).exit = null;
-  if (world.supervisor.single) say(world, text); // A command that never ran cannot say it itself.
-  const end: End = { text, success: false, code: null, outward: refusalCode(failure) };
-  if (failure.transient) conclude(world, service, end);
-  else fail(world, service, end.text, end.outward);
+/** Its before-start hook has failed: a failed run without a process. */
+export function hookEnd(text: string): End {
+  return failedEnd(text);
 }
 
 /** The nucleus does not know of the process we had started, and nobody saw it end. */
-export function judgeVanished(world: World, service: Service): void {
+export function vanishedEnd(service: Service): End {
   ownPast(service).exit = null;
-  conclude(world, service, {
-    text: "its process was lost from sight",
-    success: false,
-    code: null,
-    outward: 1,
-  });
+  return failedEnd("its process was lost from sight");
 }
 
-function conclude(world: World, service: Service, end: End): void {
+export function failedEnd(text: string): End {
+  return { text, success: false, code: null, outward: 1, kind: "judged" };
+}
+
+/** It could not even be started. What may pass by itself is tried again, the rest is not. */
+export function refusalEnd(world: World, service: Service, failure: SpawnFailure, text: string): End {
+  ownPast(service).exit = null;
+  if (world.supervisor.single) say(world, text); // A command that never ran cannot say it itself.
+  const kind = failure.transient ? "judged" : "hopeless";
+  return { text, success: false, code: null, outward: refusalCode(failure), kind };
+}
+
+/** It could not be ended: it must not run again beside what is left of it, whatever is wanted. */
+export function survivedEnd(text: string): End {
+  return { text, success: false, code: null, outward: 1, kind: "survived" };
+}
+
+export function surviveRun(world: World, service: Service, end: End): void {
+  const wanted = wantsUp(service);
+  service.wish = wanted ? "up" : "down";
+  if (wanted) fail(world, service, end.text, end.outward);
+  else enter(world, service, "failed", end.text);
+  endCall(world, service, wanted);
+}
+
+/** The run is over, with all that goes with it. */
+export function conclude(world: World, service: Service, end: End): void {
   assert(service.child === 0, "a run is judged when its set is empty");
   assert(wantsUp(service) && !mustLeave(service), "what had to leave is not judged");
-  switch (verdictOf(service, end)) {
-    case "again":
-      startAgain(world, service, end);
-      break;
-    case "exited":
-      enter(world, service, "exited", end.text);
-      endMain(world, service, end.outward);
-      break;
-    case "failed":
-      fail(world, service, end.text, end.outward);
-      break;
+  const verdict = verdictOf(service, end);
+  if (verdict === "again" || isKept(service, end)) {
+    startAgain(world, service, end, verdict === "again");
+    return;
   }
+  if (verdict === "exited") {
+    enter(world, service, "exited", end.text);
+    endMain(world, service, end.outward);
+  } else fail(world, service, end.text, end.outward);
+  endCall(world, service, true);
+}
+
+/** Pinned up, it comes back from any end; a task that has succeeded is up. */
+function isKept(service: Service, end: End): boolean {
+  return pinnedUp(service) && !(isTask(service) && end.success);
 }
 
 function verdictOf(service: Service, end: End): Verdict {
   const { restart, noRestartCodes } = service.spec;
+  if (end.kind === "hopeless") return "failed";
   const forbidden = end.code !== null && noRestartCodes.includes(end.code);
   const again = restart === "always" || (restart === "on-failure" && !end.success);
   if (again && !forbidden) return "again";
   return end.success ? "exited" : "failed";
 }
 
-function startAgain(world: World, service: Service, end: End): void {
-  if (!takeFromWindow(world, service)) {
+/** `allowed`: by its own rules, as opposed to a pin alone. */
+function startAgain(world: World, service: Service, end: End, allowed: boolean): void {
+  const kept = isKept(service, end);
+  const room = allowed && takeFromWindow(world, service);
+  if (!room && !kept) {
     const { restartLimit, restartWindowMs } = service.spec;
     const limit = `more than ${restartLimit} ${restartLimit === 1 ? "restart" : "restarts"} within ${durationText(restartWindowMs)}`;
     fail(world, service, `${limit}, last: ${end.text}`, end.outward);
+    endCall(world, service, true);
     return;
   }
-  const delay = backoffMs(world, service);
+  const held = heldText(service);
+  if (held !== null) {
+    tell(world, service, `${end.text}, not started again: it ${held}`);
+    enter(world, service, "waiting", `${end.text}, not started again: it ${held}`);
+    return;
+  }
+  // Where its own rules would have put an end to it, a pin alone must not make it spin.
+  const delay = Math.max(backoffMs(world, service), room ? 0 : PINNED_DELAY_MS);
   const past = ownPast(service);
   past.streak++;
   past.restarts++;
@@ -164,6 +189,9 @@ function backoffMs(world: World, service: Service): number {
 /** The backoff is over. */
 export function restartCause(service: Service): string {
   const { exit, restarts } = service.past;
+  // What led to the backoff is its cause, unless somebody has had a say since.
+  const told = /^(.*), starts again in \S+$/.exec(causeOf(service))?.[1];
+  if (told !== undefined) return `restart ${restarts}: ${told}`;
   return `restart ${restarts}: ${exit === null ? "it could not be started" : exitText(exit)}`;
 }
 
@@ -177,6 +205,8 @@ export function fail(world: World, service: Service, because: string, outward: n
     world.demands.push({ type: "shutdown", because: `${name} failed: ${because}`, code: 1, asked: false });
   } else if (onFailure === "stop-dependents") {
     world.demands.push({ type: "abandon", service, because: `requires ${name}, which failed: ${because}` });
+  } else if (onFailure !== "ignore") {
+    runHandler(world, service, onFailure.run, because, service.past.exit);
   }
 }
 

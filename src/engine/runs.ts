@@ -7,10 +7,14 @@ import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteWaiting, publishReceipt, say, waitingCause } from "./causes.ts";
 import { dropTurn, passGate } from "./gate.ts";
 import { forgetHealth, startHealth, stopHealth } from "./health.ts";
+import { afterStart, noteBegun, part, prepare } from "./hooks.ts";
 import { dropFds, openNotify } from "./notify.ts";
 import { mayStart, mayStop, spread } from "./order.ts";
 import { dropWatch, openWatch, startWatch } from "./readiness.ts";
+import { endReload } from "./reload.ts";
+import { failureEnvironment, restCall } from "./rescue.ts";
 import { noteExit } from "./schedule.ts";
+import { cutSides } from "./sides.ts";
 import { spawnSpec } from "./spawn.ts";
 import { conditionText, durationText, processesText, receiptLine, survivorsText } from "./text.ts";
 import { startWatchdog, stopWatchdog } from "./watchdog.ts";
@@ -20,6 +24,7 @@ import {
   mustLeave,
   newChildId,
   ownPast,
+  pinnedUp,
   pushWork,
   type Service,
   touch,
@@ -36,9 +41,14 @@ type Exited = Extract<Event, { type: "exited" }>;
 export function admit(world: World, service: Service, because: string): void {
   assert(wantsUp(service) && !mustLeave(service), "only what is wanted and free is started");
   assert(service.child === 0, "no second process set");
-  if (!mayStart(world, service)) {
-    if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
-  } else if (passGate(world, service, because)) launch(world, service, because);
+  if (mayStart(world, service)) {
+    if (passGate(world, service, because)) launch(world, service, because);
+    return;
+  }
+  if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
+  // What a person holds up comes back, and with it what it cannot do without.
+  const lacks = pinnedUp(service) && service.edges.requires.some((other) => !wantsUp(other));
+  if (lacks) world.demands.push({ type: "support", service });
 }
 
 /** Its turn has come, by the order and by the gate. */
@@ -47,6 +57,11 @@ export function launch(world: World, service: Service, because: string): void {
     enter(world, service, "running", because);
     return;
   }
+  prepare(world, service, because);
+}
+
+/** After its before-start hook, if it has one. */
+export function spawnMain(world: World, service: Service, because: string): void {
   service.child = newChildId(world);
   world.sets.set(service.child, service);
   openWatch(world, service);
@@ -54,7 +69,7 @@ export function launch(world: World, service: Service, because: string): void {
   world.out.push({
     type: "spawn",
     id: service.child,
-    spec: spawnSpec(service.spec, "main", service.spec.argv),
+    spec: spawnSpec(service.spec, "main", service.spec.argv, service.call && failureEnvironment(service)),
   });
   enter(world, service, "spawning", because);
 }
@@ -65,6 +80,7 @@ export function beginRun(world: World, service: Service, { id, pid, at }: Spawne
   service.pid = pid;
   service.started = at;
   service.startedWall = world.wall - (world.now - at);
+  noteBegun(service);
   forwardEarlySignals(world, service);
   if (isTask(service)) enter(world, service, "working", `runs as pid ${pid}`);
   else if (service.watch === null) enter(world, service, "running", `runs as pid ${pid}`);
@@ -72,7 +88,10 @@ export function beginRun(world: World, service: Service, { id, pid, at }: Spawne
   if (mustLeave(service)) pushWork(world, service);
   else if (service.watch?.unmet === 0)
     becomeReady(world, service); // It told so before we heard of its start.
-  else watchRun(world, service);
+  else {
+    watchRun(world, service);
+    afterStart(world, service);
+  }
 }
 
 /** What is still missing for readiness. */
@@ -105,8 +124,9 @@ export function armRun(world: World, service: Service): void {
 }
 
 /** Nothing is asked of it any more. */
-function leaveAlone(world: World, service: Service): void {
+export function leaveAlone(world: World, service: Service): void {
   unwatchRun(world, service);
+  endReload(world, service);
   stopHealth(world, service);
   stopWatchdog(world, service);
 }
@@ -133,6 +153,7 @@ function forwardEarlySignals(world: World, service: Service): void {
 export function becomeReady(world: World, service: Service): void {
   unwatchRun(world, service);
   enter(world, service, "running", `ready after ${durationText(world.now - service.started)}`);
+  afterStart(world, service);
   lookAfter(world, service);
 }
 
@@ -142,7 +163,7 @@ export function becomeReady(world: World, service: Service): void {
 export function leaveInTurn(world: World, service: Service): void {
   if (!mustLeave(service) || !mayStop(world, service)) return;
   if (isTarget(service)) rest(world, service);
-  else stopRun(world, service, "stopping", causeOf(service));
+  else part(world, service, causeOf(service));
 }
 
 /** Sends `Stop` and waits for `Stopped`. */
@@ -154,6 +175,7 @@ export function stopRun(
 ): void {
   assert(service.child !== 0, "only a process set is stopped");
   leaveAlone(world, service);
+  cutSides(world, service);
   sendStop(world, service);
   enter(world, service, state, because);
 }
@@ -230,14 +252,15 @@ export function reportReceipt(world: World, name: string | null, receipt: Receip
 }
 
 /** The run that had to end has ended: down, or up again. Nothing is judged. */
-export function rest(world: World, service: Service): void {
+export function rest(world: World, service: Service, because = causeOf(service)): void {
   assert(mustLeave(service) && service.child === 0, "only what had to leave has left");
   const again = service.wish === "again";
   service.wish = again ? "up" : "down";
   touch(world, service);
+  restCall(service, again);
   if (!again) dropTurn(world, service);
-  if (again) admit(world, service, causeOf(service));
-  else comeToRest(world, service, causeOf(service));
+  if (again) admit(world, service, because);
+  else comeToRest(world, service, because);
 }
 
 /** Down because somebody asked. */
@@ -250,6 +273,7 @@ export function comeToRest(world: World, service: Service, because: string): voi
 export function giveUp(world: World, service: Service): void {
   if (wantsUp(service)) return;
   cancelBackoff(world, service);
+  restCall(service, false);
   dropTurn(world, service);
   comeToRest(world, service, causeOf(service));
 }

@@ -6,14 +6,27 @@
  * A record is a JSON array without names, because a thousand of them are kept. It is read with
  * care: the former brain may have been lost to the very fault that spoiled it.
  */
-import type { Exit } from "../generated/protocol.ts";
 import { type BootLog, loadBoot, saveBoot } from "./boot.ts";
 import type { Gate } from "./gate.ts";
 import { newHealth } from "./health.ts";
 import { newTold } from "./notify.ts";
 import type { Run } from "./occasions.ts";
 import { newWatch } from "./readiness.ts";
+import {
+  isExit,
+  isId,
+  isTime,
+  loadAround,
+  loadCall,
+  loadPin,
+  loadReload,
+  saveAround,
+  saveCall,
+  savePin,
+  saveReload,
+} from "./saved.ts";
 import { RUNS_LIMIT } from "./schedule.ts";
+import { hasSides } from "./sides.ts";
 import {
   isLiveState,
   NO_PAST,
@@ -125,6 +138,38 @@ const PARTS: readonly Part[] = [
     },
   },
   { key: "past", save: savePast, load: loadPast },
+  {
+    key: "around",
+    save: ({ around }) => saveAround(around),
+    load: (service, value) => {
+      service.around = loadAround(value);
+      return service.around !== null;
+    },
+  },
+  {
+    key: "reload",
+    save: ({ reload }) => saveReload(reload),
+    load: (service, value) => {
+      service.reload = loadReload(value);
+      return service.reload !== null;
+    },
+  },
+  {
+    key: "pin",
+    save: ({ pin }) => savePin(pin),
+    load: (service, value) => {
+      service.pin = loadPin(value);
+      return service.pin !== null;
+    },
+  },
+  {
+    key: "call",
+    save: ({ call }) => saveCall(call),
+    load: (service, value) => {
+      service.call = loadCall(value);
+      return service.call !== null;
+    },
+  },
   { key: "schedule", save: saveOccasions, load: loadOccasions },
   {
     key: "turn",
@@ -143,13 +188,16 @@ const ALIVE: readonly Wish[] = ["up", "leave", "again"];
 const WISHES_OF: { readonly [S in State]: readonly Wish[] } = {
   inactive: ["down"],
   waiting: ["up"],
+  preparing: ALIVE,
   spawning: ALIVE,
   starting: ALIVE,
   working: ALIVE,
   running: ALIVE,
+  parting: ALIVE,
   stopping: ["leave", "again"],
   clearing: ALIVE,
   expiring: ALIVE,
+  finishing: ALIVE,
   backoff: ["up"],
   exited: ["up", "down"],
   failed: ["up", "down"],
@@ -159,16 +207,39 @@ const WISHES_OF: { readonly [S in State]: readonly Wish[] } = {
 function agrees(service: Service): boolean {
   const { spec, state, wish, child, pid, deadline, past } = service;
   if (!WISHES_OF[state].includes(wish)) return false;
-  if ((service.eviction !== null) !== (state === "expiring")) return false;
+  if (!evictionAgrees(service)) return false;
   const caredFor = (service.health?.first ?? 0) > 0 || (service.told?.aliveAt ?? 0) > 0;
   if (caredFor && state !== "running") return false;
   const target = spec.kind === "target";
   const live = isLiveState(state);
   if (live && target && state !== "running") return false;
-  if (live && !target ? child === 0 : child !== 0) return false;
+  const hasSet = live && !target && state !== "preparing" && state !== "finishing";
+  if (hasSet ? child === 0 : child !== 0) return false;
+  if (!sidesAgree(service)) return false;
   if (state === "clearing" && (pid !== 0 || past.exit === null)) return false;
   if (state === "backoff") return deadline > 0;
   return deadline === 0 || (deadline > 0 && (state === "starting" || state === "working"));
+}
+
+/** What parts without having been asked is evicted; asked to leave meanwhile, it may still say so. */
+function evictionAgrees({ state, wish, eviction }: Service): boolean {
+  if (state === "parting") return eviction !== null || wish !== "up";
+  return (eviction !== null) === (state === "expiring");
+}
+
+/** Where something has to run beside it, something does; where nothing can, nothing does. */
+function sidesAgree(service: Service): boolean {
+  const { state, wish, around } = service;
+  switch (state) {
+    case "preparing":
+      return around?.side?.role === "before-start";
+    case "parting":
+      return around !== null && (hasSides(service) || around.linger > 0);
+    case "finishing":
+      return around !== null && hasSides(service) && (wish !== "up" || around.end !== null);
+    default:
+      return isLiveState(state) || !hasSides(service);
+  }
 }
 
 function savePast({ past }: Service): unknown {
@@ -334,20 +405,6 @@ function isPhase(value: unknown): value is ShutdownPhase {
   return typeof value === "string" && PHASES.includes(value);
 }
 
-function isId(value: unknown): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 0;
-}
-
-function isTime(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value);
-}
-
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isExit(value: unknown): value is Exit {
-  if (typeof value !== "object" || value === null) return false;
-  if ("code" in value) return Number.isInteger(value.code);
-  return "signal" in value && typeof value.signal === "string";
 }

@@ -2,19 +2,29 @@
 import type { SpawnSpec } from "../generated/protocol.ts";
 import type { ServiceSpec } from "../model/spec.ts";
 import { notifyOf } from "./notify.ts";
+import type { Role } from "./world.ts";
 
-export function spawnSpec(spec: ServiceSpec, role: "main" | "probe", argv: readonly string[]): SpawnSpec {
+type Environment = Readonly<Record<string, string>>;
+
+/** `more`: what its environment has on top of the configured one. */
+export function spawnSpec(
+  spec: ServiceSpec,
+  role: "main" | "probe" | Role,
+  argv: readonly string[],
+  more: Environment | null = null,
+): SpawnSpec {
+  const log = role === "main" || role === "probe" ? spec.name : `${spec.name}/${role}`;
   return {
     service: spec.name,
     role,
     argv: [...argv],
-    log: spec.stdio === "log" ? spec.name : null,
+    log: spec.stdio === "log" ? log : null,
     directory: spec.directory,
     user: spec.user,
     group: spec.group,
     groups: spec.groups === null ? null : [...spec.groups],
     umask: spec.umask,
-    environment: spec.environment,
+    environment: more === null ? spec.environment : { ...spec.environment, ...more },
     cleanEnvironment: spec.cleanEnvironment,
     nice: spec.nice,
     oomScoreAdjust: spec.oomScoreAdjust,

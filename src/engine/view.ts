@@ -35,6 +35,9 @@ export interface ServiceView {
   readonly next_start_at: string | null;
   /** What it is meant to be. */
   readonly goal: "up" | "down";
+  /** Held by a person, whatever the rules say. */
+  readonly pinned: "up" | "down" | null;
+  readonly masked: boolean;
   readonly cause: string;
   /** What it told of itself last (`STATUS=`). */
   readonly status: string | null;
@@ -117,6 +120,8 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     waiting_for: waitsFor(service).map((other) => other.spec.name),
     next_start_at: nextStart(world, service, clock),
     goal: wantsUp(service) ? "up" : "down",
+    pinned: service.pin?.state ?? null,
+    masked: service.pin?.masked ?? false,
     cause: causeOf(service),
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
     reloading: runs && (service.told?.reloading ?? false),

@@ -6,7 +6,7 @@
  * is one shared object until it is needed.
  */
 import type { Command, Exit } from "../generated/protocol.ts";
-import type { Config, ServiceSpec } from "../model/spec.ts";
+import type { Config, HookName, ServiceSpec } from "../model/spec.ts";
 import type { Zone } from "../schedule/zone.ts";
 import { assert } from "./assert.ts";
 import type { BootLog } from "./boot.ts";
@@ -18,13 +18,16 @@ import type { Random } from "./random.ts";
 export type State =
   | "inactive" /** Nothing runs, nothing is planned. */
   | "waiting" /** To be started as soon as the order allows. */
+  | "preparing" /** Its before-start hook is at work. */
   | "spawning" /** `Spawn` sent, no answer yet. */
   | "starting" /** Its process runs, its readiness conditions do not all hold yet. */
   | "working" /** A task's process runs. */
   | "running" /** A service is ready; a target is reached. */
+  | "parting" /** It has to leave: its before-stop hook, its stop command or the wait after it. */
   | "stopping" /** `Stop` sent because it has to leave; nothing is judged afterwards. */
   | "clearing" /** It ended by itself and left processes; `Stop` sent, its exit is judged afterwards. */
   | "expiring" /** Not ready in time, or sick; `Stop` sent, counts as a failed run afterwards. */
+  | "finishing" /** Its run is over: its after-exit hook, or what is left of other hooks. */
   | "backoff" /** Starts again when its timer is due. */
   | "exited" /** Ended for good, with success. */
   | "failed"; /** Ended for good, without. */
@@ -42,13 +45,16 @@ export type PublicState =
 export const PUBLIC: Readonly<Record<State, PublicState>> = {
   inactive: "inactive",
   waiting: "waiting",
+  preparing: "starting",
   spawning: "starting",
   starting: "starting",
   working: "running",
   running: "running",
+  parting: "stopping",
   stopping: "stopping",
   clearing: "stopping",
   expiring: "stopping",
+  finishing: "stopping",
   backoff: "backoff",
   exited: "exited",
   failed: "failed",
@@ -165,6 +171,92 @@ export interface Eviction {
   readonly abort: boolean;
 }
 
+export type Role = HookName | "stop" | "reload";
+
+/** A process set beside the main one: a hook's, the stop command's or the reload command's. */
+export interface Side {
+  readonly role: Role;
+  readonly child: number;
+  /** When its time is over, monotonic ms. */
+  readonly deadline: number;
+  /** Its leader, 0: not told yet, or ended. */
+  pid: number;
+  ended: boolean;
+  /** It has to go: a `Stop` is at work, or is sent as soon as the set is known to exist. */
+  stopping: boolean;
+  /** It has to go because nobody needs it any more. */
+  cut: boolean;
+  /** Why it has failed. */
+  failure: string | null;
+}
+
+/** How a run ended, to be judged. */
+export interface End {
+  /** As a cause: `exited with code 1`. */
+  readonly text: string;
+  readonly success: boolean;
+  /** Its exit code, `null` where it has none. */
+  readonly code: number | null;
+  /** What the supervisor leaves with, if this was `main` and is not started again. */
+  readonly outward: number;
+  /** `hopeless`: no restart would help. `survived`: something of it is still there. */
+  readonly kind: "judged" | "hopeless" | "survived";
+}
+
+export interface Around {
+  /** The hook, or the stop command, that is at work. */
+  side: Side | null;
+  /** The main process of this run was there, so the exit that is known is this run's. */
+  ran: boolean;
+  /** Which of them this run has had, bits of `hooks.ts`. */
+  done: number;
+  /** Why it parts or has ended: the cause to go on with. */
+  because: string;
+  end: End | null;
+  /** While parting: until when the set may leave by itself, monotonic ms. */
+  linger: number;
+  /** When the parting began, 0: it did not. */
+  began: number;
+  /** The leader that left while it parted, and when. */
+  left: { readonly pid: number; readonly at: number } | null;
+}
+
+export interface Reload {
+  /** The number of the last one that was begun, and of the last one that is over. */
+  begun: number;
+  over: number;
+  /** Why the last one that is over has failed. */
+  failure: string | null;
+  /** Once more afterwards. */
+  again: boolean;
+  side: Side | null;
+  /** Until when RELOADING=1 is hoped for, or READY=1 may come after it. 0: not waited for. */
+  deadline: number;
+  /** RELOADING=1 came. */
+  told: boolean;
+}
+
+export interface Pin {
+  state: "up" | "down" | null;
+  masked: boolean;
+}
+
+/** What a task that handles failures finds in its environment. */
+export interface Failure {
+  readonly service: string;
+  readonly cause: string;
+  readonly exit: Exit | null;
+  /** Whose failures have led here, the first one first. */
+  readonly trail: readonly string[];
+}
+
+export interface Call {
+  /** Of the present run, or the next one if none is at work. */
+  now: Failure | null;
+  /** Once more afterwards, for this one. */
+  next: Failure | null;
+}
+
 const NONE: Service[] = [];
 Object.freeze(NONE);
 export const NO_EDGES: Edges = Object.freeze({
@@ -209,6 +301,13 @@ export class Service {
   /** Neighbours that have to leave before this one may. */
   holds = 0;
   watch: Watch | null = null;
+  /** Of hooks and the stop command; `null` while nothing of them concerns the present run. */
+  around: Around | null = null;
+  reload: Reload | null = null;
+  /** `null`: neither pinned nor masked. */
+  pin: Pin | null = null;
+  /** Of a task: the failures that it is to handle. */
+  call: Call | null = null;
   /** Of a task with a schedule. */
   occasions: Occasions | null;
   /** Only under `start-concurrency` or `restart-budget`. */
@@ -238,10 +337,16 @@ export interface Queue {
 /** What changes goals. Demands are met first and one by one, before anything else is decided. */
 export type Demand =
   | { readonly type: "start" | "stop" | "restart"; readonly named: readonly Named[] }
+  /** Started because something failed: what has failed is not tried again for it. */
+  | { readonly type: "handle"; readonly named: readonly Named[] }
   /** Left readiness unasked: what is bound to it leaves too. */
   | { readonly type: "lost"; readonly service: Service; readonly because: string }
   /** Failed for good under `stop-dependents`. */
   | { readonly type: "abandon"; readonly service: Service; readonly because: string }
+  /** What it needs goes up, itself left as it is. */
+  | { readonly type: "support"; readonly service: Service }
+  /** No longer pinned up: does it still have what it requires? */
+  | { readonly type: "unpinned"; readonly service: Service }
   | {
       readonly type: "shutdown";
       readonly because: string;
@@ -371,20 +476,35 @@ export function mustLeave(service: Service): boolean {
   return service.wish === "leave" || service.wish === "again";
 }
 
-/** It has a process set, or stands in for one (a target that is reached). */
+/** Held up by a person: no rule takes it down. */
+export function pinnedUp({ pin }: Service): boolean {
+  return pin !== null && pin.state === "up";
+}
+
+/** Why a person does not let it start; `null`: it may. */
+export function heldText({ pin }: Service): string | null {
+  if (pin === null) return null;
+  if (pin.state === "down") return "is pinned down";
+  return pin.masked ? "is masked" : null;
+}
+
+/** It has a process set, or stands in for one: a target that is reached, what has only its hooks yet or still. */
 export function isLive(service: Service): boolean {
   return isLiveState(service.state);
 }
 
 export function isLiveState(state: State): boolean {
   switch (state) {
+    case "preparing":
     case "spawning":
     case "starting":
     case "working":
     case "running":
+    case "parting":
     case "stopping":
     case "clearing":
     case "expiring":
+    case "finishing":
       return true;
     default:
       return false;

@@ -40,6 +40,9 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   onFailure: "ignore",
 
   ready: [],
+  hooks: null,
+  stopCommand: null,
+  reload: null,
   readyDelayMs: 0,
   startTimeoutMs: 30_000,
   health: null,
@@ -51,6 +54,9 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
 
   stdio: "log",
 });
+
+/** How long a hook may take for which nothing is set. */
+export const HOOK_TIMEOUT_MS = 30_000;
 
 /** What a `health` that says nothing else has. */
 export const HEALTH_DEFAULTS = freeze({

@@ -2,26 +2,12 @@
  * Fields of the format whose feature does not exist yet. They are refused by name, never ignored.
  * Whoever builds a feature moves its line from here into `schema.ts`.
  */
-const PROCESS = [
-  "capabilities",
-  "resources",
-  "hooks",
-  "reload",
-  "listen",
-  "on-demand",
-  "idle-stop",
-  "instances",
-];
+const PROCESS = ["capabilities", "resources", "listen", "on-demand", "idle-stop", "instances"];
 
 /** By the path of the table: `service`, `service.stop`, … */
 export const LATER: Readonly<Record<string, readonly string[]>> = {
   service: PROCESS,
   task: PROCESS,
-  "service.on-failure": ["run"],
-  "task.on-failure": ["run"],
-  "target.on-failure": ["run"],
-  "service.stop": ["command"],
-  "task.stop": ["command"],
   "service.log": ["compress"],
   "task.log": ["compress"],
 };

@@ -18,10 +18,12 @@ import {
   environment,
   execProbe,
   exitCodes,
+  failureAction,
   fileProbe,
   flag,
   group as groupName,
   groups,
+  hook,
   integer,
   interval,
   labels,
@@ -32,9 +34,11 @@ import {
   optionalPath,
   path,
   paths,
+  reload,
   requirements,
   signal,
   size,
+  stopCommand,
   tcpProbe,
   text,
   umask,
@@ -79,10 +83,11 @@ const relations = {
     change: "live",
     example: "autostart = false",
   }),
-  "on-failure": field("onFailure", choice("ignore", "stop-dependents", "shutdown"), {
-    text: "What happens when it has failed for good. `ignore`: nothing. `stop-dependents`: what requires it is stopped, in order, and waits. `shutdown`: an ordered shutdown, exit code 1.",
+  "on-failure": field("onFailure", failureAction, {
+    text: 'What happens when it has failed for good. `ignore`: nothing. `stop-dependents`: what requires it is stopped, in order, and waits. `shutdown`: an ordered shutdown, exit code 1. `{ run = "task" }`: this task is started, and finds in its environment what happened: `ONEUP_FAILED_SERVICE`, `ONEUP_FAILED_CAUSE`, and `ONEUP_EXIT_CODE` or `ONEUP_EXIT_SIGNAL`. If the task is at work already, it runs once more afterwards. A task that fails while it handles a failure does not come to handle its own.',
     change: "live",
-    example: 'on-failure = "shutdown"',
+    example: 'on-failure = "shutdown"\n# or\non-failure = { run = "report" }',
+    errors: "`run` names no task, or the task itself.",
   }),
   labels: field("labels", labels, {
     text: "Free text under names of your choice, shown in the API.",
@@ -351,6 +356,64 @@ const ready = {
   ),
 };
 
+/** The hooks of a service; a task has no `after-start`, because it is ready when it is over. */
+const hookFields = {
+  "before-start": field("beforeStart", hook, {
+    text: "Runs before each start, when the order allows it. If it fails or is not done in time, the service is not started, and that counts as a failed run.",
+    change: "live",
+    example: 'hooks = { before-start = "node migrate.js" }',
+    default: "none",
+  }),
+  "after-start": field("afterStart", hook, {
+    text: "Runs when the service has become ready, beside it. Its failure is told, and nothing else.",
+    change: "live",
+    example: 'hooks = { after-start = ["curl", "-fsS", "http://127.0.0.1:8080/warm-up"] }',
+    default: "none",
+  }),
+  "before-stop": field("beforeStop", hook, {
+    text: "Runs before a service that lives is stopped, whoever asked for it; the stop waits for it. Its failure is told, and the stop goes on. A hurried shutdown does not wait for it.",
+    change: "live",
+    example: 'hooks = { before-stop = { command = "drain --wait", timeout = "1m" } }',
+    default: "none",
+  }),
+  "after-exit": field("afterExit", hook, {
+    text: "Runs after each run, when nothing of it is left, however it ended, also when `before-start` had failed; what follows (a restart, the end of a stop) waits for it. Its failure is told, and nothing else.",
+    change: "live",
+    example: 'hooks = { after-exit = { command = "rm -f /tmp/api.*", shell = true } }',
+    default: "none",
+  }),
+  timeout: field("timeoutMs", duration, {
+    text: "How long each hook may take that has no `timeout` of its own; then its whole tree is killed, and it has failed.",
+    change: "live",
+    example: 'hooks = { before-start = "node migrate.js", timeout = "5m" }',
+    errors: "`0s`.",
+    default: '`"30s"`',
+  }),
+};
+
+function hooksOf<F extends Partial<typeof hookFields>>(fields: F) {
+  return group("hooks", fields, {
+    text: "Commands around its life. Each is written as `command` is, or as a table with `command`, `shell` and `timeout`, and runs as the service does: same user, folder and environment, with `ONEUP_SERVICE`, `ONEUP_HOOK` (the hook's name), `ONEUP_CAUSE`, `ONEUP_RESTARTS`; `ONEUP_PID` while the service runs; after it `ONEUP_EXIT_CODE` or `ONEUP_EXIT_SIGNAL`. Its output is in the log `NAME/HOOK`, which `oneup logs NAME` shows too. Processes that a hook leaves behind are stopped. Others never wait for a hook, but for the state of the service.",
+    change: "live",
+    example:
+      '[service.api.hooks]\nbefore-start = "node migrate.js"\nafter-exit = { command = "rm -f /tmp/api.*", shell = true, timeout = "5s" }',
+    errors: "An empty table; an unknown hook.",
+    default: "none",
+  });
+}
+
+const { "after-start": _afterStart, ...taskHooks } = hookFields;
+
+const reloading = {
+  reload: nullable("reload", reload, {
+    text: 'What `oneup reload` does: send a signal to the main process, or run a command as the service does, with `ONEUP_PID` (`timeout`: 30 s unless set; its output is in the log `NAME/reload`). With `ready = { notify = "sd" }` a service that answers with `RELOADING=1` is waited for until it says `READY=1`.',
+    change: "live",
+    example: 'reload = { signal = "HUP" }\n# or\nreload = { command = "nginx -s reload" }',
+    errors: "Both a signal and a command, or neither.",
+    default: "none",
+  }),
+};
+
 /** What is looked after while it is ready. */
 const wellbeing = {
   health: group(
@@ -452,6 +515,14 @@ const ending = {
         text: "How long it may take; then what is left gets KILL.",
         change: "live",
         example: 'stop = { timeout = "30s" }',
+      }),
+      command: nullable("command", stopCommand, {
+        text: "Asks it to stop, before any signal does: run as the service is (same user, folder and environment), with `ONEUP_PID`. When it has succeeded, the service has until `timeout` has passed since the command began; then, or as soon as the command has failed, the signal is sent. It is written as a hook is, and its output is in the log `NAME/stop`.",
+        change: "live",
+        example:
+          'stop = { command = "redis-cli shutdown" }\n# or\nstop = { command = { command = "kill -QUIT $ONEUP_PID", shell = true } }',
+        errors: "Empty; what only a shell could do, without `shell = true`.",
+        default: "none",
       }),
       tree: field("tree", flag, {
         text: "All its descendants get the signal, also those that left its process group. `false`: its process group only.",
@@ -562,8 +633,25 @@ const schedule = {
   ),
 };
 
-export const serviceFields = { ...relations, ...execution, ...restarts, ...ready, ...wellbeing, ...ending };
-export const taskFields = { ...relations, ...execution, ...restarts, ...ending, ...schedule };
+export const serviceFields = {
+  ...relations,
+  ...execution,
+  ...restarts,
+  ...ready,
+  ...wellbeing,
+  hooks: hooksOf(hookFields),
+  ...reloading,
+  ...ending,
+};
+export const taskFields = {
+  ...relations,
+  ...execution,
+  ...restarts,
+  hooks: hooksOf(taskHooks),
+  ...reloading,
+  ...ending,
+  ...schedule,
+};
 export const targetFields = relations;
 
 export const supervisorFields = {

@@ -55,7 +55,18 @@ export interface HealthSpec {
   readonly onFailure: HealthAction;
 }
 
-export interface ServiceSpec extends Omit<Fields, "ready" | "health"> {
+/** One hook. `timeoutMs` is its own, or that of all hooks. */
+export interface HookSpec {
+  readonly argv: readonly string[];
+  readonly timeoutMs: number;
+}
+
+export type HookName = "before-start" | "after-start" | "before-stop" | "after-exit";
+
+/** Those that are configured. */
+export type HookSpecs = { readonly [K in HookName]?: HookSpec };
+
+export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" | "stop"> {
   readonly name: string;
   readonly kind: Kind;
   /** Empty for a target. `shell = true` has become `["/bin/sh", "-c", text]`. */
@@ -67,6 +78,10 @@ export interface ServiceSpec extends Omit<Fields, "ready" | "health"> {
   /** No probe of `ready` before it has run for so long. */
   readonly readyDelayMs: number;
   readonly health: HealthSpec | null;
+  readonly stop: Omit<Fields["stop"], "command">;
+  readonly stopCommand: readonly string[] | null;
+  /** `null`: none at all, as most have it. */
+  readonly hooks: HookSpecs | null;
   /** `inherit`: the supervisor's own stdin, stdout and stderr (single-command mode only). */
   readonly stdio: "log" | "inherit";
 }

@@ -243,15 +243,11 @@ const cases: Case[] = [
   ...[
     ["capabilities", 'capabilities = ["net_bind_service"]'],
     ["resources", 'resources = { memory = "1MiB" }'],
-    ["hooks", 'hooks = { before-start = "true" }'],
     ["listen", 'listen = ["tcp:127.0.0.1:8080"]'],
     ["on-demand", "on-demand = true"],
     ["idle-stop", 'idle-stop = "5m"'],
     ["schedule", 'schedule = { every = "15m" }'],
     ["instances", "instances = 2"],
-    ["reload", 'reload = { signal = "HUP" }'],
-    ["command", 'stop = { command = "true" }'],
-    ["run", 'on-failure = { run = "t" }'],
     ["compress", 'log = { file = "a", compress = true }'],
   ].map(([word, field]) => ({
     title: `not yet: ${field}`,

@@ -2,11 +2,14 @@
 
 import { LIFECYCLE } from "../../src/engine/lifecycle.ts";
 import { isBroken, isReady } from "../../src/engine/order.ts";
+import { sidesOf } from "../../src/engine/sides.ts";
 import {
+  heldText,
   isLive,
   isTarget,
   mustLeave,
   PUBLIC,
+  pinnedUp,
   type Service,
   type World,
   wantsUp,
@@ -23,7 +26,9 @@ export function checkWorld(world: World): void {
     if (service.nextFact !== null || service.nextWork !== null) fail(service, "still queued");
     if (isLive(service) && wish === "down") fail(service, "lives without a wish");
     if (!isLive(service) && mustLeave(service)) fail(service, "has to leave and is not there");
-    if (isLive(service) && !isTarget(service) !== (service.child !== 0)) fail(service, "life and set differ");
+    const hasMain = isLive(service) && !isTarget(service) && state !== "preparing" && state !== "finishing";
+    if (hasMain !== (service.child !== 0)) fail(service, "life and set differ");
+    checkSides(world, service, fail);
     if (service.child !== 0 && world.sets.get(service.child) !== service)
       fail(service, "its set is not its own");
     if (!isLive(service) && service.child !== 0) fail(service, "a set without a life");
@@ -32,7 +37,9 @@ export function checkWorld(world: World): void {
     if ((service.deadline !== 0) !== hasDeadline(service)) fail(service, `deadline ${service.deadline}`);
     if (service.watch !== null && state !== "spawning" && state !== "starting") fail(service, "is watched");
 
-    if ((service.eviction !== null) !== (state === "expiring")) fail(service, "evicted for nothing");
+    const mayBeEvicted = state === "expiring" || state === "parting";
+    if (service.eviction !== null && !mayBeEvicted) fail(service, "evicted for nothing");
+    if (service.eviction === null && state === "expiring") fail(service, "expires for nothing");
     if ((service.health?.first ?? 0) > 0 && state !== "running") fail(service, "is checked");
     if (service.health?.round && state !== "running") fail(service, "has a check at work");
     if (service.health?.healthy === false && !isLive(service)) fail(service, "unhealthy without a run");
@@ -60,24 +67,44 @@ export function checkWorld(world: World): void {
       state === "waiting" &&
       blockers === 0 &&
       world.shutdown.phase === "running" &&
+      heldText(service) === null &&
       !isHeld(world, service)
     )
       fail(service, "could start");
     if (
       mustLeave(service) &&
       service.holds === 0 &&
-      (state === "running" || state === "starting" || state === "working")
+      ["preparing", "running", "starting", "working"].includes(state)
     ) {
       fail(service, "could stop");
     }
     if (wish === "up" && world.shutdown.phase !== "running") fail(service, "wanted in a shutdown");
     if (wantsUp(service)) {
       for (const other of edges.requires)
-        if (!wantsUp(other)) fail(service, `requires ${other.spec.name}, unwanted`);
+        if (!wantsUp(other) && !pinnedUp(service)) fail(service, `requires ${other.spec.name}, unwanted`);
       for (const other of edges.conflicts)
         if (wantsUp(other)) fail(service, `clashes with ${other.spec.name}`);
     }
   }
+}
+
+/** What runs beside a service runs where it may, and what a state waits for is there. */
+function checkSides(world: World, service: Service, fail: (service: Service, what: string) => never): void {
+  const { state, around } = service;
+  const sides = sidesOf(service);
+  for (const side of sides) {
+    if (world.sets.get(side.child) !== service) fail(service, `the set of its ${side.role} is not its own`);
+  }
+  const hook = around?.side?.role;
+  if (state === "preparing" && hook !== "before-start") fail(service, "prepares without its hook");
+  if (hook === "before-start" && state !== "preparing" && state !== "finishing")
+    fail(service, "still prepares");
+  if (state === "finishing" && sides.length === 0) fail(service, "finishes without a hook");
+  if (state === "parting" && sides.length === 0 && (around?.linger ?? 0) === 0)
+    fail(service, "parts for nothing");
+  if (hook === "after-exit" && state !== "finishing") fail(service, "a run beside its after-exit hook");
+  const mayHaveSides = isLive(service) && state !== "spawning" && state !== "starting";
+  if (sides.length > 0 && !mayHaveSides) fail(service, "hooks of nobody");
 }
 
 /** `start-concurrency` and `restart-budget`, by their numbers alone. */

@@ -35,6 +35,8 @@ export interface Behaviour {
   readonly leftoversLeave?: number | "never";
   /** When each readiness condition begins to hold; absent: at once. */
   readonly readyAfterMs?: readonly number[];
+  /** Of a hook or a command, which otherwise is done at once: goes on until it is stopped. */
+  readonly hangs?: boolean;
   /** What it tells over its socket or descriptor. */
   readonly notices?: readonly { readonly afterMs: number; readonly notice: Partial<Notice> }[];
   /** `WATCHDOG=1` so often, until so long after its start; with `readyAfterMs` for `READY=1`. */
@@ -51,6 +53,7 @@ export interface Check {
   readonly takesMs?: number;
 }
 
+/** Of a hook, `service` is `NAME/HOOK`. */
 export type Script = (service: string, run: number) => Behaviour;
 
 export interface KernelOptions {
@@ -125,6 +128,8 @@ export class Kernel {
   readonly matches = new Map<string, { readonly log: string; readonly token: number }>();
   readonly logs = new Set<string>();
   readonly slate: Record<string, string> = {};
+  /** How each leader ended, by its set. */
+  readonly ends = new Map<number, Exit>();
   /** Every command that was applied. */
   readonly log: Logged[] = [];
   readonly published: { readonly seq: number; readonly [key: string]: unknown }[] = [];
@@ -222,7 +227,7 @@ export class Kernel {
   /** The leader of a service's newest living set gets a deadly signal from outside. */
   crash(service: string, exit: Exit = { signal: "KILL" }): boolean {
     for (const [id, set] of this.sets) {
-      if (set.record.service !== service || !set.leaderLives) continue;
+      if (set.record.service !== service || set.record.role !== "main" || !set.leaderLives) continue;
       this.#leaderEnds(id, exit);
       return true;
     }
@@ -265,6 +270,20 @@ export class Kernel {
   /** The brain ends here and now, between two batches. */
   loseBrain(): void {
     this.#lose([]);
+  }
+
+  /** What runs, or is about to, beside a service's main process. */
+  liveSides(service: string): string[] {
+    const alive = [...this.sets].filter(([id]) => !this.isEmpty(id)).map(([, { record }]) => record);
+    const all = [...alive, ...[...this.#spawning.values()].map(({ spec }) => spec)];
+    return all.filter((one) => one.service === service && one.role !== "main").map(({ role }) => role);
+  }
+
+  /** The same of its main process. */
+  hasMain(service: string): boolean {
+    const records = [...this.sets.values()].map(({ record }) => record);
+    const all = [...records, ...[...this.#spawning.values()].map(({ spec }) => spec)];
+    return all.some((one) => one.service === service && one.role === "main");
   }
 
   /** No process, no timer, nothing to come. */
@@ -339,6 +358,11 @@ export class Kernel {
       case "stop":
       case "restart":
       case "kill":
+      case "reload":
+      case "pin":
+      case "unpin":
+      case "mask":
+      case "unmask":
       case "shutdown":
         return this.retryAsks;
       case "spawned":
@@ -456,9 +480,10 @@ export class Kernel {
   #spawn({ id, spec }: Extract<Command, { type: "spawn" }>): void {
     this.#useId(id);
     if (spec.log !== null && !this.logs.has(spec.log)) throw new Error(`log ${spec.log} is not open`);
-    const run = (this.#runs.get(spec.service) ?? 0) + 1;
-    this.#runs.set(spec.service, run);
-    const behaviour = this.#options.script?.(spec.service, run) ?? {};
+    const name = spec.role === "main" ? spec.service : `${spec.service}/${spec.role}`;
+    const run = (this.#runs.get(name) ?? 0) + 1;
+    this.#runs.set(name, run);
+    const behaviour = this.#options.script?.(name, run) ?? {};
     this.#spawning.set(id, { spec, behaviour });
     this.at(this.now + (behaviour.spawnMs ?? 0), () => this.#spawnEnds(id));
   }
@@ -504,7 +529,8 @@ export class Kernel {
         this.#scheduleLine(key, this.#holdsAt(key) ?? Number.POSITIVE_INFINITY);
     }
     this.#scheduleNotices(id, spec, behaviour);
-    const { ends } = behaviour;
+    const short = spec.role !== "main" && !behaviour.hangs ? { afterMs: 0, exit: { code: 0 } } : undefined;
+    const ends = behaviour.ends ?? short;
     if (ends !== undefined) this.at(this.now + ends.afterMs, () => this.#leaderEnds(id, ends.exit));
   }
 
@@ -512,11 +538,12 @@ export class Kernel {
   #scheduleNotices(id: number, { notify }: SpawnSpec, behaviour: Behaviour): void {
     if (notify === null) return;
     const began = this.now;
+    const isSocket = notify.type === "socket"; // A descriptor has one thing to tell.
     for (const { afterMs, notice } of behaviour.notices ?? []) {
-      this.at(began + afterMs, () => this.tell(id, notice));
+      if (isSocket || notice.ready) this.at(began + afterMs, () => this.tell(id, notice));
     }
     const { alive } = behaviour;
-    if (alive === undefined) return;
+    if (alive === undefined || !isSocket) return;
     const beat = (afterMs: number) => {
       if (afterMs > alive.untilMs || !this.tell(id, { watchdog: true })) return;
       this.at(began + afterMs + alive.everyMs, () => beat(afterMs + alive.everyMs));
@@ -547,10 +574,12 @@ export class Kernel {
     const set = this.sets.get(id);
     if (set === undefined || !set.leaderLives) return;
     set.leaderLives = false;
+    this.ends.set(id, exit);
     set.left = exit !== null && set.stopDeadline <= this.now ? 0 : (set.behaviour.leftovers ?? 0);
     set.record.exit = exit;
     set.record.exited = this.now;
-    set.receiptProcesses.push(this.#processOf(set, exit));
+    // What has left before the stop is not in its receipt.
+    if (set.record.stopping) set.receiptProcesses.push(this.#processOf(set, exit));
     this.#pending.push({ type: "exited", id, at: this.now, exit, leftovers: set.left });
     if (set.record.stopping) this.#leftoversLeave(id, set);
   }

@@ -57,6 +57,7 @@ export function randomServices(dice: Dice, options: GraphOptions): SparseSpec[] 
   const count = 1 + dice.upTo(8);
   const drafts: Draft[] = [];
   for (let index = 0; index < count; index++) drafts.push(randomService(dice, drafts, index, options));
+  addHandlers(dice, drafts);
   if (options.conflicts && count > 2 && dice.chance(0.4)) addConflict(dice, drafts);
   return drafts;
 }
@@ -101,10 +102,34 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
   if (kind === "service") randomCare(dice, draft);
   draft.onFailure = dice.pick(["ignore", "ignore", "stop-dependents"]);
   draft.stop = { signal: "TERM", timeoutMs: dice.pick([100, 500, 0]), tree: true };
+  randomHooks(dice, draft, kind);
   if (options.endings && dice.chance(0.06)) draft.onFailure = "shutdown";
   if (options.endings && dice.chance(0.06)) draft.main = true;
 }
 
+function randomHooks(dice: Dice, draft: Draft, kind: "service" | "task"): void {
+  const roles = ["before-start", "after-start", "before-stop", "after-exit"] as const;
+  if (dice.chance(0.4)) {
+    const chosen = roles.filter((role) => dice.chance(0.5) && (kind === "service" || role !== "after-start"));
+    const timeoutMs = () => dice.pick([50, 300, 5000]);
+    const hooks = chosen.map((role) => [role, { argv: [role], timeoutMs: timeoutMs() }] as const);
+    if (hooks.length > 0) draft.hooks = Object.fromEntries(hooks);
+  }
+  if (dice.chance(0.2)) draft.stopCommand = ["stop"];
+  if (dice.chance(0.1)) draft.reload = { type: "command", argv: ["reload"], timeoutMs: 200 };
+  if (dice.chance(0.1)) draft.reload = { type: "signal", signal: "USR1" };
+}
+
+/** Some hand their failures to a task, itself perhaps with a handler. */
+function addHandlers(dice: Dice, drafts: readonly Draft[]): void {
+  const tasks = drafts.filter(({ kind }) => kind === "task");
+  if (tasks.length === 0) return;
+  for (const draft of drafts) {
+    const handler = dice.pick(tasks);
+    if (draft.kind !== "target" && handler !== draft && dice.chance(0.3))
+      draft.onFailure = { run: handler.name };
+  }
+}
 /** Health checks and a watchdog, in all their forms. */
 function randomCare(dice: Dice, draft: Draft): void {
   if (dice.chance(0.3)) {
@@ -173,6 +198,7 @@ export function randomScript(seed: number, isCalm: () => boolean): Script {
   return (service, run) => {
     const dice = new Dice(mix(seed, service, run));
     const calm = isCalm();
+    if (service.includes("/")) return randomSide(dice, calm);
     const behaviour: { -readonly [Key in keyof Behaviour]: Behaviour[Key] } = { spawnMs: dice.upTo(3) };
     if (service.startsWith("task")) behaviour.ends = { afterMs: 5, exit: { code: 0 } };
     if (dice.chance(0.5)) behaviour.leaves = dice.upTo(80);
@@ -194,6 +220,18 @@ export function randomScript(seed: number, isCalm: () => boolean): Script {
     if (dice.chance(0.5)) behaviour.check = randomChecks(mix(seed, service, run, "check"), isCalm);
     return behaviour;
   };
+}
+
+/** What a hook or a command does. */
+function randomSide(dice: Dice, calm: boolean): Behaviour {
+  const spawnMs = dice.upTo(3);
+  if (calm) return { spawnMs, ends: { afterMs: dice.upTo(20), exit: { code: 0 } } };
+  if (dice.chance(0.1)) return { spawnMs, failure: dice.pick(FAILURES) };
+  const leaves = dice.chance(0.3) ? "never" : dice.upTo(60);
+  if (dice.chance(0.15)) return { spawnMs, hangs: true, leaves };
+  const leftovers = dice.chance(0.2) ? 1 + dice.upTo(2) : 0;
+  const exit = dice.chance(0.3) ? randomExit(dice) : { code: 0 };
+  return { spawnMs, ends: { afterMs: dice.upTo(120), exit }, leaves, leftovers, leftoversLeave: leaves };
 }
 
 /** What else a service may tell, at any time. */
@@ -243,6 +281,7 @@ export function endTasks(services: readonly SparseSpec[], script: Script): Scrip
 /** Follows the goals by the brief's rules, in the plainest way, from the asks alone. */
 class Goals {
   readonly up = new Set<string>();
+  readonly pinned = new Set<string>();
   readonly #specs: ReadonlyMap<string, ServiceSpec>;
 
   constructor(specs: ReadonlyMap<string, ServiceSpec>) {
@@ -277,12 +316,19 @@ class Goals {
   }
 
   #lower(name: string): void {
+    if (this.pinned.has(name)) return;
     this.up.delete(name);
     for (const spec of this.#specs.values()) {
       const requires = spec.requires.some((requirement) => requirement.name === name);
       if (requires && this.up.has(spec.name)) this.#lower(spec.name);
     }
   }
+}
+
+const GOAL_ASKS: readonly string[] = ["start", "stop", "restart", "pin", "unpin", "mask", "unmask"];
+
+function isAsk(event: EngineEvent): event is Ask {
+  return GOAL_ASKS.includes(event.type);
 }
 
 interface Run {
@@ -366,6 +412,7 @@ export class Judge {
   }
 
   #ask(ask: Ask): void {
+    this.#hold(ask);
     if (ask.type === "start") for (const name of ask.names) this.goals?.start(name);
     if (ask.type === "stop") for (const name of ask.names) this.goals?.stop(name);
     if (ask.type === "restart") {
@@ -376,6 +423,7 @@ export class Judge {
 
   /** A command, before it is applied. */
   judge(command: Command): void {
+    if (command.type === "spawn") this.#judgeOrder(command.spec.service, command.spec.role);
     if (command.type === "spawn" && command.spec.role === "main")
       this.#judgeSpawn(command.id, command.spec.service);
     if (command.type === "stop") this.#judgeStop(command.id);
@@ -388,9 +436,50 @@ export class Judge {
     if (event.event === "supervisor" && event.cause.startsWith("shutdown hurried")) this.hurried = true;
     if (event.event === "state" && event.service !== null && event.to !== null) {
       this.#state.set(event.service, event.to);
-      const task = this.#specs.get(event.service)?.kind === "task";
+      const spec = this.#specs.get(event.service);
+      const task = spec?.kind === "task";
+      // Who handles the failure is wanted from here on.
+      if (event.to === "failed" && spec !== undefined && typeof spec.onFailure === "object") {
+        this.goals?.start(spec.onFailure.run);
+        for (const name of this.goals?.up ?? []) this.#upDuring.add(name);
+      }
       if (task && event.to === "exited") this.#succeeded.add(event.service);
       if (task && event.to !== "exited") this.#succeeded.delete(event.service);
+    }
+  }
+
+  #hold(ask: Ask): void {
+    if (ask.type === "pin") {
+      if (ask.state === "up") this.goals?.pinned.add(ask.name);
+      else this.goals?.pinned.delete(ask.name);
+      if (ask.state === "up") this.goals?.start(ask.name);
+      else this.goals?.stop(ask.name);
+    }
+    // What a pin has kept from being taken along may have been wanted down for long.
+    if (ask.type === "unpin" && this.goals?.pinned.delete(ask.name)) this.goals?.start(ask.name);
+  }
+
+  /** A service that is pinned up brings what it needs back with it. */
+  #isForPinned(service: string): boolean {
+    const needs = (name: string, seen: Set<string>): boolean => {
+      const spec = this.#specs.get(name);
+      if (spec === undefined || seen.has(name)) return false;
+      seen.add(name);
+      return (
+        name === service ||
+        [...spec.requires.map((one) => one.name), ...spec.wants].some((one) => needs(one, seen))
+      );
+    };
+    return [...(this.goals?.pinned ?? [])].some((name) => needs(name, new Set()));
+  }
+
+  /** A start is admitted before its before-start hook; what is lost meanwhile is like a crash later. */
+  #judgeOrder(service: string, role: string): void {
+    const spec = this.#specs.get(service);
+    const first = spec?.hooks?.["before-start"] === undefined ? "main" : "before-start";
+    if (spec === undefined || role !== first) return;
+    for (const { name } of spec.requires) {
+      if (!this.#isReady(name)) throw new Error(`${service} is started, ${name} is not ready`);
     }
   }
 
@@ -401,11 +490,8 @@ export class Judge {
     const live = this.#kernel.liveSets(service);
     if (live.length > 0) throw new Error(`${service} is started beside its set ${live[0]}`);
     // A later ask of the same batch may have taken it back.
-    const wanted = this.goals === null || this.#upDuring.has(service);
+    const wanted = this.goals === null || this.#upDuring.has(service) || this.#isForPinned(service);
     if (!wanted) throw new Error(`${service} is started, wanted down`);
-    for (const { name } of spec.requires) {
-      if (!this.#isReady(name)) throw new Error(`${service} is started, ${name} is not ready`);
-    }
     for (const [name, other] of this.#specs) {
       const clash = spec.conflicts.includes(name) || other.conflicts.includes(service);
       if (clash && this.#kernel.liveSets(name).length > 0)
@@ -448,7 +534,7 @@ export class Judge {
     if (events.length > 0) this.#news.clear();
     this.#upDuring = new Set(this.goals?.up);
     for (const event of events) {
-      if (event.type === "start" || event.type === "stop" || event.type === "restart") this.#ask(event);
+      if (isAsk(event)) this.#ask(event);
       for (const name of this.goals?.up ?? []) this.#upDuring.add(name);
       this.#take(event);
     }

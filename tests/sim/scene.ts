@@ -1,10 +1,13 @@
 /** A random machine set up and played through: what the property tests have in common. */
 
-import { isBroken, waitsFor } from "../../src/engine/order.ts";
-import { isLive, mustLeave, wantsUp } from "../../src/engine/world.ts";
+import type { Ask } from "../../src/engine/index.ts";
+import { isBroken, isReady, waitsFor } from "../../src/engine/order.ts";
+import { sideOf } from "../../src/engine/sides.ts";
+import { isLive, mustLeave, pinnedUp, wantsUp } from "../../src/engine/world.ts";
 import type { Command } from "../../src/generated/protocol.ts";
 import type { SparseSpec } from "../../src/model/spec.ts";
 import { CareJudge } from "./care.ts";
+import { HookJudge } from "./hooks-judge.ts";
 import { checkWorld } from "./invariants.ts";
 import { Kernel } from "./kernel.ts";
 import { Dice, endTasks, Judge, mix, randomExit, randomScript, randomServices } from "./machine.ts";
@@ -37,6 +40,7 @@ function boundedSpec(spec: SparseSpec): SparseSpec {
 export interface Scene {
   readonly kernel: Kernel;
   readonly judge: Judge;
+  readonly hooks: HookJudge;
   readonly services: readonly SparseSpec[];
   calm: boolean;
 }
@@ -65,13 +69,16 @@ export function makeScene(plan: Plan): Scene {
   kernel.pressure = dice.pick([null, 0, 80]);
   const judge = new Judge(kernel, services, !plan.conflicts);
   const care = new CareJudge(kernel);
+  const hooks = new HookJudge(kernel, services);
   kernel.onBegin = (events) => {
     judge.begin(events);
     care.begin(events);
+    hooks.begin(events);
   };
   kernel.onCommand = (command) => {
     judge.judge(command);
     care.judge(command);
+    hooks.judge(command);
     checkCommand(kernel, command);
   };
   kernel.onBatch = () => {
@@ -83,7 +90,7 @@ export function makeScene(plan: Plan): Scene {
     judge.sync();
     care.lose();
   };
-  return Object.assign(scene, { kernel, judge, services });
+  return Object.assign(scene, { kernel, judge, hooks, services });
 }
 
 function randomGate(seed: number) {
@@ -105,6 +112,7 @@ function checkCommand(kernel: Kernel, command: Command): void {
   if (service.past.streak === 0) return; // Asked to start anew later in the same batch.
   const plain = Math.min(restartDelayMs * 2 ** (service.past.streak - 1), restartDelayMaxMs);
   const delay = command.at - kernel.now;
+  if (pinnedUp(service) && delay <= 110) return; // A pin does not let it spin.
   if (delay > Math.min(plain * 1.1, restartDelayMaxMs) + 1e-6) throw new Error(`backoff of ${delay} ms`);
   // Armed anew by a successor, or with a batch that took its time, it may be shorter; never longer.
   if (kernel.losses === 0 && delay < plain * 0.9 - 21) throw new Error(`backoff of only ${delay} ms`);
@@ -124,9 +132,21 @@ function isAwaited(kernel: Kernel, key: string): boolean {
   if (what === "schedule") return kernel.world.shutdown.phase === "running";
   if (what === "gate") return (kernel.world.gate?.restarts.length ?? 0) > 0;
   if (what === "again") return kernel.world.byName.get(key.slice("again ".length))?.state === "backoff";
-  const state = kernel.world.sets.get(Number(id))?.state;
+  const service = kernel.world.sets.get(Number(id)) ?? null;
+  if (what === "hook") return service !== null && sideOf(service, Number(id)) !== null;
+  if (what === "linger") return service?.state === "parting";
+  if (what === "reload") return (service?.reload?.deadline ?? 0) > 0;
+  const state = service?.state;
   if (what === "health" || what === "watchdog" || what === "pressure") return state === "running";
   return state === "starting" || state === "spawning" || (what === "start" && state === "working");
+}
+
+function randomHold(dice: Dice, name: string): Ask {
+  const because = "asked by uid 0";
+  const type = dice.pick(["pin", "pin", "unpin", "mask", "unmask"] as const);
+  return type === "pin"
+    ? { type, name, state: dice.pick(["up", "down"] as const), because }
+    : { type, name, because };
 }
 
 /** Something happens to the machine every now and then. */
@@ -137,11 +157,13 @@ function makeRough(plan: Plan, { kernel, services }: Scene): void {
     const at = kernel.now + dice.upTo(ROUGH_MS);
     const roll = dice.upTo(10);
     const names = dice.chance(0.2) ? [name(), name()] : [name()];
-    const type = dice.pick(["start", "stop", "restart"] as const);
+    const type = dice.pick(["start", "start", "stop", "restart", "reload"] as const);
     const exit = randomExit(dice);
+    const hold = randomHold(dice, name());
     const jump = dice.pick([-86_400_000, 3_600_000, -1]);
     kernel.at(at, () => {
-      if (roll < 5 && plan.asks) kernel.ask({ type, names, because: "asked by uid 0" });
+      if (roll < 1 && plan.asks) kernel.ask(hold);
+      else if (roll < 5 && plan.asks) kernel.ask({ type, names, because: "asked by uid 0" });
       else if (roll < 6 && plan.losses) kernel.loseBrain();
       else if (roll < 7) kernel.signal("HUP");
       else if (roll < 8) kernel.wallOffset += jump;
@@ -170,6 +192,11 @@ export function checkSettled({ kernel }: Scene): void {
     if (mustLeave(service)) throw new Error(`${where}: its stop never ends`);
     if (!wantsUp(service) && isLive(service)) throw new Error(`${where}: not wanted, and there`);
     if (service.state === "backoff") throw new Error(`${where}: for ever`);
+    // What is never ready and has no limit is starting for ever.
+    const isOnItsWay = service.state === "waiting" || service.state === "starting";
+    if (pinnedUp(service) && !isReady(service) && !isOnItsWay && service.state !== "working") {
+      throw new Error(`${where}: pinned up, and down`);
+    }
     if (service.state === "waiting" && !isBroken(service) && waitsFor(service).length === 0) {
       throw new Error(`${where}: waits for nothing`);
     }
@@ -177,13 +204,14 @@ export function checkSettled({ kernel }: Scene): void {
 }
 
 /** The orderly end: nothing is left, and it is the end. */
-export function checkEnd({ kernel, judge }: Scene): void {
+export function checkEnd({ kernel, judge, hooks }: Scene): void {
   if (kernel.exitCode === null) {
     kernel.ask({ type: "shutdown", because: "asked by uid 0" });
     kernel.run(kernel.now + 120_000);
   }
   if (kernel.exitCode === null) throw new Error("it never leaves");
   if (judge.exits !== 1) throw new Error(`it leaves ${judge.exits} times`);
+  hooks.end();
   if (kernel.sets.size > 0) throw new Error("it leaves and something is left");
 }
 

@@ -523,11 +523,16 @@ impl Children {
             }
             above = procfs::process(above.parent)?;
         }
-        Some(match self.roots.get(&above.pid) {
-            Some(owner) => *owner == Some(id),
+        match self.roots.get(&above.pid) {
+            Some(owner) => Some(*owner == Some(id)),
             // Adopted since we last looked.
-            None => self.attribute(above.pid).is(id),
-        })
+            None => match self.attribute(above.pid) {
+                Owner::Set(set) => Some(set == id),
+                Owner::Unsure(_) => None,
+                // One that has ended shows little of itself.
+                Owner::Nobody => (!above.zombie).then_some(false),
+            },
+        }
     }
 
     /// The same for one that /proc does not show.
@@ -539,7 +544,7 @@ impl Children {
             return Some(*owner == id);
         }
         let ids = procfs::process_or_ids(pid);
-        (ids.group != 0 || ids.session != 0).then(|| self.of_session(&ids) == Some(id))
+        (self.of_session(&ids) == Some(id)).then_some(true)
     }
 
     /// Every process of a set that has not ended.
@@ -677,12 +682,6 @@ impl Doubts {
             self.0.insert(orphan, since);
         }
         keep
-    }
-}
-
-impl Owner {
-    fn is(&self, id: u32) -> bool {
-        matches!(self, Owner::Set(set) if *set == id)
     }
 }
 

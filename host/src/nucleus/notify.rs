@@ -356,7 +356,11 @@ impl Children {
             } else {
                 let id = token as u32;
                 let budget = self.hearing.as_mut()?.budget(id, now);
-                let times = self.hear(id, budget, now);
+                let times = match self.hear(id, budget, now) {
+                    // Ready, and yet not to be read: a shortage, which is not tried again at once.
+                    0 => budget,
+                    times => times,
+                };
                 self.hearing.as_mut()?.count(id, times, now);
             }
         }

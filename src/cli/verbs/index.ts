@@ -9,6 +9,9 @@ import { kill } from "./kill.ts";
 import { LATER } from "./later.ts";
 import { link } from "./link.ts";
 import { logs } from "./logs.ts";
+import { mask } from "./mask.ts";
+import { pin } from "./pin.ts";
+import { reload } from "./reload.ts";
 import { restart } from "./restart.ts";
 import { run } from "./run.ts";
 import { shutdown } from "./shutdown.ts";
@@ -16,6 +19,8 @@ import { start } from "./start.ts";
 import { status } from "./status.ts";
 import { stop } from "./stop.ts";
 import { tree } from "./tree.ts";
+import { unmask } from "./unmask.ts";
+import { unpin } from "./unpin.ts";
 import { version } from "./version.ts";
 import { wait } from "./wait.ts";
 import { why } from "./why.ts";
@@ -32,8 +37,13 @@ export const VERBS: readonly Verb[] = [
   start,
   stop,
   restart,
+  reload,
   kill,
   wait,
+  pin,
+  unpin,
+  mask,
+  unmask,
   shutdown,
   ...LATER,
   link,

@@ -5,11 +5,6 @@ import type { Verb } from "../verb.ts";
 export const LATER: readonly Verb[] = [
   later("plan", "plan [PATH…]", "what applying would do, per service"),
   later("apply", "apply [PATH…|PLAN-ID]", "plan and do it"),
-  later("reload", "reload NAME…", "a service's own reload"),
-  later("pin", "pin NAME up|down", "hold a state whatever rules say"),
-  later("unpin", "unpin NAME", "let the rules decide again"),
-  later("mask", "mask NAME", "never start"),
-  later("unmask", "unmask NAME", "allow to start again"),
   later("upgrade", "upgrade [BINARY]", "replace the running supervisor in place"),
   later("simulate", "simulate [PATH…]", "the timeline that would follow, on a simulated machine"),
 ];

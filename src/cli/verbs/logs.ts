@@ -16,7 +16,7 @@ export const logs: Verb = {
   summary: "what services wrote",
   usage: ["logs [NAME…] [-f] [-n N] [--since WHEN] [--stream out|err] [--grep REGEX]"],
   detail: [
-    "Lines are prefixed with the service's name, unless there is only one service or one is named. With -f the last 10 lines come first, unless -n or --since says otherwise.",
+    "A service's hooks and commands are shown with it, under names such as `web/before-start`. Lines are prefixed with the service's name, unless there is only one service or one is named. With -f the last 10 lines come first, unless -n or --since says otherwise.",
   ],
   examples: ["oneup logs web -n 50", "oneup logs -f --stream err --since 10m"],
   options: ["follow", "lines", "since", "stream", "grep"],
@@ -62,15 +62,27 @@ function readLogs(session: Session, target: string, names: readonly string[]): v
   }
   const records = objects(document);
   const prefix = names.length > 1 || (names.length === 0 && (severalIn(records) || hasSeveral(session)));
-  session.printAll(records.map((record) => logLine(session, record, prefix)));
+  const own = names.length === 1 ? names[0] : undefined;
+  session.printAll(records.map((record) => logLine(session, record, prefix || isOthers(record, own))));
 }
 
 function followLogs(session: Session, target: string, names: readonly string[]): void {
   const client = session.client();
+  const own = names.length === 1 ? names[0] : undefined;
   const prefix = !session.json && (names.length > 1 || (names.length === 0 && hasSeveral(session)));
   client.follow(target, (data) => {
-    session.print(session.json ? data : logLine(session, object(JSON.parse(data)), prefix));
+    if (session.json) {
+      session.print(data);
+      return;
+    }
+    const record = object(JSON.parse(data));
+    session.print(logLine(session, record, prefix || isOthers(record, own)));
   });
+}
+
+/** A line of a hook, among those of the one service that was asked for. */
+function isOthers(record: Fields, own: string | undefined): boolean {
+  return own !== undefined && text(record, "service").startsWith(`${own}/`);
 }
 
 /** Who happened to write changes no layout: the number of services decides. */

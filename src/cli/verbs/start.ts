@@ -22,8 +22,8 @@ export const start: Verb = {
   run: (session, input) => act(session, input, "start"),
 };
 
-/** start and restart differ in one word. */
-export function act(session: Session, input: Input, verb: "start" | "restart"): number {
+/** start, restart and reload differ in one word. */
+export function act(session: Session, input: Input, verb: "start" | "restart" | "reload"): number {
   const document = ask(session, input, verb);
   if (session.json) session.document(document);
   else session.printAll(objects(document).map((service) => serviceLine(session, service)));
@@ -31,7 +31,7 @@ export function act(session: Session, input: Input, verb: "start" | "restart"): 
 }
 
 /** One request for all names: what depends on what is the supervisor's to know. */
-export function ask(session: Session, input: Input, verb: "start" | "restart" | "stop"): unknown {
+export function ask(session: Session, input: Input, verb: "start" | "restart" | "stop" | "reload"): unknown {
   const timeoutMs = input.duration("timeout");
   const query = queryText([
     ["wait", input.has("no-wait") ? "false" : null],
@@ -42,7 +42,7 @@ export function ask(session: Session, input: Input, verb: "start" | "restart" | 
     target: `/v1/${verb}${query}`,
     body: { names: input.words },
     timeoutMs,
-    // A second restart would be one restart too many.
-    once: verb === "restart",
+    // A second restart would be one restart too many, and so with a reload.
+    once: verb === "restart" || verb === "reload",
   });
 }

@@ -92,6 +92,7 @@ function readDefinition(kind: Kind, name: string, table: Node, context: ReadCont
     node: table,
     spec,
     relations: relationsOf(table),
+    handler: handlerOf(table),
     main: spec.main === true ? (table.get("main") ?? table) : null,
   };
 }
@@ -113,6 +114,14 @@ function unknownField(kind: Kind, name: string, key: string, node: Node) {
     return { hint: `for a ${kind} named "${name}.${key}" write [${kind}."${name}.${key}"]` };
   }
   return undefined;
+}
+
+function handlerOf(table: Node): Definition["handler"] {
+  const action = table.get("on-failure");
+  const node = action?.type === "table" ? action.get("run") : undefined;
+  return node && typeof node.value === "string" && node.value !== "" && !node.broken
+    ? { name: node.value, node }
+    : null;
 }
 
 /** The names in the lists, wherever they are well-formed, so that one error hides no other. */

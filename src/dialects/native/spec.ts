@@ -2,10 +2,10 @@
 
 import { parseDotenv } from "../../config/dotenv.ts";
 import { absolutePath, folderOf, joinPath } from "../../config/paths.ts";
-import { DEFAULTS, MAIN_DEFAULTS, TASK_DEFAULTS } from "../../model/defaults.ts";
+import { DEFAULTS, HOOK_TIMEOUT_MS, MAIN_DEFAULTS, TASK_DEFAULTS } from "../../model/defaults.ts";
 import type { Node } from "../../model/node.ts";
 import type { serviceFields, taskFields } from "../../model/schema.ts";
-import type { Kind, ServiceSpec, SparseSpec } from "../../model/spec.ts";
+import type { HookName, HookSpec, HookSpecs, Kind, ServiceSpec, SparseSpec } from "../../model/spec.ts";
 import { commandWords } from "../../model/values.ts";
 import type { ReadContext } from "../dialect.ts";
 import { checkWatchdog, readConditions, readHealth } from "./probes.ts";
@@ -22,7 +22,18 @@ type ReadFields = Read<typeof serviceFields> & Pick<Read<typeof taskFields>, "sc
 type Draft = { -readonly [K in keyof ServiceSpec]?: ServiceSpec[K] };
 
 export function makeSpec(source: Source, read: ReadFields, context: ReadContext): SparseSpec {
-  const { command, shell, ready, health, stop, log, schedule, "environment-file": files, ...same } = read;
+  const {
+    command,
+    shell,
+    ready,
+    health,
+    hooks,
+    stop,
+    log,
+    schedule,
+    "environment-file": files,
+    ...same
+  } = read;
   const draft: Draft = { kind: source.kind, ...same };
   if (read.requires) draft.requires = unique(read.requires);
   if (source.kind !== "target") {
@@ -39,7 +50,12 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
     draft.schedule = readSchedule(source.table, schedule, context);
     draft.autostart = schedule.atStart ?? false;
   }
-  if (stop) draft.stop = { ...DEFAULTS.stop, ...stop };
+  if (hooks) draft.hooks = readHooks(source, hooks, context);
+  if (stop) {
+    const { command: stopCommand, ...rest } = stop;
+    draft.stop = { ...DEFAULTS.stop, ...rest };
+    if (stopCommand) draft.stopCommand = stopCommand;
+  }
   if (log) {
     const file = log.file === undefined ? null : absolutePath(log.file, context.folder);
     draft.log = { ...DEFAULTS.log, ...log, file };
@@ -178,6 +194,40 @@ function readProbes(source: Source, read: ReadFields, draft: Draft, context: Rea
     checkWatchdog(read.watchdogMs, node("watchdog"), draft.ready ?? [], context);
   }
 }
+
+function readHooks(
+  source: Source,
+  { timeoutMs, ...given }: NonNullable<ReadFields["hooks"]>,
+  { issues }: ReadContext,
+): HookSpecs | null {
+  const table = source.table.get("hooks");
+  const written = table?.entries() ?? [];
+  if (table && !written.some(([key]) => key !== "timeout")) {
+    const hint = 'write one, such as hooks = { before-start = "…" }, or remove "hooks"';
+    issues.at(table.place, "hooks: no hook in it", hint);
+  }
+  for (const [key, node] of written) {
+    const own = key === "timeout" ? node : node.get("timeout");
+    const isZero =
+      key === "timeout"
+        ? timeoutMs === 0
+        : HOOKS.some(([hook, to]) => hook === key && given[to]?.timeoutMs === 0);
+    if (own && isZero) issues.at(own.place, "hooks: a hook needs time", 'write a duration such as "30s"');
+  }
+  const hooks: { [K in HookName]?: HookSpec } = {};
+  for (const [hook, to] of HOOKS) {
+    const side = given[to];
+    if (side) hooks[hook] = { argv: side.argv, timeoutMs: side.timeoutMs ?? timeoutMs ?? HOOK_TIMEOUT_MS };
+  }
+  return Object.keys(hooks).length === 0 ? null : hooks;
+}
+
+const HOOKS = [
+  ["before-start", "beforeStart"],
+  ["after-start", "afterStart"],
+  ["before-stop", "beforeStop"],
+  ["after-exit", "afterExit"],
+] as const;
 
 /** A first delay beyond the standard maximum raises it; beyond one that was written it is an error. */
 function readDelays(source: Source, read: ReadFields, draft: Draft, { issues }: ReadContext): void {

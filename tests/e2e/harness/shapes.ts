@@ -103,7 +103,7 @@ export const event = z.looseObject({
   seq: z.int().nonnegative(),
   time,
   service: z.string().nullable(),
-  event: z.enum(["state", "ready", "health", "reload", "schedule", "receipt", "supervisor"]),
+  event: z.enum(["state", "ready", "health", "reload", "hook", "pin", "schedule", "receipt", "supervisor"]),
   from: z.string().nullable(),
   to: z.string().nullable(),
   cause: z.string().nullable(),

@@ -212,7 +212,6 @@ describe("looking over HTTP", () => {
   it.each([
     ["PUT", "/v1/services/web", "services.put"],
     ["DELETE", "/v1/services/web", "services.delete"],
-    ["POST", "/v1/services/web/reload", "services.reload"],
     ["POST", "/v1/plan", "plan"],
     ["POST", "/v1/apply", "apply"],
   ])("%s %s is not supported yet", (method, target, operation) => {

@@ -20,6 +20,12 @@ export interface World {
   readonly edges: Map<string, Partial<Graph["services"][number]>>;
   readonly outcomes: Map<string, Outcome>;
   readonly ids: Map<string, number>;
+  /** By name and verb: `web stop`. */
+  readonly refusals: Map<string, string>;
+  readonly reloads: Map<string, "not-running" | "not-configured">;
+  readonly reloadOutcomes: Map<string, Outcome>;
+  /** Sets that are no service's main one. */
+  readonly sides: Set<number>;
   readonly runs: Map<string, readonly RunView[]>;
   readonly asks: Ask[];
   /** What reached the engine beside asks. */
@@ -44,6 +50,8 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     waiting_for: [],
     next_start_at: null,
     goal: "up",
+    pinned: null,
+    masked: false,
     cause: "started at boot",
     status: null,
     reloading: false,
@@ -97,6 +105,10 @@ export class Bench {
       ["web", 1],
       ["db", 2],
     ]),
+    refusals: new Map(),
+    reloads: new Map(),
+    reloadOutcomes: new Map(),
+    sides: new Set(),
     runs: new Map(),
     asks: [],
     events: [],
@@ -217,11 +229,13 @@ const BOOT: Boot = {
   wallStarted: WALL - 60_000,
 };
 
+const ASKS = ["start", "stop", "restart", "reload", "kill", "pin", "unpin", "mask", "unmask", "shutdown"];
+
 function engineOf(world: World): Engine<World> {
   return {
     boot: () => ({ world, commands: [] }),
     step: (_world, event) => {
-      const isAsk = ["start", "stop", "restart", "kill", "shutdown"].includes(event.type);
+      const isAsk = ASKS.includes(event.type);
       if (isAsk) world.asks.push(event as Ask);
       else world.events.push(event.type);
       return world.onStep(event as Event | Ask);
@@ -259,6 +273,13 @@ function engineOf(world: World): Engine<World> {
     }),
     outcome: (_world, name) => world.outcomes.get(name) ?? "done",
     childIdOf: (_world, name) => world.ids.get(name) ?? null,
+    setIdOf: (_world, name) => world.ids.get(name) ?? null,
+    logNamesOf: (_world, name) => (name === "migrate" ? [name, `${name}/before-start`] : [name]),
+    refusal: (_world, name, verb) => world.refusals.get(`${name} ${verb}`) ?? null,
+    reloadProblem: (_world, name) => world.reloads.get(name) ?? null,
+    reloadNumber: () => 1,
+    reloadOutcome: (_world, name) => world.reloadOutcomes.get(name) ?? "done",
+    receiptOf: (_world, { id, receipt }) => ({ receipt, main: !world.sides.has(id) }),
     phase: () => world.phase,
   };
 }

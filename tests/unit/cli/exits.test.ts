@@ -94,13 +94,10 @@ describe("exit code", () => {
     });
   });
 
-  it.each(["plan", "apply", "reload", "pin", "unpin", "mask", "unmask", "upgrade", "simulate"])(
-    "2: %s is not supported yet",
-    (verb) => {
-      const ended = oneup(new FakeHost(), verb, "web", "--seed", "3", "--kill", "web@5s");
-      expect(ended).toMatchObject({ exit: 2, out: "", err: `oneup: "${verb}" is not supported yet\n` });
-    },
-  );
+  it.each(["plan", "apply", "upgrade", "simulate"])("2: %s is not supported yet", (verb) => {
+    const ended = oneup(new FakeHost(), verb, "web", "--seed", "3", "--kill", "web@5s");
+    expect(ended).toMatchObject({ exit: 2, out: "", err: `oneup: "${verb}" is not supported yet\n` });
+  });
 
   it.each(["horust", "horustctl", "zinit", "zinit-server", "zinit-pid1", "luavisors", "supervisors"])(
     "2: called as %s, not supported yet",

@@ -21,7 +21,7 @@ const OTHERS = [
   ...["db", "cache", "logger", "proxy", "legacy-api"].map(
     (name) => `[service.${name}]\nautostart = false\ncommand = "x"\n`,
   ),
-  '[task.migrate]\nautostart = false\ncommand = "x"\n',
+  ...["migrate", "report"].map((name) => `[task.${name}]\nautostart = false\ncommand = "x"\n`),
 ].join("");
 const FILES = { ".env": "A=1", "ca.pem": "", "/run/secrets/oneup-token": "t" };
 
@@ -82,7 +82,7 @@ describe("what is made from the schema", () => {
     const outputs = Object.values({ ...serviceFields, ...taskFields }).flatMap(({ to }) =>
       to === null ? [] : [to],
     );
-    const own = ["kind", "argv", "stdio", "readyDelayMs"];
+    const own = ["kind", "argv", "stdio", "readyDelayMs", "stopCommand"];
     expect([...outputs, ...own].sort()).toEqual(Object.keys(DEFAULTS).sort());
     expect(
       Object.values(supervisorFields)

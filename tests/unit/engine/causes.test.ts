@@ -123,6 +123,8 @@ describe("the view", () => {
       waiting_for: [],
       next_start_at: null,
       goal: "up",
+      pinned: null,
+      masked: false,
       status: null,
       reloading: false,
       health: null,

@@ -82,11 +82,43 @@ export function down(kernel: Kernel, name: string): Outcome {
   return outcome(kernel.world, name, "down");
 }
 
-type Verb = "start" | "stop" | "restart";
+type Verb = "start" | "stop" | "restart" | "reload";
 
 /** Asked, and with all that follows at once having followed. */
 export function ask(kernel: Kernel, type: Verb, ...names: string[]): void {
   kernel.ask({ type, names, because: "asked by uid 0" });
+  kernel.run(kernel.now);
+}
+
+/** Held, or no longer, and with all that follows at once having followed. */
+export function hold(
+  kernel: Kernel,
+  what: "pin up" | "pin down" | "unpin" | "mask" | "unmask",
+  name: string,
+): void {
+  const because = "asked by uid 0";
+  if (what === "pin up") kernel.ask({ type: "pin", name, state: "up", because });
+  else if (what === "pin down") kernel.ask({ type: "pin", name, state: "down", because });
+  else kernel.ask({ type: what, name, because });
+  kernel.run(kernel.now);
+}
+
+/** `name role` of each process that was started, in order; the main ones by their name alone. */
+export function began(kernel: Kernel, name?: string): string[] {
+  const found = kernel.commands("spawn").filter(({ spec }) => name === undefined || spec.service === name);
+  return found.map(({ spec }) => (spec.role === "main" ? spec.service : `${spec.service} ${spec.role}`));
+}
+
+/** The environment of the last process that was started in this role. */
+export function environmentOf(kernel: Kernel, role: string): Readonly<Record<string, string | undefined>> {
+  const found = kernel.commands("spawn").findLast(({ spec }) => spec.role === role);
+  if (found === undefined) throw new Error(`no ${role} was started`);
+  return found.spec.environment;
+}
+
+/** The brain ends, and its successor has had a moment. */
+export function lose(kernel: Kernel): void {
+  kernel.loseBrain();
   kernel.run(kernel.now);
 }
 

@@ -113,7 +113,7 @@ fn what_comes_in_quick_succession_is_told_as_one() {
         let mut world = World::new();
         let steps = vec!["tell STATUS=busy; barrier"; 100].join("; ")
             + "; tell STATUS=done; barrier; wait never";
-        let (id, _) = world.spawn(&telling(world.imp(&steps)));
+        world.spawn(&telling(world.imp(&steps)));
         let start = world.now();
         let is_last = |event: &Event| matches!(event, Event::Notified { notice, .. } if notice.status.as_deref() == Some("done"));
         world.until(|world| world.events.iter().any(is_last));

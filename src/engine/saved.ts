@@ -1,0 +1,153 @@
+/**
+ * How hooks, reloads, holds and handled failures stand in the slate: arrays without names, read
+ * with care. `undefined`: nothing to keep; `null`: not to be understood.
+ */
+import type { Exit } from "../generated/protocol.ts";
+import type { Around, Call, End, Failure, Pin, Reload, Role, Side } from "./world.ts";
+
+const ROLES: readonly string[] = [
+  "before-start",
+  "after-start",
+  "before-stop",
+  "after-exit",
+  "stop",
+  "reload",
+] satisfies Role[];
+const KINDS: readonly string[] = ["judged", "hopeless", "survived"] satisfies End["kind"][];
+const TEXT_MAX = 16_384;
+const TRAIL_MAX = 64;
+
+export function isId(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0;
+}
+
+export function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+export function isExit(value: unknown): value is Exit {
+  if (typeof value !== "object" || value === null) return false;
+  if ("code" in value) return Number.isInteger(value.code);
+  return "signal" in value && typeof value.signal === "string";
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length <= TEXT_MAX;
+}
+
+function isFlag(value: unknown): value is boolean {
+  return typeof value === "boolean";
+}
+
+function isRole(value: unknown): value is Role {
+  return typeof value === "string" && ROLES.includes(value);
+}
+
+function isKind(value: unknown): value is End["kind"] {
+  return typeof value === "string" && KINDS.includes(value);
+}
+
+function saveSide(side: Side | null): unknown {
+  if (side === null) return null;
+  const { role, child, deadline, pid, ended, stopping, cut, failure } = side;
+  return [role, child, deadline, pid, ended, stopping, cut, failure];
+}
+
+/** `undefined`: not to be understood. */
+function loadSide(value: unknown): Side | null | undefined {
+  if (value === null) return null;
+  if (!Array.isArray(value)) return undefined;
+  const [role, child, deadline, pid, ended, stopping, cut, failure]: unknown[] = value;
+  if (!isRole(role) || !isId(child) || child === 0 || !isTime(deadline) || !isId(pid)) return undefined;
+  if (!isFlag(ended) || !isFlag(stopping) || !isFlag(cut)) return undefined;
+  if (failure !== null && !isText(failure)) return undefined;
+  return { role, child, deadline, pid, ended, stopping, cut, failure };
+}
+
+export function saveAround(around: Around | null): unknown {
+  if (around === null) return undefined;
+  const { side, ran, done, because, end, linger, began, left } = around;
+  return [saveSide(side), ran, done, because, saveEnd(end), linger, began, left && [left.pid, left.at]];
+}
+
+export function loadAround(value: unknown): Around | null {
+  if (!Array.isArray(value)) return null;
+  const [given, ran, done, because, over, linger, began, gone]: unknown[] = value;
+  const side = loadSide(given);
+  const end = loadEnd(over);
+  const left = loadLeft(gone);
+  if (side === undefined || end === undefined || left === undefined || side?.role === "reload") return null;
+  if (!isFlag(ran) || !isId(done) || !isText(because) || !isTime(linger) || !isTime(began)) return null;
+  return { side, ran, done, because, end, linger, began, left };
+}
+
+function saveEnd(end: End | null): unknown {
+  return end && [end.text, end.success, end.code, end.outward, end.kind];
+}
+
+function loadEnd(value: unknown): End | null | undefined {
+  if (value === null) return null;
+  if (!Array.isArray(value)) return undefined;
+  const [text, success, code, outward, kind]: unknown[] = value;
+  if (!isText(text) || !isFlag(success) || !isTime(outward) || !isKind(kind)) return undefined;
+  if (code !== null && !isTime(code)) return undefined;
+  return { text, success, code, outward, kind };
+}
+
+function loadLeft(value: unknown): Around["left"] | undefined {
+  if (value === null) return null;
+  if (!Array.isArray(value)) return undefined;
+  const [pid, at]: unknown[] = value;
+  return isId(pid) && isTime(at) ? { pid, at } : undefined;
+}
+
+/** Only what is at work: nobody who asked a former brain is still there to be answered. */
+export function saveReload(reload: Reload | null): unknown {
+  if (reload === null || reload.begun === reload.over) return undefined;
+  const { again, side, deadline, told } = reload;
+  return [again, saveSide(side), deadline, told];
+}
+
+export function loadReload(value: unknown): Reload | null {
+  if (!Array.isArray(value)) return null;
+  const [again, given, deadline, told]: unknown[] = value;
+  const side = loadSide(given);
+  if (side === undefined || !isFlag(again) || !isTime(deadline) || !isFlag(told)) return null;
+  if (side === null ? deadline <= 0 : side.role !== "reload") return null;
+  return { begun: 1, over: 0, failure: null, again, side, deadline, told };
+}
+
+export function savePin(pin: Pin | null): unknown {
+  return pin === null ? undefined : [pin.state, pin.masked];
+}
+
+export function loadPin(value: unknown): Pin | null {
+  if (!Array.isArray(value)) return null;
+  const [state, masked]: unknown[] = value;
+  if (state !== null && state !== "up" && state !== "down") return null;
+  return isFlag(masked) ? { state, masked } : null;
+}
+
+export function saveCall(call: Call | null): unknown {
+  return call === null ? undefined : [saveFailure(call.now), saveFailure(call.next)];
+}
+
+export function loadCall(value: unknown): Call | null {
+  if (!Array.isArray(value)) return null;
+  const now = loadFailure(value[0]);
+  const next = loadFailure(value[1]);
+  return now === undefined || next === undefined ? null : { now, next };
+}
+
+function saveFailure(failure: Failure | null): unknown {
+  return failure && [failure.service, failure.cause, failure.exit, failure.trail];
+}
+
+function loadFailure(value: unknown): Failure | null | undefined {
+  if (value === null) return null;
+  if (!Array.isArray(value)) return undefined;
+  const [service, cause, exit, trail]: unknown[] = value;
+  if (!isText(service) || !isText(cause) || (exit !== null && !isExit(exit))) return undefined;
+  if (!Array.isArray(trail) || trail.length > TRAIL_MAX || !trail.every(isText)) return undefined;
+  return { service, cause, exit, trail };
+}
