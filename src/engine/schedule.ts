@@ -17,6 +17,7 @@ import { causeOf, isoText, publishSchedule, tell } from "./causes.ts";
 import { fire } from "./lifecycle.ts";
 import type { Occasions, Run } from "./occasions.ts";
 import { setWish } from "./order.ts";
+import { refusalOf } from "./pins.ts";
 import { isLive, mustLeave, type Service, touch, type World } from "./world.ts";
 
 /** How many runs are remembered. */
@@ -183,6 +184,10 @@ function announce(world: World, service: Service, cause: string): void {
 function run(world: World, scheduled: Scheduled, occasion: number, because: string): void {
   const { service, schedule, occasions } = scheduled;
   const atWork = isLive(service) && !mustLeave(service);
+  if (refusalOf(service, "start") !== null) {
+    passOver(occasions);
+    return;
+  }
   if (atWork && schedule.overlap === "skip")
     skip(world, scheduled, because, "the run before it is still at work");
   else if (atWork && schedule.overlap === "queue") enqueue(world, scheduled, occasion, because);
@@ -192,6 +197,12 @@ function run(world: World, scheduled: Scheduled, occasion: number, because: stri
     if (atWork) replace(world, service, because);
     else world.demands.push({ type: "start", named: [{ service, because }] });
   }
+}
+
+/** Somebody holds it down; that is told where it was asked for, and in its status. */
+function passOver(occasions: Occasions): void {
+  changeNewest(occasions, { skipped: (newest(occasions)?.skipped ?? 0) + 1 });
+  occasions.queued = 0;
 }
 
 /** Told once for each run: a task that is due every second would talk of nothing else. */
@@ -219,6 +230,10 @@ function replace(world: World, service: Service, because: string): void {
 
 function takeQueued(world: World, { service, schedule, occasions }: Scheduled): void {
   if (occasions.queued === 0) return;
+  if (refusalOf(service, "start") !== null) {
+    passOver(occasions);
+    return;
+  }
   const because = `${dueText(schedule, occasions.queued)}, had to wait for the run before it`;
   occasions.occasion = occasions.queued;
   occasions.queued = 0;
@@ -233,6 +248,7 @@ export function followState(world: World, service: Service): void {
   if (scheduled === null) return;
   const { occasions } = scheduled;
   switch (service.state) {
+    case "preparing":
     case "spawning":
       // What comes before its process is a part of it.
       if (occasions.open && newest(occasions)?.started === 0) break;

@@ -614,3 +614,39 @@ test("without a schedule there is nothing of it", () => {
   expect(kernel.commands("armWall")).toEqual([]);
   expect(kernel.slate["service web"]).not.toContain("schedule");
 });
+
+describe("with what else a task may have", () => {
+  const hooks = { "before-start": { argv: ["before"], timeoutMs: 5000 } };
+
+  test("a hook before it is a part of the run, and so is its failure", () => {
+    const kernel = at("2026-11-21T02:00:00Z", [job("* * * * *", { spec: { hooks } })], {
+      behaviours: {
+        job: { ends: ends(1000) },
+        "job/before-start": [{ ends: ends(500) }, { ends: ends(500, 1) }],
+      },
+    });
+    until(kernel, "2026-11-21T02:02:30Z");
+    expect(runs(kernel)).toMatchObject([
+      { scheduled_at: "2026-11-21T02:02:00.000Z", success: false, exit: null },
+      { scheduled_at: "2026-11-21T02:01:00.000Z", success: true, exit: { code: 0 }, duration_ms: 1000 },
+    ]);
+    expect(runs(kernel)[0]?.cause).toContain("before-start");
+  });
+
+  test("masked or pinned down it does not run, and nothing is made up for", () => {
+    for (const hold of [
+      [{ type: "mask" }, { type: "unmask" }],
+      [{ type: "pin", state: "down" }, { type: "unpin" }],
+    ] as const) {
+      const kernel = at("2026-11-21T02:00:00Z", [job("* * * * *", { missed: "once", overlap: "queue" })]);
+      kernel.askNow({ name: "job", because: "asked by uid 0", ...hold[0] });
+      until(kernel, "2026-11-21T02:05:30Z");
+      expect(spawned(kernel)).toEqual([]);
+      kernel.askNow({ name: "job", because: "asked by uid 0", ...hold[1] });
+      kernel.run(kernel.now);
+      expect(spawned(kernel)).toEqual([]);
+      until(kernel, "2026-11-21T02:06:00Z");
+      expect(starts(kernel)).toEqual(["2026-11-21T02:06:00Z"]);
+    }
+  });
+});
