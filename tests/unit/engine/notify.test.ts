@@ -107,6 +107,14 @@ describe("ready", () => {
     expect(state(kernel, "web")).toBe("running");
   });
 
+  test("told to a brain that was lost with it", () => {
+    const kernel = machine([web()]);
+    const [id = 0] = kernel.liveSets("web");
+    kernel.tell(id, { ready: true, reloading: true, status: "up", mainPid: 555 });
+    kernel.loseBrain();
+    expect(view(kernel, "web")).toMatchObject({ state: "running", status: "up", pid: 555, reloading: true });
+  });
+
   test("one that never tells is too late", () => {
     const kernel = machine([web({ restart: "never" })]);
     pass(kernel, 31_000);

@@ -28,6 +28,17 @@ describe("readiness", () => {
     });
   });
 
+  test("none is tried before the initial delay, also by a fresh brain", () => {
+    const kernel = machine([service("web", { ready: [tcp, { type: "listen" }], readyDelayMs: 700 })]);
+    const start = kernel.now;
+    pass(kernel, 300);
+    kernel.loseBrain();
+    pass(kernel, 1000);
+    expect(kernel.times("probe")).toEqual([start + 700, start + 700]);
+    expect(kernel.commands("probe")[1]?.probe).toEqual({ type: "listen", set: 1 });
+    expect(state(kernel, "web")).toBe("running");
+  });
+
   test("none is tried once it is ready, and no timer is left", () => {
     const kernel = machine([service("web", { ready: [file] })], {
       behaviours: { web: { readyAfterMs: [20] } },
