@@ -14,12 +14,13 @@ import * as idle from "./idle.mjs";
 import { bars, table } from "./lib/figures.mjs";
 import { oneup, present } from "./lib/peers.mjs";
 import { find } from "./lib/programs.mjs";
+import * as logs from "./logs.mjs";
 import * as memory from "./memory.mjs";
 import * as restart from "./restart.mjs";
 import * as start from "./start.mjs";
 import * as verb from "./verb.mjs";
 
-const all = [first, restart, verb, start, memory, idle];
+const all = [first, restart, verb, start, memory, idle, logs];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,

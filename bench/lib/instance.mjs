@@ -95,7 +95,7 @@ export class Instance {
   own() {
     // s6 and runit start the program by the name `run`.
     return this.processes()
-      .filter((each) => each.comm !== "service" && each.comm !== "run")
+      .filter((each) => !["service", "run", "writer"].includes(each.comm))
       .map((each) => each.pid);
   }
 

@@ -21,6 +21,7 @@ function program(name) {
 export const service = program("service");
 export const launch = program("launch");
 export const timed = program("timed");
+export const writer = program("writer");
 
 /** Is there such a program, by path or on PATH? */
 export function find(name) {

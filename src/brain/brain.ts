@@ -19,7 +19,7 @@ import type {
 } from "../engine/index.ts";
 import type { Batch, Boot, Command, Event, Receipt } from "../generated/protocol.ts";
 import type { Config } from "../model/spec.ts";
-import { FAULT_ROUTES } from "./faults.ts";
+import { FAULT_ROUTES, stumble } from "./faults.ts";
 
 /** What the brain needs of `src/engine/`; a module's functions, so that tests can put another in. */
 export interface Engine<World> {
@@ -76,6 +76,7 @@ class Life<World> implements Services {
     this.supervisor = { pid: boot.pid, wallStarted: boot.wallStarted };
     this.clock = { now: clock.now, wall: clock.wall };
     this.#engine = engine;
+    stumble(boot.slate);
     // The config program of the same executable made and checked it.
     const config = boot.config as Config;
     const { world, commands } = engine.boot({ ...boot, config }, this.clock);

@@ -23,6 +23,12 @@ export const FAULT_ROUTES: readonly Route[] =
       ]
     : [];
 
+/** A record that ends every brain that starts from it: that of a service named `poison`. */
+export function stumble(slate: Readonly<Record<string, unknown>>): void {
+  if (typeof FAULTS === "undefined" || !FAULTS || slate["service poison"] === undefined) return;
+  throw new Error("a record was poisoned");
+}
+
 function strike(fault: Arguments["fault"]): never {
   if (fault === "loop") loop();
   if (fault === "memory") fill();

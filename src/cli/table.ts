@@ -12,26 +12,43 @@ export function table(
   paint?: Paint,
   overflow: Overflow = "cut",
 ): string[] {
-  const columns = Math.max(0, ...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, column) =>
-    Math.max(0, ...rows.map((row) => lengthOf(row[column] ?? ""))),
-  );
-  return rows.flatMap((row, index) => {
+  const measure = isPlain(rows) ? plainLength : lengthOf;
+  const widths = widthsOf(rows, measure);
+  const lines: string[] = [];
+  for (const [index, row] of rows.entries()) {
     const painted = (cell: string, column: number) =>
       paint === undefined ? cell : paint(cell, index, column);
+    const last = row.length - 1;
     let line = "";
     let used = 0;
-    for (const [column, cell] of row.slice(0, -1).entries()) {
-      const room = widths[column] ?? 0;
-      line += painted(cell, column) + " ".repeat(room - lengthOf(cell) + 2);
-      used += room + 2;
+    for (let column = 0; column < last; column++) {
+      const cell = row[column] ?? "";
+      const room = (widths[column] ?? 0) + GAP;
+      line += painted(cell, column) + " ".repeat(room - measure(cell));
+      used += room;
     }
-    const room = width === null ? null : width - used;
-    const [first = "", ...more] = fitted(row.at(-1) ?? "", room, overflow).map((part) =>
-      painted(part, row.length - 1),
-    );
-    return [(line + first).trimEnd(), ...more.map((part) => " ".repeat(used) + part)];
-  });
+    const end = row[last] ?? "";
+    if (end === "") {
+      lines.push(line.trimEnd());
+      continue;
+    }
+    const [first = "", ...more] = fitted(end, width === null ? null : width - used, overflow);
+    lines.push(line + painted(first, last));
+    for (const part of more) lines.push(" ".repeat(used) + painted(part, last));
+  }
+  return lines;
+}
+
+const GAP = 2;
+
+function widthsOf(rows: readonly (readonly string[])[], measure: (text: string) => number): number[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (let column = 0; column < row.length; column++) {
+      widths[column] = Math.max(widths[column] ?? 0, measure(row[column] ?? ""));
+    }
+  }
+  return widths;
 }
 
 /** Narrower than this, a part of a text says nothing: the terminal may wrap it as it likes. */
@@ -56,6 +73,15 @@ export function wrap(text: string, width: number): string[] {
 
 /** Most texts are plain, and counting characters one by one is dear. */
 const BEYOND_ASCII = /[^\x20-\x7e]/;
+
+/** Asked once for all, because even the question is dear when it is put for each cell. */
+function isPlain(rows: readonly (readonly string[])[]): boolean {
+  return !BEYOND_ASCII.test(rows.map((row) => row.join("")).join(""));
+}
+
+function plainLength(text: string): number {
+  return text.length;
+}
 
 function lengthOf(text: string): number {
   return BEYOND_ASCII.test(text) ? [...text].length : text.length;

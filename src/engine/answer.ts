@@ -6,6 +6,8 @@ import { durationText, namesText } from "./text.ts";
 import type { Clock } from "./view.ts";
 import { mustLeave, PUBLIC, type Service, type World } from "./world.ts";
 
+const STATES: ReadonlySet<string> = new Set(Object.values(PUBLIC));
+
 /** How far it follows those that wait for one another; the chain has the rest. */
 const DEPTH = 4;
 
@@ -76,13 +78,21 @@ function runningText(service: Service): string {
 
 /** How long until what is left gets KILL, ms. */
 function killTime(world: World, service: Service, clock: Clock): number {
-  const begun = chainOf(service).find(({ what }, index, all) =>
-    all.slice(index).every((entry) => entry.what === what && what === "stopping"),
-  );
-  if (begun === undefined || service.child === 0) return 0;
-  const left = begun.wall + service.spec.stop.timeoutMs - clock.wall;
+  const begun = stopBegan(service);
+  if (begun === null || service.child === 0) return 0;
+  const left = begun + service.spec.stop.timeoutMs - clock.wall;
   const { phase, deadline } = world.shutdown;
   return phase === "running" ? left : Math.min(left, deadline - clock.now);
+}
+
+/** Wall time of the first entry since it has been stopping; notes may stand between them. */
+function stopBegan(service: Service): number | null {
+  let began: number | null = null;
+  for (const { what, wall } of chainOf(service).reverse()) {
+    if (what === "stopping") began = wall;
+    else if (STATES.has(what)) break;
+  }
+  return began;
 }
 
 function lasting(ms: number, what: string): string {

@@ -234,6 +234,7 @@ export function followState(world: World, service: Service): void {
   const { occasions } = scheduled;
   switch (service.state) {
     case "spawning":
+      if (occasions.open && newest(occasions)?.started === 0) break; // What comes before its process is a part of it.
       closeRun(world, scheduled);
       openRun(world, scheduled);
       break;

@@ -58,7 +58,8 @@ export function armShutdown(world: World): void {
 
 /** All goals go down. What failed or is done remains so, as a record. */
 export function lowerAll(world: World): void {
-  const because = `shutdown: ${world.shutdown.because}`;
+  const { because: asked } = world.shutdown;
+  const because = asked.startsWith("shutdown ") ? asked : `shutdown: ${asked}`;
   for (const service of world.services) {
     if (!wantsUp(service) && !mustLeave(service)) continue;
     setWish(world, service, isLive(service) ? "leave" : "down");

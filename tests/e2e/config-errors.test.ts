@@ -246,7 +246,6 @@ const cases: Case[] = [
     ["listen", 'listen = ["tcp:127.0.0.1:8080"]'],
     ["on-demand", "on-demand = true"],
     ["idle-stop", 'idle-stop = "5m"'],
-    ["schedule", 'schedule = { every = "15m" }'],
     ["instances", "instances = 2"],
     ["compress", 'log = { file = "a", compress = true }'],
   ].map(([word, field]) => ({

@@ -105,8 +105,9 @@ describe("a service that hangs (SIGSTOP)", () => {
     const more = `ready = { http = "http://127.0.0.1:${port}/health" }\nstop = { timeout = "1s" }`;
     const up = await box.supervise(web(command, `${http}, ${FAST}, failures = 1`, more));
     await healthy(up, true);
-    const former = await up.strike("web", "SIGSTOP");
-    await up.succeeded("web", former);
+    const { pid: former } = await up.service("web");
+    await up.strike("web", "SIGSTOP");
+    await up.succeeded("web", former ?? 0);
     const stopping = (await up.events()).find(({ to }) => to === "stopping");
     expect(stopping?.cause).toMatch(/^unhealthy: a check failed: /);
   });
@@ -120,8 +121,9 @@ describe("a service that hangs (SIGSTOP)", () => {
       web(redis, `${ping}, every = "500ms", timeout = "500ms", failures = 1`, more),
     );
     await healthy(up, true);
-    const former = await up.strike("web", "SIGSTOP");
-    await up.succeeded("web", former);
+    const { pid: former } = await up.service("web");
+    await up.strike("web", "SIGSTOP");
+    await up.succeeded("web", former ?? 0);
     await healthy(up, true);
     await up.stop("web");
     await up.until("no client left", async () => (await up.descendants()).length === 0);

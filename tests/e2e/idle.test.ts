@@ -76,10 +76,18 @@ for (const [count, limit] of [
     await up.until("all of them", async () =>
       (await up.services()).every((each) => each.state === "running"),
     );
-    // What the start needed may take a moment to go back to the machine.
     const pid = await up.pid();
     const kilobytes = () => ((memoryOf(pid, "Pss") ?? Number.POSITIVE_INFINITY) * 1_024) / 1_000;
-    await up.until("it to be so small", () => kilobytes() <= limit);
+    // What a burst of work needed goes back to the machine a moment after it. The start is one, but
+    // may be over in the middle of it where the machine is slow; so it is given another.
+    const burst = async () => {
+      for (let bytes = 0; bytes < 100_000; ) bytes += JSON.stringify(await up.services()).length;
+    };
+    const isSmall = () => kilobytes() <= limit;
+    await until("it to be so small", async () => isSmall() || (await burst().then(() => false)), {
+      everyMs: 1_000,
+      details: () => ` (${kilobytes()} KB)`,
+    });
     await settled(pid);
     expect(kilobytes()).toBeLessThanOrEqual(limit);
   });

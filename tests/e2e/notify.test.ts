@@ -8,7 +8,7 @@ const web = (script: string, more = "") =>
   `[service.web]\ncommand = '''${teller(script)}'''\nready = { notify = "sd" }\n${more}\n`;
 
 test("STATUS is shown by status, and stays as its last words", async ({ box }) => {
-  const script = `tell READY=1|STATUS=warming until ${box.path("go")} tell STATUS=serving until ${box.path("end")} exit 3`;
+  const script = `tell READY=1,STATUS=warming until ${box.path("go")} tell STATUS=serving until ${box.path("end")} exit 3`;
   const up = await box.supervise(web(script, 'restart = "never"'));
   await up.reaches("web", "running", ({ status }) => status === "warming");
   box.write("go", "");
@@ -46,7 +46,7 @@ test("RELOADING and READY are told, and the flag is shown meanwhile", async ({ b
 });
 
 test("STOPPING is a cause, ERRNO goes into the cause of its end", async ({ box }) => {
-  const script = `tell READY=1 until ${box.path("go")} tell STOPPING=1|ERRNO=98 until ${box.path("end")} exit 1`;
+  const script = `tell READY=1 until ${box.path("go")} tell STOPPING=1,ERRNO=98 until ${box.path("end")} exit 1`;
   const up = await box.supervise(web(script, 'restart = "never"'));
   await up.ready("web");
   box.write("go", "");
@@ -82,8 +82,9 @@ describe("FDSTORE", () => {
   test("what is kept comes back after a crash, and is closed by a stop", async ({ box }) => {
     const up = await box.supervise(web("fds store door tell READY=1 pause"));
     await up.ready("web");
-    const former = await up.strike("web");
-    await up.succeeded("web", former);
+    const { pid: former } = await up.service("web");
+    await up.strike("web");
+    await up.succeeded("web", former ?? 0);
     await up.ready("web");
     const [stored = "", given = ""] = await up.logText("web");
     expect(given).toBe(stored.replace("stored", "given door"));
@@ -107,8 +108,9 @@ describe("the watchdog", () => {
   test("finds a service that stopped telling, ends it by ABRT and starts it again", async ({ box }) => {
     const up = await box.supervise(web("tell READY=1 alive 50 pause", 'watchdog = "1s"'));
     await up.ready("web");
-    const former = await up.strike("web", "SIGSTOP");
-    await up.succeeded("web", former);
+    const { pid: former } = await up.service("web");
+    await up.strike("web", "SIGSTOP");
+    await up.succeeded("web", former ?? 0);
     const stopping = (await up.events()).find(({ to }) => to === "stopping");
     expect(stopping?.cause).toMatch(/^watchdog: no WATCHDOG=1 within 1s/);
     const receipt = (await up.events()).find(({ event }) => event === "receipt")?.receipt;

@@ -146,7 +146,12 @@ mod tests {
         fs::write(&path, &all).unwrap();
         let read = read_bytes(path.to_str().unwrap());
         fs::remove_file(&path).unwrap();
-        let codes: Vec<u32> = read["bytes"].as_str().unwrap().chars().map(u32::from).collect();
+        let codes: Vec<u32> = read["bytes"]
+            .as_str()
+            .unwrap()
+            .chars()
+            .map(u32::from)
+            .collect();
         assert_eq!(codes, (0..=255).collect::<Vec<u32>>());
         assert_eq!(read_bytes("/nowhere")["error"], "ENOENT");
     }

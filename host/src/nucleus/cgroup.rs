@@ -99,7 +99,7 @@ impl Drop for Cgroups {
 }
 
 impl Leaf {
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.parent.join(self.id.to_string())
     }
 

@@ -7,10 +7,12 @@
 //! recognised. The table of roots is complete whenever the kernel's list of our children was just
 //! read, and a set is empty when it has no root. No scan of all processes is ever needed.
 //!
-//! `reap.rs` and `stop.rs` are the other parts of this type.
+//! `reap.rs`, `stop.rs` and `notify.rs` are the other parts of this type.
 
 use super::{
     cgroup::{Cgroups, Leaf},
+    datagram,
+    notify::{Hearing, Made},
     procfs::{self, Environment, Process, Which},
     signals,
     spawn::{failure, Order, Origin},
@@ -26,9 +28,13 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs::{File, OpenOptions},
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
+const CLIMBS_MAX: usize = 3;
+/// Of the marker.
+const SECRET_BYTES: usize = 8;
 const LIST_AGE_MAX: Duration = Duration::from_millis(2);
 /// An execve is over by then, unless its file system is stuck. Others must not wait for that to be
 /// seen to be gone.
@@ -40,6 +46,7 @@ pub enum Stdio<'a> {
         out: BorrowedFd<'a>,
         err: BorrowedFd<'a>,
     },
+    #[cfg(test)]
     Null,
     /// The supervisor's own 0, 1 and 2.
     Inherit,
@@ -47,7 +54,8 @@ pub enum Stdio<'a> {
 
 pub struct Children {
     origin: Origin,
-    /// The first part of every `ONEUP_ID`: this supervisor and no other, past or present.
+    /// The first part of every `ONEUP_ID`: this supervisor and no other, past or present. Nobody
+    /// can guess it, so that a process of another user cannot pass for one of a set.
     marker: String,
     /// What reads as empty and swallows what is written; made when first needed.
     null: Option<File>,
@@ -61,6 +69,8 @@ pub struct Children {
     pub(super) stopping: Vec<u32>,
     /// The id of the last `StopRest` that was not forgotten.
     pub(super) rest: Option<u32>,
+    /// Made when a set first has a way to tell something.
+    pub(super) hearing: Option<Box<Hearing>>,
     /// The sets of all processes that these stops have found.
     pub(super) members: HashMap<i32, u32>,
     /// When our children were last listed.
@@ -75,9 +85,11 @@ pub struct Children {
 pub(super) struct Set {
     service: Box<str>,
     role: Box<str>,
-    /// Of the leader; its group is called the same, and its session if it has one of its own.
-    /// 0 for what `StopRest` collects.
+    /// The process whose end is the set's. 0 for what `StopRest` collects.
     pub leader: i32,
+    /// The leader's process group; its session is called the same if it has one of its own. The
+    /// same as the leader, unless another process has taken over.
+    pub group: i32,
     started: f64,
     pub exit: Option<(Exit, f64)>,
     pub leftovers: u32,
@@ -109,6 +121,7 @@ impl Set {
             service: "".into(),
             role: "rest".into(),
             leader: 0,
+            group: 0,
             started: now,
             exit: None,
             leftovers: 0,
@@ -137,11 +150,13 @@ impl Children {
         let own = procfs::is_ours()
             .then(|| procfs::process(getpid().as_raw()))
             .flatten();
-        let marker = format!("{}-{}", getpid(), own.map_or(0, |own| own.started));
+        let name = format!("{}-{}", getpid(), own.map_or(0, |own| own.started));
+        // Names of cgroups can be read by anybody, environments cannot.
+        let secret = datagram::unguessable(SECRET_BYTES).unwrap_or_default();
         Children {
             origin: Origin::new(inherited),
-            cgroups: Cgroups::open(&marker),
-            marker,
+            cgroups: Cgroups::open(&name),
+            marker: format!("{name}-{secret}"),
             null: None,
             empty: None,
             terminal: if single { Terminal::open() } else { None },
@@ -149,6 +164,7 @@ impl Children {
             roots: HashMap::new(),
             stopping: Vec::new(),
             rest: None,
+            hearing: None,
             members: HashMap::new(),
             listed: None,
             blind: false,
@@ -171,8 +187,9 @@ impl Children {
         let identity = users::resolve(spec)?;
         let inherit = matches!(stdio, Stdio::Inherit);
         let stdio = self.descriptors(&stdio)?;
-        let made = self.cgroups.as_ref().and_then(|cgroups| cgroups.make(id));
-        let (leaf, handle) = made.unzip();
+        let made: Made = self.make_ear(spec, identity.uid)?;
+        let cgroup = self.cgroups.as_ref().and_then(|cgroups| cgroups.make(id));
+        let (leaf, handle) = cgroup.unzip();
         let order = Order {
             spec,
             identity,
@@ -180,6 +197,7 @@ impl Children {
             terminal: self.terminal_for(spec),
             cgroup: handle.as_ref().map(AsFd::as_fd),
             marker: (!inherit && !spec.foreground).then(|| format!("{}.{id}", self.marker)),
+            extras: &made.extras,
         };
         let result = self.origin.spawn(&order);
         if let (Some(_), Some(terminal)) = (order.terminal, &mut self.terminal) {
@@ -192,6 +210,7 @@ impl Children {
             Ok(spawned) => {
                 let leaf = self.settle_leaf(leaf, spawned.in_cgroup);
                 self.register(id, spawned.pid, spec, leaf, now);
+                self.open_ear(id, made);
                 Ok(spawned.pid.unsigned_abs())
             }
             Err(failure) => {
@@ -214,21 +233,12 @@ impl Children {
         leaf.filter(|_| used)
     }
 
-    /// `spawn` without output, for probes.
-    pub fn spawn_quiet(
-        &mut self,
-        id: u32,
-        spec: &SpawnSpec,
-        now: f64,
-    ) -> Result<u32, SpawnFailure> {
-        self.spawn(id, spec, Stdio::Null, now)
-    }
-
     fn register(&mut self, id: u32, pid: i32, spec: &SpawnSpec, leaf: Option<Leaf>, now: f64) {
         let set = Set {
             service: spec.service.as_str().into(),
             role: spec.role.as_str().into(),
             leader: pid,
+            group: pid,
             started: now,
             exit: None,
             leftovers: 0,
@@ -258,6 +268,7 @@ impl Children {
                 let input = self.empty_input().map_err(unavailable)?;
                 Ok(Some([input, out.as_raw_fd(), err.as_raw_fd()]))
             }
+            #[cfg(test)]
             Stdio::Null => {
                 let input = self.empty_input().map_err(unavailable)?;
                 let output = self.null.as_ref().map_or(input, AsRawFd::as_raw_fd);
@@ -289,7 +300,9 @@ impl Children {
         };
         match scope {
             Scope::Main => {
-                if let Some(set) = self.sets.get(&id).filter(|set| set.is_running()) {
+                if let Some(main) = self.named_main(id) {
+                    self.send(&main, number);
+                } else if let Some(set) = self.sets.get(&id).filter(|set| set.is_running()) {
                     signals::send(set.leader, number);
                 }
             }
@@ -323,6 +336,7 @@ impl Children {
             rest.roots.extend(set.roots);
         }
         self.remove_leaf(set.leaf);
+        self.close_ear(id);
     }
 
     fn remove_leaf(&mut self, leaf: Option<Leaf>) {
@@ -333,21 +347,46 @@ impl Children {
 
     /// For a fresh brain.
     pub fn records(&self) -> Vec<ChildRecord> {
-        let record = |(id, set): (&u32, &Set)| ChildRecord {
-            id: *id,
-            service: set.service.to_string(),
-            role: set.role.to_string(),
-            pid: set.leader.unsigned_abs(),
-            started: set.started,
-            exit: set.exit.as_ref().map(|(exit, _)| exit.clone()),
-            exited: set.exit.as_ref().map(|(_, at)| *at),
-            leftovers: set.leftovers,
-            stopping: set.stop.is_some(),
-            receipt: set.receipt.as_deref().cloned(),
-            notice: None,
-            watchdog_at: 0.0,
+        let record = |(id, set): (&u32, &Set)| {
+            let (notice, watchdog_at) = self.told(*id, &set.service);
+            ChildRecord {
+                notice,
+                watchdog_at,
+                id: *id,
+                service: set.service.to_string(),
+                role: set.role.to_string(),
+                pid: set.leader.unsigned_abs(),
+                started: set.started,
+                exit: set.exit.as_ref().map(|(exit, _)| exit.clone()),
+                exited: set.exit.as_ref().map(|(_, at)| *at),
+                leftovers: set.leftovers,
+                stopping: set.stop.is_some(),
+                receipt: set.receipt.as_deref().cloned(),
+            }
         };
         self.sets.iter().map(record).collect()
+    }
+
+    /// The processes of a set that have not ended.
+    pub fn pids(&mut self, id: u32) -> Vec<i32> {
+        self.look(Which::All);
+        self.survey(id)
+            .iter()
+            .map(|seen| seen.process.pid)
+            .collect()
+    }
+
+    /// Its cgroup, if it has one of its own.
+    pub fn cgroup_of(&self, id: u32) -> Option<PathBuf> {
+        self.sets.get(&id)?.leaf.as_ref().map(Leaf::folder)
+    }
+
+    /// The same of a service's main process.
+    pub fn cgroup_of_service(&self, service: &str) -> Option<PathBuf> {
+        let is_it =
+            |set: &&Set| set.is_running() && *set.service == *service && &*set.role == "main";
+        let set = self.sets.values().rev().find(is_it)?;
+        set.leaf.as_ref().map(Leaf::folder)
     }
 
     /// `[{"pid","parent","command","found","started_at"}]`
@@ -460,10 +499,52 @@ impl Children {
     /// process as long as they have a member. The latest set of that number is meant.
     fn of_session(&self, process: &Process) -> Option<u32> {
         let is_theirs = |set: &Set| {
-            !set.is_rest() && (set.leader == process.session || set.leader == process.group)
+            !set.is_rest() && (set.group == process.session || set.group == process.group)
         };
         let mut sets = self.sets.iter().rev();
         sets.find(|(_, set)| is_theirs(set)).map(|(id, _)| *id)
+    }
+
+    /// Whether a process is of this set. `None`: it has gone, and is not known to have been.
+    pub(super) fn is_member(&self, id: u32, pid: i32) -> Option<bool> {
+        // A parent that ends while we climb is not there any more; from below there is another.
+        (0..CLIMBS_MAX)
+            .find_map(|_| self.climb(id, pid))
+            .or_else(|| self.is_hidden_member(id, pid))
+    }
+
+    /// From a process up to the child of ours that it is below. `None`: somebody was not there.
+    fn climb(&self, id: u32, pid: i32) -> Option<bool> {
+        let own = getpid().as_raw();
+        let mut above = procfs::process(pid)?;
+        while !self.roots.contains_key(&above.pid) && above.parent != own {
+            if above.parent <= 1 {
+                return Some(false);
+            }
+            above = procfs::process(above.parent)?;
+        }
+        match self.roots.get(&above.pid) {
+            Some(owner) => Some(*owner == Some(id)),
+            // Adopted since we last looked.
+            None => match self.attribute(above.pid) {
+                Owner::Set(set) => Some(set == id),
+                Owner::Unsure(_) => None,
+                // One that has ended shows little of itself.
+                Owner::Nobody => (!above.zombie).then_some(false),
+            },
+        }
+    }
+
+    /// The same for one that /proc does not show.
+    fn is_hidden_member(&self, id: u32, pid: i32) -> Option<bool> {
+        if let Some(owner) = self.roots.get(&pid) {
+            return Some(*owner == Some(id));
+        }
+        if let Some(owner) = self.members.get(&pid) {
+            return Some(*owner == id);
+        }
+        let ids = procfs::process_or_ids(pid);
+        (self.of_session(&ids) == Some(id)).then_some(true)
     }
 
     /// Every process of a set that has not ended.
@@ -504,7 +585,7 @@ impl Children {
             let root = above.unwrap_or(0);
             root_of.insert(process.pid, root);
             if !process.zombie {
-                let found = how_found(set.leader, &process, root);
+                let found = how_found(set, &process, root);
                 seen.push(Seen {
                     process,
                     found,
@@ -520,8 +601,8 @@ impl Children {
     pub(super) fn group_of(&self, id: u32) -> Option<i32> {
         let set = self.sets.get(&id).filter(|set| !set.is_rest())?;
         let in_group =
-            |pid: &i32| *pid == set.leader || procfs::process_or_ids(*pid).group == set.leader;
-        set.roots.iter().any(in_group).then_some(set.leader)
+            |pid: &i32| *pid == set.group || procfs::process_or_ids(*pid).group == set.group;
+        set.roots.iter().any(in_group).then_some(set.group)
     }
 
     /// Sends a signal to exactly this process. False if it could not get it.
@@ -538,7 +619,7 @@ impl Children {
     /// Without /proc: the leader's group has a member, as far as anybody can tell. A group that
     /// was seen to be empty is never asked for again, as its number may have been given away.
     pub(super) fn group_lives(&self, set: &Set) -> bool {
-        self.blind && (set.is_running() || set.leftovers > 0) && signals::send_group(set.leader, 0)
+        self.blind && (set.is_running() || set.leftovers > 0) && signals::send_group(set.group, 0)
     }
 
     /// The leader has ended and nobody is known to be left, but its group's number or its cgroup is
@@ -549,7 +630,7 @@ impl Children {
             return false;
         };
         let populated = || set.leaf.as_ref().is_some_and(Leaf::is_populated);
-        !self.blind && (signals::send_group(set.leader, 0) || populated())
+        !self.blind && (signals::send_group(set.group, 0) || populated())
     }
 
     /// Somebody is there of whom nobody can tell yet where he belongs.
@@ -604,12 +685,12 @@ impl Doubts {
     }
 }
 
-fn how_found(leader: i32, process: &Process, root: i32) -> Found {
+fn how_found(set: &Set, process: &Process, root: i32) -> Found {
     match process {
-        _ if process.pid == leader => Found::Child,
-        _ if leader != 0 && process.group == leader => Found::Group,
-        _ if leader != 0 && process.session == leader => Found::Session,
-        _ if root != leader => Found::Adopted,
+        _ if process.pid == set.leader => Found::Child,
+        _ if set.group != 0 && process.group == set.group => Found::Group,
+        _ if set.group != 0 && process.session == set.group => Found::Session,
+        _ if root != set.leader => Found::Adopted,
         _ => Found::Child,
     }
 }

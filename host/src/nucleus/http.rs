@@ -754,7 +754,7 @@ fn wall_now() -> f64 {
 }
 
 /// A stream of tokio's as hyper wants it.
-struct Io<T>(T);
+pub(super) struct Io<T>(pub T);
 
 impl<T: AsyncRead + Unpin> Read for Io<T> {
     fn poll_read(

@@ -2,13 +2,20 @@
 //! time, and hands what happened to the brain. It decides nothing about services.
 
 mod bell;
+mod brief;
 mod cgroup;
 mod children;
+mod datagram;
 mod events;
+mod fdstore;
 mod http;
+mod http_probe;
 mod listen;
 mod log;
 mod mind;
+mod notice;
+mod notify;
+mod pressure;
 mod probe;
 mod procfs;
 mod reap;
@@ -17,12 +24,16 @@ mod resolve;
 mod rpc;
 mod settle;
 mod signals;
+mod sockdiag;
 mod spawn;
 mod startup;
 mod stop;
+mod tail;
 mod terminal;
 mod timers;
+mod tls;
 pub mod users;
+mod wall;
 
 #[cfg(test)]
 mod tests;
@@ -60,11 +71,12 @@ use std::{
 };
 use timers::Timers;
 use tokio::{
-    io::unix::AsyncFd,
+    io::unix::{AsyncFd, AsyncFdReadyGuard},
     sync::mpsc::{self, UnboundedReceiver},
     task::LocalSet,
     time::Instant,
 };
+use wall::Wall;
 
 /// Events of one batch at most: a bound on what a lost batch can take along, and on its time.
 const BATCH_EVENTS_MAX: usize = 256;
@@ -99,6 +111,7 @@ struct Nucleus {
     probes: Probes,
     requests: Requests,
     timers: Timers,
+    wall: Wall,
     mind: Mind,
     boot: BootFacts,
     slate: BTreeMap<String, String>,
@@ -123,6 +136,8 @@ struct Inboxes {
     signals: AsyncFd<Signals>,
     /// Readable when `Logs` has something to read.
     output: AsyncFd<OwnedFd>,
+    /// Readable when a service has told something; from when one can.
+    hearing: Option<AsyncFd<OwnedFd>>,
     answers: UnboundedReceiver<Answer>,
     probes: UnboundedReceiver<probe::Finished>,
     calls: mpsc::Receiver<http::Knock>,
@@ -181,6 +196,7 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
         probes: Probes::new(probes_in),
         requests: Requests::default(),
         timers: Timers::default(),
+        wall: Wall::default(),
         mind: Mind::new(program, answers_in),
         boot: BootFacts {
             config: options.config,
@@ -200,6 +216,7 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
     let mut inboxes = Inboxes {
         signals,
         output,
+        hearing: None,
         answers,
         probes,
         calls,
@@ -254,6 +271,7 @@ impl Nucleus {
             if let Some(code) = self.exit {
                 return code;
             }
+            inboxes.hear(&self.children);
             let deadline = self.next_deadline();
             tokio::select! {
                 // Ends before output before requests: what is first in the list is looked at
@@ -265,7 +283,16 @@ impl Nucleus {
                 }
                 Some(answer) = inboxes.answers.recv() => self.on_answer(answer),
                 Some(finished) = inboxes.probes.recv() => self.on_probe(finished),
+                // Both found by `on_deadlines`.
                 () = sleep_until(deadline) => {}
+                () = self.wall.alarm() => {}
+                Ok(mut ready) = readable(inboxes.hearing.as_ref()) => {
+                    if self.on_heard() {
+                        tokio::task::yield_now().await;
+                    } else {
+                        ready.clear_ready();
+                    }
+                }
                 Ok(mut ready) = inboxes.output.readable() => {
                     if self.on_output() {
                         // Connections are tasks of their own: let them have their turn.
@@ -312,6 +339,7 @@ impl Nucleus {
             "the brain was lost ({reason}); services go on, a fresh one starts"
         ));
         self.timers.clear();
+        self.wall.clear();
         self.logs.borrow_mut().unmatch_all();
         let events = self.probes.cancel_all(&mut self.children, now);
         self.take(events, now);
@@ -334,6 +362,9 @@ impl Nucleus {
                 self.drain_log(*id);
             }
             self.mind.push(event);
+        }
+        for note in self.children.hearing_notes() {
+            self.say(note);
         }
         if self.emergency && self.children.records().is_empty() {
             self.exit = Some(1);
@@ -400,8 +431,18 @@ impl Nucleus {
         turn.more
     }
 
+    /// True: there may be more to read at once.
+    fn on_heard(&mut self) -> bool {
+        let now = monotonic_ms();
+        let Some(events) = self.children.on_heard(now) else {
+            return false;
+        };
+        self.take(events, now);
+        true
+    }
+
     fn on_probe(&mut self, finished: probe::Finished) {
-        if let Some(event) = self.probes.on_finished(finished, monotonic_ms()) {
+        if let Some(event) = self.probes.on_finished(finished) {
             self.mind.push(event);
         }
     }
@@ -424,6 +465,9 @@ impl Nucleus {
         while let Some(key) = self.timers.pop_due(now) {
             self.mind.push(Event::Timer { key, at: now });
         }
+        for event in self.wall.due(now, wall_ms()) {
+            self.mind.push(event);
+        }
         self.settling.on_deadline(now);
         for event in self.requests.gone() {
             self.mind.push(event);
@@ -437,6 +481,7 @@ impl Nucleus {
             self.timers.next(),
             self.mind.next_deadline(),
             self.settling.next_deadline(),
+            self.wall.next_deadline(monotonic_ms()),
         ]
         .into_iter()
         .flatten()
@@ -461,6 +506,9 @@ impl Nucleus {
                 let events = self.children.stop(id, &signal, timeout_ms, tree, now);
                 self.take(events, now);
             }
+            Command::ExtendStop { id, timeout_ms } => {
+                self.children.extend_stop(id, timeout_ms, now);
+            }
             Command::StopRest {
                 id,
                 signal,
@@ -474,11 +522,19 @@ impl Nucleus {
                 self.children.forget(id);
                 self.child_logs.remove(&id);
             }
-            Command::Arm { key, at } => self.timers.arm(key, at),
-            Command::ExtendStop { .. } | Command::ArmWall { .. } | Command::DropFds { .. } => {
-                self.say("a command of the brain is not built yet".into());
+            Command::Arm { key, at } => {
+                self.wall.cancel(&key);
+                self.timers.arm(key, at);
             }
-            Command::Cancel { key } => self.timers.cancel(&key),
+            Command::ArmWall { key, wall } => {
+                self.timers.cancel(&key);
+                self.wall.arm(key, wall);
+            }
+            Command::DropFds { service } => self.children.drop_fds(&service),
+            Command::Cancel { key } => {
+                self.timers.cancel(&key);
+                self.wall.cancel(&key);
+            }
             Command::Probe {
                 key,
                 probe,
@@ -618,6 +674,27 @@ impl Nucleus {
             .borrow_mut()
             .release_pipes(|name| name == wanted || used.contains(name), wall_ms());
         self.push_matches(matched);
+    }
+}
+
+impl Inboxes {
+    fn hear(&mut self, children: &Children) {
+        if self.hearing.is_none() {
+            let own = children
+                .hearing_fd()
+                .and_then(|fd| fd.try_clone_to_owned().ok());
+            // Without a descriptor to be had now it is tried again in the next turn.
+            // SAFETY: hands out the one descriptor it owns and keeps open as long as it lives.
+            self.hearing = own.and_then(|fd| unsafe { AsyncFd::register(fd) }.ok());
+        }
+    }
+}
+
+/// Waits for ever for one that is not there.
+async fn readable(fd: Option<&AsyncFd<OwnedFd>>) -> io::Result<AsyncFdReadyGuard<'_, OwnedFd>> {
+    match fd {
+        Some(fd) => fd.readable().await,
+        None => future::pending().await,
     }
 }
 

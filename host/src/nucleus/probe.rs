@@ -1,16 +1,50 @@
-//! One attempt at a readiness probe. When to try again is the brain's business.
+//! One attempt at a probe, for readiness or health. When to try again is the brain's business.
 
-use super::{children::Children, resolve};
+use super::{
+    brief::one_line,
+    children::{Children, Stdio},
+    http_probe, monotonic_ms, pressure, resolve, sockdiag,
+    tail::Tail,
+};
 use crate::protocol::{Event, Exit, Probe, SpawnSpec};
 use nix::errno::Errno;
-use std::{collections::HashMap, fs, io, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    fs,
+    future::Future,
+    io,
+    os::fd::AsFd,
+    path::PathBuf,
+    time::Duration,
+};
 use tokio::{net::TcpStream, sync::mpsc::UnboundedSender, task::JoinHandle, time::timeout};
 
 /// Child ids from here on are the nucleus's own.
 pub const FIRST_ID: u32 = 0x8000_0000;
 
-/// The end of an attempt: whether it held, and why not.
-type Verdict = Result<(), String>;
+const REASON_MAX: usize = 256;
+
+/// What was found, or why it does not hold.
+type Verdict = Result<String, Failure>;
+
+struct Failure {
+    reason: String,
+    timed_out: bool,
+}
+
+fn because(reason: String) -> Failure {
+    Failure {
+        reason,
+        timed_out: false,
+    }
+}
+
+fn too_late(reason: String) -> Failure {
+    Failure {
+        reason,
+        timed_out: true,
+    }
+}
 
 /// A connection attempt's end, as its task reports it.
 pub struct Finished {
@@ -19,9 +53,25 @@ pub struct Finished {
     verdict: Verdict,
 }
 
-enum Attempt {
-    Tcp { attempt: u64, task: JoinHandle<()> },
-    Exec { id: u32, deadline: f64 },
+struct Attempt {
+    began: f64,
+    work: Work,
+}
+
+enum Work {
+    Task {
+        attempt: u64,
+        task: JoinHandle<()>,
+    },
+    Exec {
+        id: u32,
+        deadline: f64,
+        timeout_ms: f64,
+        /// The last of its output.
+        tail: Tail,
+        /// Of the service it is for.
+        cgroup: Option<PathBuf>,
+    },
 }
 
 pub struct Probes {
@@ -54,35 +104,57 @@ impl Probes {
         now: f64,
     ) -> Vec<Event> {
         let mut events = self.cancel(children, &key, now);
-        match probe {
-            Probe::File { path } => {
-                let verdict = fs::metadata(&path)
-                    .map(drop)
-                    .map_err(|error| format!("{path}: {}", reason(&error)));
-                events.push(probed(key, now, verdict));
+        let began = monotonic_ms();
+        let verdict = match probe {
+            Probe::File { path } => fs::metadata(&path)
+                .map(|_| String::new())
+                .map_err(|error| because(format!("{path}: {}", reason(&error)))),
+            Probe::Listen { set } => listens(children, set),
+            Probe::Pressure { set } => {
+                let pressure = pressure::highest(children.cgroup_of(set).as_deref());
+                events.push(probed(key, began, Ok(String::new()), pressure));
+                return events;
             }
-            Probe::Tcp { host, port } => self.start_tcp(key, host, port, timeout_ms),
-            Probe::Http(_) | Probe::Listen { .. } | Probe::Pressure { .. } => {
-                events.push(probed(key, now, Err("not built yet".into())));
+            Probe::Tcp { host, port } => {
+                self.start_task(key, timeout_ms, began, async move {
+                    let result = connect(&host, port).await;
+                    result
+                        .map(|_| String::new())
+                        .map_err(|error| format!("{host}:{port}: {}", reason(&error)))
+                });
+                return events;
             }
-            Probe::Exec { spec } => {
-                events.extend(self.start_exec(children, key, &spec, timeout_ms, now));
+            Probe::Http(probe) => {
+                self.start_task(key, timeout_ms, began, async move {
+                    http_probe::get(&probe).await
+                });
+                return events;
             }
-        }
+            Probe::Exec { spec } => match self.start_exec(children, &key, &spec, timeout_ms, now) {
+                Ok(()) => return events,
+                Err(failure) => Err(failure),
+            },
+        };
+        events.push(probed(key, began, verdict, None));
         events
     }
 
-    fn start_tcp(&mut self, key: String, host: String, port: u16, timeout_ms: f64) {
+    fn start_task(
+        &mut self,
+        key: String,
+        timeout_ms: f64,
+        began: f64,
+        work: impl Future<Output = Result<String, String>> + 'static,
+    ) {
         self.next_attempt += 1;
         let attempt = self.next_attempt;
         let finished = self.finished.clone();
         let report = key.clone();
         let task = tokio::task::spawn_local(async move {
             let limit = Duration::from_secs_f64(timeout_ms.max(0.0) / 1000.0);
-            let verdict = match timeout(limit, connect(&host, port)).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(format!("{host}:{port}: {}", reason(&error))),
-                Err(_) => Err(format!("{host}:{port}: no answer within {timeout_ms} ms")),
+            let verdict = match timeout(limit, work).await {
+                Ok(result) => result.map_err(because),
+                Err(_) => Err(too_late(format!("no answer within {}", span(timeout_ms)))),
             };
             let key = report;
             // The loop outlives its tasks; if not, nobody waits for the verdict.
@@ -92,37 +164,54 @@ impl Probes {
                 verdict,
             });
         });
-        self.running.insert(key, Attempt::Tcp { attempt, task });
+        let work = Work::Task { attempt, task };
+        self.running.insert(key, Attempt { began, work });
     }
 
     fn start_exec(
         &mut self,
         children: &mut Children,
-        key: String,
+        key: &str,
         spec: &SpawnSpec,
         timeout_ms: f64,
         now: f64,
-    ) -> Option<Event> {
+    ) -> Result<(), Failure> {
         let id = self.next_id;
         self.next_id = self.next_id.checked_add(1).unwrap_or(FIRST_ID);
-        if let Err(failure) = children.spawn_quiet(id, spec, now) {
-            let verdict = Err(format!("cannot run the probe: {}", failure.message));
-            return Some(probed(key, now, verdict));
-        }
-        self.children.insert(id, Some(key.clone()));
-        let deadline = now + timeout_ms;
-        self.running.insert(key, Attempt::Exec { id, deadline });
-        None
+        let unable = |why: &dyn std::fmt::Display| because(format!("cannot run the probe: {why}"));
+        let (tail, theirs) = Tail::new().map_err(|errno| unable(&errno.desc()))?;
+        let stdio = Stdio::Log {
+            out: theirs.as_fd(),
+            err: theirs.as_fd(),
+        };
+        let spawned = children.spawn(id, spec, stdio, now);
+        spawned.map_err(|failure| unable(&failure.message))?;
+        self.children.insert(id, Some(key.to_owned()));
+        let work = Work::Exec {
+            id,
+            deadline: now + timeout_ms,
+            timeout_ms,
+            tail,
+            cgroup: children.cgroup_of_service(&spec.service),
+        };
+        self.running.insert(
+            key.to_owned(),
+            Attempt {
+                began: monotonic_ms(),
+                work,
+            },
+        );
+        Ok(())
     }
 
     /// Gives up an attempt. The events are of the killed set and go through `intercept` too.
     pub fn cancel(&mut self, children: &mut Children, key: &str, now: f64) -> Vec<Event> {
-        match self.running.remove(key) {
-            Some(Attempt::Tcp { task, .. }) => {
+        match self.running.remove(key).map(|attempt| attempt.work) {
+            Some(Work::Task { task, .. }) => {
                 task.abort();
                 Vec::new()
             }
-            Some(Attempt::Exec { id, .. }) => {
+            Some(Work::Exec { id, .. }) => {
                 self.children.insert(id, None);
                 kill(children, id, now)
             }
@@ -140,38 +229,59 @@ impl Probes {
     pub fn next_deadline(&self) -> Option<f64> {
         self.running
             .values()
-            .filter_map(|attempt| match attempt {
-                Attempt::Exec { deadline, .. } => Some(*deadline),
-                Attempt::Tcp { .. } => None,
+            .filter_map(|attempt| match attempt.work {
+                Work::Exec { deadline, .. } => Some(deadline),
+                Work::Task { .. } => None,
             })
             .min_by(f64::total_cmp)
     }
 
     /// Ends the exec probes whose time is over.
     pub fn on_deadline(&mut self, children: &mut Children, now: f64) -> Vec<Event> {
+        let is_late = |attempt: &Attempt| matches!(attempt.work, Work::Exec { deadline, .. } if deadline <= now);
         let late: Vec<String> = self
             .running
             .iter()
-            .filter(|(_, attempt)| matches!(attempt, Attempt::Exec { deadline, .. } if *deadline <= now))
+            .filter(|(_, attempt)| is_late(attempt))
             .map(|(key, _)| key.clone())
             .collect();
         let mut events = Vec::new();
         for key in late {
-            events.extend(self.cancel(children, &key, now));
-            events.push(probed(key, now, Err("no end within its time".into())));
+            let Some(Attempt { began, work }) = self.running.remove(&key) else {
+                continue;
+            };
+            if let Work::Exec {
+                id,
+                timeout_ms,
+                mut tail,
+                cgroup,
+                ..
+            } = work
+            {
+                self.children.insert(id, None);
+                events.extend(kill(children, id, now));
+                let reason = with_tail(format!("no end within {}", span(timeout_ms)), &mut tail);
+                let pressure = pressure::highest(cgroup.as_deref());
+                events.push(probed(key, began, Err(too_late(reason)), pressure));
+            }
         }
         events
     }
 
     /// The verdict of a connection attempt, unless it was cancelled or replaced meanwhile.
-    pub fn on_finished(&mut self, finished: Finished, now: f64) -> Option<Event> {
-        match self.running.get(&finished.key) {
-            Some(Attempt::Tcp { attempt, .. }) if *attempt == finished.attempt => {
-                self.running.remove(&finished.key);
-                Some(probed(finished.key, now, finished.verdict))
-            }
-            _ => None,
-        }
+    pub fn on_finished(&mut self, finished: Finished) -> Option<Event> {
+        let Finished {
+            key,
+            attempt,
+            verdict,
+        } = finished;
+        let is_current = self.running.get(&key).is_some_and(
+            |running| matches!(running.work, Work::Task { attempt: current, .. } if current == attempt),
+        );
+        let running = is_current.then(|| self.running.remove(&key)).flatten()?;
+        let timed_out = verdict.as_ref().is_err_and(|failure| failure.timed_out);
+        let pressure = timed_out.then(|| pressure::highest(None)).flatten();
+        Some(probed(key, running.began, verdict, pressure))
     }
 
     /// Takes out the events of the nucleus's own children; what is left is for the brain.
@@ -182,7 +292,7 @@ impl Probes {
         now: f64,
     ) -> Vec<Event> {
         let mut rest = Vec::new();
-        let mut queue = std::collections::VecDeque::from(events);
+        let mut queue = VecDeque::from(events);
         while let Some(event) = queue.pop_front() {
             match event {
                 Event::Exited {
@@ -191,7 +301,7 @@ impl Probes {
                     leftovers,
                     ..
                 } if id >= FIRST_ID => {
-                    rest.extend(self.exec_ended(id, exit, now));
+                    rest.extend(self.exec_ended(id, exit));
                     if leftovers > 0 {
                         queue.extend(kill(children, id, now));
                     } else {
@@ -199,21 +309,26 @@ impl Probes {
                     }
                 }
                 Event::Stopped { id, .. } if id >= FIRST_ID => self.forget(children, id),
+                Event::Notified { id, .. } if id >= FIRST_ID => {}
                 event => rest.push(event),
             }
         }
         rest
     }
 
-    fn exec_ended(&mut self, id: u32, exit: &Exit, now: f64) -> Option<Event> {
+    fn exec_ended(&mut self, id: u32, exit: &Exit) -> Option<Event> {
         let key = self.children.get_mut(&id)?.take()?;
-        self.running.remove(&key);
-        let verdict = match exit {
-            Exit::Code(0) => Ok(()),
-            Exit::Code(code) => Err(format!("the probe's command left with code {code}")),
-            Exit::Signal(name) => Err(format!("the probe's command was ended by {name}")),
+        let Attempt { began, work } = self.running.remove(&key)?;
+        let Work::Exec { mut tail, .. } = work else {
+            return None;
         };
-        Some(probed(key, now, verdict))
+        let failed = match exit {
+            Exit::Code(0) => return Some(probed(key, began, Ok(String::new()), None)),
+            Exit::Code(code) => format!("the probe's command left with code {code}"),
+            Exit::Signal(name) => format!("the probe's command was ended by {name}"),
+        };
+        let verdict = Err(because(with_tail(failed, &mut tail)));
+        Some(probed(key, began, verdict, None))
     }
 
     fn forget(&mut self, children: &mut Children, id: u32) {
@@ -226,32 +341,60 @@ fn kill(children: &mut Children, id: u32, now: f64) -> Vec<Event> {
     children.stop(id, "KILL", 0.0, true, now)
 }
 
-fn probed(key: String, at: f64, verdict: Verdict) -> Event {
-    let ok = verdict.is_ok();
-    let reason = verdict.err().unwrap_or_default();
+fn probed(key: String, began: f64, verdict: Verdict, pressure: Option<f64>) -> Event {
+    let at = monotonic_ms();
+    let (ok, reason, timed_out) = match verdict {
+        Ok(found) => (true, found, false),
+        Err(Failure { reason, timed_out }) => (false, reason, timed_out),
+    };
     Event::Probed {
         key,
         at,
         ok,
-        reason,
-        took_ms: 0.0,
-        timed_out: false,
-        pressure: None,
+        reason: one_line(&reason, REASON_MAX),
+        took_ms: ((at - began).max(0.0) * 1000.0).round() / 1000.0,
+        timed_out,
+        pressure,
     }
 }
 
-async fn connect(host: &str, port: u16) -> io::Result<()> {
-    let mut last = io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+fn with_tail(reason: String, tail: &mut Tail) -> String {
+    match tail.last_line() {
+        Some(line) => format!("{reason}: {line}"),
+        None => reason,
+    }
+}
+
+fn listens(children: &mut Children, set: u32) -> Verdict {
+    let pids = children.pids(set);
+    match sockdiag::listens(&pids, children.given_sockets(set)) {
+        Ok(Some(sockdiag::Place::Tcp(address))) => Ok(format!("listens on {address}")),
+        Ok(Some(sockdiag::Place::Unix)) => Ok("listens on a Unix socket".into()),
+        Ok(None) => Err(because("no process of it listens on a socket".into())),
+        Err(reason) => Err(because(reason)),
+    }
+}
+
+/// `250ms`, `2s`, `2.5s`
+fn span(ms: f64) -> String {
+    match ms < 1000.0 {
+        true => format!("{}ms", ms.round()),
+        false => format!("{}s", (ms / 100.0).round() / 10.0),
+    }
+}
+
+pub async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut last = io::Error::from(Errno::EADDRNOTAVAIL);
     for address in resolve::addresses(host, port)? {
         match TcpStream::connect(address).await {
-            Ok(_) => return Ok(()),
+            Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
     }
     Err(last)
 }
 
-fn reason(error: &io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(errno) => Errno::from_raw(errno).desc().to_lowercase(),
         None => error.to_string(),

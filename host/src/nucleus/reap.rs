@@ -34,11 +34,15 @@ impl Children {
         }
         // The children of the dead are ours now, and the kernel's list names them.
         self.look(Which::Adopted);
-        let mut events: Vec<Event> = dead
+        let mut events = Vec::new();
+        for id in dead
             .iter()
             .filter(|dead| dead.leader)
-            .filter_map(|dead| self.exited(dead.set?))
-            .collect();
+            .filter_map(|dead| dead.set)
+        {
+            events.extend(self.last_words(id, now));
+            events.extend(self.exited(id));
+        }
         let mut touched: BTreeMap<u32, HashSet<i32>> = BTreeMap::new();
         for dead in dead {
             if let Some(id) = dead.set {
@@ -66,7 +70,7 @@ impl Children {
         };
         let is_unsure = self.is_unsure();
         let set = self.sets.get_mut(&id)?;
-        if is_unsure || (self.blind && signals::send_group(set.leader, 0)) {
+        if is_unsure || (self.blind && signals::send_group(set.group, 0)) {
             // Somebody is there, or may be; nobody can tell how many.
             leftovers = leftovers.max(1);
         }
@@ -117,6 +121,9 @@ impl Children {
             }
             None => None,
         };
+        if let Some(id) = member {
+            self.hear_out(id, now);
+        }
         let exit = wait(libc::P_PID, pid, libc::WEXITED)?.exit();
         if let Some(stop) = member.and_then(|id| self.stop_of_mut(id)) {
             stop.ended(pid, now, &exit);
@@ -136,20 +143,27 @@ impl Children {
                 rest.roots.retain(|root| *root != pid);
             }
         }
-        let Some(set) = set.and_then(|id| self.sets.get_mut(&id)) else {
+        let Some(id) = set else {
+            return false;
+        };
+        let Some(set) = self.sets.get_mut(&id) else {
             return false;
         };
         set.roots.retain(|root| *root != pid);
         let leader = set.is_running() && set.leader == pid;
-        if leader {
-            set.exit = Some((exit, now));
-            if set.foreground {
-                if let Some(terminal) = &mut self.terminal {
-                    terminal.take_back();
-                }
+        if leader && self.hand_over(id) {
+            return false;
+        }
+        let Some(set) = self.sets.get_mut(&id).filter(|_| leader) else {
+            return false;
+        };
+        set.exit = Some((exit, now));
+        if set.foreground {
+            if let Some(terminal) = &mut self.terminal {
+                terminal.take_back();
             }
         }
-        leader
+        true
     }
 
     /// Single-command mode: a command that was stopped at the terminal stops us, too. Returns when

@@ -41,7 +41,7 @@ const NOT_FOR_CHILDREN: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES
 const NOT_FOR_SERVICES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
 /// Names the steps of [`child`]; the numbers travel through shared memory.
-const STEPS: [&str; 15] = [
+const STEPS: [&str; 16] = [
     "",
     "signals",
     "session",
@@ -57,6 +57,7 @@ const STEPS: [&str; 15] = [
     "directory",
     "no-new-privileges",
     "exec",
+    "descriptors",
 ];
 const SIGNALS: i32 = 1;
 const SESSION: i32 = 2;
@@ -72,6 +73,10 @@ const UID: i32 = 11;
 const DIRECTORY: i32 = 12;
 const NO_NEW_PRIVILEGES: i32 = 13;
 const EXEC: i32 = 14;
+const DESCRIPTORS: i32 = 15;
+
+/// Descriptors that a child can be given beyond its first three.
+pub const PASSED_MAX: usize = 64;
 
 pub fn failure(step: &str, errno: Errno, message: String) -> SpawnFailure {
     let known = errno != Errno::UnknownErrno;
@@ -117,6 +122,18 @@ pub struct Order<'a> {
     pub cgroup: Option<BorrowedFd<'a>>,
     /// `ONEUP_ID`.
     pub marker: Option<String>,
+    pub extras: &'a Extras,
+}
+
+/// What a child gets besides what its spec says.
+#[derive(Default)]
+pub struct Extras {
+    /// Whatever the spec says.
+    pub environment: Vec<(&'static str, String)>,
+    /// Variables whose value is the child's own process id, which nobody knows before.
+    pub pid_variables: Vec<&'static str>,
+    /// Descriptors of ours and the numbers they have in the child.
+    pub descriptors: Vec<(RawFd, RawFd)>,
 }
 
 /// A process that has passed its execve.
@@ -163,7 +180,13 @@ impl Origin {
             .oom_score_adjust
             .or(self.inherited.oom_score_adjust);
         let oom_score = oom_score.map(|score| score.to_string()).unwrap_or_default();
+        if order.extras.descriptors.len() > PASSED_MAX {
+            let message = format!("more than {PASSED_MAX} descriptors to pass on");
+            return Err(failure("descriptors", Errno::EINVAL, message));
+        }
         let plan = Plan {
+            descriptors: &order.extras.descriptors,
+            pid_places: &program.pid_places,
             terminal: order.terminal,
             session: !order.spec.foreground,
             stdio: order.stdio,
@@ -201,7 +224,13 @@ struct Program {
     envp: Strings,
     directory: Option<CString>,
     path: String,
+    /// Where the child writes its process id; they point into `_pid_entries`, which `envp` has.
+    pid_places: Vec<*mut u8>,
+    _pid_entries: Vec<Box<[u8]>>,
 }
+
+/// Digits of a process id, and the null byte after them.
+const PID_ROOM: usize = 11;
 
 impl Program {
     fn new(order: &Order<'_>, origin: &Origin) -> Result<Program, SpawnFailure> {
@@ -246,11 +275,26 @@ impl Program {
                 Some(String::from_utf8_lossy(value).into_owned())
             });
         let path = path.unwrap_or_else(|| DEFAULT_PATH.to_owned());
-        let inherited: Vec<*const c_char> = inherited.iter().map(|entry| entry.as_ptr()).collect();
+        let mut borrowed: Vec<*const c_char> =
+            inherited.iter().map(|entry| entry.as_ptr()).collect();
+        let mut pid_entries: Vec<Box<[u8]>> = order
+            .extras
+            .pid_variables
+            .iter()
+            .map(|name| pid_entry(name))
+            .collect();
+        let mut pid_places = Vec::new();
+        for entry in &mut pid_entries {
+            let start = entry.as_mut_ptr();
+            borrowed.push(start.cast_const().cast());
+            pid_places.push(start.wrapping_add(entry.len() - PID_ROOM));
+        }
         Ok(Program {
             candidates: candidates(name, &path)?,
             argv: Strings::new(argv, Vec::new()),
-            envp: Strings::new(own, inherited),
+            envp: Strings::new(own, borrowed),
+            pid_places,
+            _pid_entries: pid_entries,
             directory: spec
                 .directory
                 .as_ref()
@@ -259,6 +303,13 @@ impl Program {
             path,
         })
     }
+}
+
+/// `NAME=` with room for the digits.
+fn pid_entry(name: &str) -> Box<[u8]> {
+    let mut entry = format!("{name}=").into_bytes();
+    entry.resize(entry.len() + PID_ROOM, 0);
+    entry.into()
 }
 
 /// Pointers that end with a null pointer, and what they point to.
@@ -294,9 +345,16 @@ fn own_environment(order: &Order<'_>) -> Result<Vec<CString>, SpawnFailure> {
         user.filter(|(name, _)| !configured(name))
             .map(|(name, value)| (*name, value.as_str())),
     );
+    let extras = order.extras;
+    let more = extras.environment.iter();
+    entries.extend(more.map(|(name, value)| (*name, value.as_str())));
     let marked = order.marker.is_some();
-    let is_marker = |name: &str| marked && matches!(name, "ONEUP_ID" | "ONEUP_SERVICE");
-    let given = spec.environment.iter().filter(|(name, _)| !is_marker(name));
+    let is_ours = |name: &str| {
+        (marked && matches!(name, "ONEUP_ID" | "ONEUP_SERVICE"))
+            || extras.environment.iter().any(|(other, _)| *other == name)
+            || extras.pid_variables.contains(&name)
+    };
+    let given = spec.environment.iter().filter(|(name, _)| !is_ours(name));
     entries.extend(given.map(|(name, value)| (name.as_str(), value.as_str())));
     entries
         .into_iter()
@@ -397,6 +455,9 @@ struct Plan<'a> {
     session: bool,
     terminal: Option<RawFd>,
     stdio: Option<[RawFd; 3]>,
+    /// At most `PASSED_MAX`; sources and targets.
+    descriptors: &'a [(RawFd, RawFd)],
+    pid_places: &'a [*mut u8],
     /// Empty: as it is.
     oom_score: &'a [u8],
     oom_score_required: bool,
@@ -460,6 +521,10 @@ unsafe fn prepare(plan: &Plan<'_>) -> Steps {
         u32::MAX,
         libc::CLOSE_RANGE_CLOEXEC,
     );
+    pass_descriptors(plan.descriptors)?;
+    for place in plan.pid_places {
+        write_pid(*place);
+    }
     set_oom_score(plan)?;
     for limit in plan.limits {
         let nothing = ptr::null_mut::<c_void>();
@@ -506,6 +571,43 @@ unsafe fn prepare(plan: &Plan<'_>) -> Steps {
         check(NO_NEW_PRIVILEGES, call)?;
     }
     Ok(())
+}
+
+/// First all are brought out of each other's way, then each gets its number.
+unsafe fn pass_descriptors(descriptors: &[(RawFd, RawFd)]) -> Steps {
+    let Some(last) = descriptors.iter().map(|(_, target)| *target).max() else {
+        return Ok(());
+    };
+    let mut sources = [0; PASSED_MAX];
+    for ((source, _), place) in descriptors.iter().zip(&mut sources) {
+        let is_in_the_way = descriptors.iter().any(|(_, target)| target == source);
+        *place = *source;
+        if is_in_the_way {
+            let command = libc::F_DUPFD_CLOEXEC;
+            let call = libc::syscall(libc::SYS_fcntl, *source, command, last + 1);
+            *place = check(DESCRIPTORS, call)? as RawFd;
+        }
+    }
+    for ((_, target), source) in descriptors.iter().zip(sources) {
+        check(
+            DESCRIPTORS,
+            libc::syscall(libc::SYS_dup3, source, *target, 0),
+        )?;
+    }
+    Ok(())
+}
+
+/// Into room for `PID_ROOM` bytes that are all zero.
+unsafe fn write_pid(place: *mut u8) {
+    let mut rest = libc::syscall(libc::SYS_getpid).unsigned_abs();
+    let mut digits = 1;
+    while 10u64.checked_pow(digits).is_some_and(|end| rest >= end) {
+        digits += 1;
+    }
+    for index in (0..digits.min(PID_ROOM as u32 - 1)).rev() {
+        place.add(index as usize).write(b'0' + (rest % 10) as u8);
+        rest /= 10;
+    }
 }
 
 /// All 64: a program that finds PIPE ignored behaves differently.

@@ -193,12 +193,20 @@ impl Children {
                 if let Phase::Asked { deadline: planned } = &mut stop.phase {
                     *planned = planned.min(deadline);
                 }
-                self.on_deadline(now)
+                self.on_stop_deadline(now)
             }
             None => {
                 let signal = signals::number(signal).unwrap_or(SIGTERM);
                 self.begin(id, Stop::new(signal, tree, deadline, now), now)
             }
+        }
+    }
+
+    /// Puts off the deadline of a stop that still waits.
+    pub fn extend_stop(&mut self, id: u32, timeout_ms: f64, now: f64) {
+        let stop = self.stop_of_mut(id);
+        if let Some(Phase::Asked { deadline }) = stop.map(|stop| &mut stop.phase) {
+            *deadline = deadline.max(now + timeout_ms);
         }
     }
 
@@ -238,10 +246,17 @@ impl Children {
             .stopping
             .iter()
             .filter_map(|id| self.sets.get(id)?.stop.as_deref());
-        stops.map(Stop::deadline).min_by(f64::total_cmp)
+        let stops = stops.map(Stop::deadline);
+        stops.chain(self.hearing_deadline()).min_by(f64::total_cmp)
     }
 
     pub fn on_deadline(&mut self, now: f64) -> Vec<Event> {
+        let mut events = self.on_hearing_deadline(now);
+        events.extend(self.on_stop_deadline(now));
+        events
+    }
+
+    fn on_stop_deadline(&mut self, now: f64) -> Vec<Event> {
         let due = |id: &u32| self.stop_of(*id).is_some_and(|stop| stop.deadline() <= now);
         let due: Vec<u32> = self.stopping.iter().copied().filter(due).collect();
         if due.is_empty() {
@@ -301,7 +316,7 @@ impl Children {
 
     /// Everything below these roots (or all of it) gets the signal it has not had yet. Twice if
     /// need be: what is forked while we walk is found by the next walk.
-    fn press(&mut self, id: u32, roots: Option<&[i32]>) {
+    pub(super) fn press(&mut self, id: u32, roots: Option<&[i32]>) {
         let Some(stop) = self.stop_of(id) else {
             return;
         };
@@ -315,7 +330,7 @@ impl Children {
                 None => self.survey(id),
             };
             if !tree {
-                seen.retain(|seen| seen.process.group == set.leader);
+                seen.retain(|seen| seen.process.group == set.group);
             }
             seen.iter().for_each(|seen| self.note(id, seen));
             self.press_group(id, &seen, killing, roots.is_none());
@@ -335,7 +350,7 @@ impl Children {
     fn press_group(&mut self, id: u32, seen: &[Seen], killing: bool, are_all: bool) {
         let hidden = self.blind || seen.iter().any(|seen| !seen.process.is_visible());
         let lives = |set: &&Set| self.group_lives(set);
-        let blindly = || self.sets.get(&id).filter(lives).map(|set| set.leader);
+        let blindly = || self.sets.get(&id).filter(lives).map(|set| set.group);
         let group = self.group_of(id).or_else(blindly);
         let Some(set) = self.sets.get_mut(&id) else {
             return;
@@ -377,11 +392,11 @@ impl Children {
     /// True if this process has not had this before.
     fn press_one(&mut self, id: u32, seen: &Seen, killing: bool) -> bool {
         let process = &seen.process;
-        let leader = self.sets.get(&id).map_or(0, |set| set.leader);
+        let group = self.sets.get(&id).map_or(0, |set| set.group);
         let Some(stop) = self.stop_of_mut(id) else {
             return false;
         };
-        let (signal, group_asked) = (stop.signal, stop.group_asked && process.group == leader);
+        let (signal, group_asked) = (stop.signal, stop.group_asked && process.group == group);
         let Some(member) = stop.members.get_mut(&key(process)) else {
             return false;
         };
@@ -435,7 +450,7 @@ impl Children {
             false => self
                 .survey(id)
                 .iter()
-                .any(|seen| seen.process.group == set.leader),
+                .any(|seen| seen.process.group == set.group),
         };
         if watched {
             Verdict::Watched

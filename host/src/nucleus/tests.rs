@@ -38,7 +38,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod imp;
 mod machine;
+mod notifying;
+mod probing;
 mod spawning;
 mod stopping;
 mod terminals;
@@ -181,6 +184,7 @@ struct World {
     children: Children,
     signals: Signals,
     events: Vec<Event>,
+    notes: Vec<String>,
     started: Instant,
     folder: PathBuf,
     next_id: u32,
@@ -208,6 +212,7 @@ impl World {
             signals: Signals::open().expect("a signalfd"),
             children,
             events: Vec::new(),
+            notes: Vec::new(),
             started: Instant::now(),
             folder,
             next_id: 1,
@@ -278,11 +283,19 @@ impl World {
 
     /// One turn of the loop: waits for a signal, a deadline, or a moment.
     fn turn(&mut self) {
+        self.turn_within(20.0);
+    }
+
+    fn turn_within(&mut self, ms: f64) {
         let limit = self
             .children
             .next_deadline()
-            .map_or(20.0, |at| (at - self.now()).clamp(0.0, 20.0));
-        let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+            .map_or(ms, |at| (at - self.now()).clamp(0.0, ms));
+        let awaited = [Some(self.signals.as_fd()), self.children.hearing_fd()];
+        let awaited = awaited.into_iter().flatten();
+        let mut fds: Vec<PollFd> = awaited
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
         let _ = poll(&mut fds, PollTimeout::from(limit.ceil() as u8));
         let now = self.now();
         for arrived in self.signals.read() {
@@ -292,6 +305,10 @@ impl World {
                 self.children.on_continued();
             }
         }
+        // As in the nucleus: ends come first.
+        self.events
+            .extend(self.children.on_heard(now).unwrap_or_default());
+        self.notes.extend(self.children.hearing_notes());
         self.events.extend(self.children.on_deadline(now));
     }
 

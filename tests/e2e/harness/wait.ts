@@ -1,7 +1,7 @@
 /** Waiting for conditions. A test never sleeps to give something time; it says what it waits for. */
 
 /** Generous, because tests run on loaded machines: it is met by what hangs, not by what is slow. */
-export const DEADLINE_MS = 30_000;
+export const DEADLINE_MS = 60_000;
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -2,7 +2,7 @@
 
     teller.py tell READY=1 sleep 50 tell STATUS=serving alive 100 pause
 
-`tell TEXT`      sends one datagram (TEXT with `|` for line breaks) to NOTIFY_SOCKET
+`tell TEXT`      sends one datagram (TEXT with `,` for line breaks) to NOTIFY_SOCKET
 `tell-fd N`      writes a line to descriptor N
 `alive MS`       sends WATCHDOG=1 so often from here on, in a thread
 `until PATH`     waits until there is such a file
@@ -29,7 +29,7 @@ def send(text, fds=()):
     path = os.environ["NOTIFY_SOCKET"]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
         told.connect("\0" + path[1:] if path.startswith("@") else path)
-        data = text.replace("|", "\n").encode()
+        data = text.replace(",", "\n").encode()
         if fds:
             socket.send_fds(told, [data], list(fds))
         else:
@@ -100,7 +100,7 @@ def run(words):
             kept.bind(("127.0.0.1", 0))
             kept.listen()
             print("stored", kept.getsockname()[1], flush=True)
-            send(f"FDSTORE=1|FDNAME={name}", [kept.fileno()])
+            send(f"FDSTORE=1,FDNAME={name}", [kept.fileno()])
         elif word == "print":
             name = words.pop(0)
             print(f"{name}={os.environ.get(name, 'missing')}", flush=True)

@@ -83,6 +83,26 @@ describe("status", () => {
     expect(oneup(host, "status").out).toContain(ESCAPE);
   });
 
+  it("shows health and what services tell of themselves", () => {
+    const cause = "unhealthy: a check failed: tcp 127.0.0.1:80: connection refused";
+    const told = [
+      view("well", { healthy: true, status: "serving 3 clients" }),
+      view("sick", { healthy: false, cause }),
+      view("busy", { reloading: true, status: "reading" }),
+      view("gone", { ...DOWN, healthy: null, status: "last words" }),
+    ];
+    expect(oneup(saying(told), "status").out).toBe(
+      [
+        "NAME  STATE               PID  SINCE      RESTARTS  NOTE",
+        'well  running, healthy    100  3 min ago  0         "serving 3 clients"',
+        `sick  running, unhealthy  100  3 min ago  0         ${cause}`,
+        'busy  running             100  3 min ago  0         reloading; "reading"',
+        "gone  inactive            -    -          0",
+        "",
+      ].join("\n"),
+    );
+  });
+
   it("says so when there is nothing", () => {
     expect(oneup(saying([]), "status").out).toBe("no services\n");
   });
@@ -141,6 +161,23 @@ describe("why", () => {
         `  ${clock(5000)}        web  asked     starts with the supervisor`,
         `  ${clock(1000)}        db   failed    exited with code 1`,
         `  ${clock(1000)}        web  waiting   waits for db, which failed: exited with code 1`,
+        "",
+      ].join("\n"),
+    );
+  });
+
+  it("ends with what the last health checks found", () => {
+    const last = [
+      { time: ago(20_000), ok: true, took_ms: 3, reason: "200 OK" },
+      { time: ago(10_000), ok: false, took_ms: 2000, reason: "http://127.0.0.1:80/: no answer within 2s" },
+    ];
+    const health = { healthy: true, failures_in_row: 1, successes_in_row: 0, stretched: null, last };
+    const text = oneup(saying({ service: "web", state: "running", chain: [], health }), "why", "web").out;
+    expect(text).toContain(
+      [
+        "last health checks",
+        `  ok      ${clock(20_000)}  3 ms     200 OK`,
+        `  failed  ${clock(10_000)}  2000 ms  http://127.0.0.1:80/: no answer within 2s`,
         "",
       ].join("\n"),
     );

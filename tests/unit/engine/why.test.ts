@@ -83,7 +83,16 @@ describe("why, in one sentence", () => {
     });
     shutdown(kernel);
     pass(kernel, 1000);
-    expect(answer(kernel, "a")).toBe("is stopping: shutdown: shutdown asked by uid 0; KILL in 4s");
+    expect(answer(kernel, "a")).toBe("is stopping: shutdown asked by uid 0; KILL in 4s");
+  });
+
+  test("a shutdown of what is stopping already", () => {
+    const kernel = machine([service("a")], { behaviours: { a: stubborn } });
+    ask(kernel, "stop", "a");
+    pass(kernel, 1000);
+    shutdown(kernel);
+    pass(kernel, 1000);
+    expect(answer(kernel, "a")).toBe("is stopping: shutdown asked by uid 0; KILL in 8s");
   });
 
   test("starting, with what is missing and until when", () => {

@@ -233,7 +233,7 @@ fn restart_among_a_thousand() {
     });
 }
 
-fn cpu_ms() -> f64 {
+pub fn cpu_ms() -> f64 {
     let time =
         nix::time::clock_gettime(nix::time::ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("a clock");
     time.tv_sec() as f64 * 1000.0 + time.tv_nsec() as f64 / 1e6

@@ -185,6 +185,29 @@ fn a_daemon_without_arguments_and_environment_holds_up_nobody() {
 }
 
 #[test]
+fn the_deadline_can_be_put_off() {
+    isolated(|| {
+        let mut world = World::new();
+        let script = "trap 'sleep 0.6; exit 5' TERM; : >$T/ready; while :; do sleep 0.01; done";
+        let (id, _) = world.script(script);
+        world.stop(id, "TERM", 200.0, true);
+        let now = world.now();
+        world.children.extend_stop(id, 20_000.0, now);
+        // Never forward.
+        world.children.extend_stop(id, 1.0, now);
+        assert_eq!(world.exit(id), code(5));
+        assert!(world
+            .stopped(id)
+            .processes
+            .iter()
+            .all(|process| !process.killed));
+        // Nobody's, and one that is not stopping: nothing to put off.
+        world.children.extend_stop(id, 1.0, now);
+        world.children.extend_stop(99, 1.0, now);
+    });
+}
+
+#[test]
 fn who_ignores_term_is_killed_at_the_deadline() {
     isolated_twice(|| {
         let mut world = World::new();

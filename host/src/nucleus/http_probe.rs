@@ -1,0 +1,189 @@
+//! One GET, for a probe: does it answer as expected?
+
+use super::{brief::one_line, http::Io, probe, tls};
+use crate::{pattern, protocol::HttpProbe};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::{
+    body::Incoming,
+    client::conn::http1,
+    header::{HeaderName, HeaderValue, ACCEPT, CONNECTION, HOST, USER_AGENT},
+    Request, Response, StatusCode,
+};
+use std::{
+    future::{poll_fn, Future},
+    pin::pin,
+    thread,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::oneshot,
+};
+
+/// Of a body, that a pattern is looked for in.
+const BODY_MAX: usize = 64 << 10;
+/// With more than this a pattern gets a thread of its own, as the worst take their time.
+const MATCHED_HERE_MAX: usize = 8 << 10;
+const STACK: usize = 256 << 10;
+
+/// What was found, or why it is not as expected; a sentence each.
+pub async fn get(probe: &HttpProbe) -> Result<String, String> {
+    let stream = probe::connect(&probe.host, probe.port)
+        .await
+        .map_err(|error| probe::reason(&error))?;
+    match probe.tls {
+        false => exchange(probe, stream).await,
+        true => over_tls(probe, stream).await,
+    }
+}
+
+async fn over_tls(probe: &HttpProbe, stream: TcpStream) -> Result<String, String> {
+    // What it takes to verify (a hundred certificates) goes as soon as nobody needs it.
+    let _cleanup = tls::Cleanup;
+    let result = {
+        let stream = tls::connect(probe, stream).await?;
+        exchange(probe, stream).await
+    };
+    result
+}
+
+async fn exchange<S>(probe: &HttpProbe, stream: S) -> Result<String, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let request = request(probe)?;
+    let handshake = http1::handshake(Io(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| broken(&error))?;
+    let work = async {
+        let response = sender.send_request(request).await;
+        judge(probe, response.map_err(|error| broken(&error))?).await
+    };
+    let (mut work, mut connection) = (pin!(work), pin!(connection));
+    let mut is_open = true;
+    // One task for both, so that nothing outlives the probe. The connection's failure is also the
+    // request's.
+    poll_fn(|context| {
+        is_open = is_open && connection.as_mut().poll(context).is_pending();
+        work.as_mut().poll(context)
+    })
+    .await
+}
+
+fn request(probe: &HttpProbe) -> Result<Request<Empty<Bytes>>, String> {
+    let unusable = |what: &dyn std::fmt::Display| format!("the request cannot be made: {what}");
+    let mut request = Request::get(probe.path.as_str())
+        .body(Empty::new())
+        .map_err(|error| unusable(&error))?;
+    let headers = request.headers_mut();
+    headers.insert(HOST, host(probe).parse().map_err(|error| unusable(&error))?);
+    headers.insert(USER_AGENT, HeaderValue::from_static("oneup"));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    for (name, value) in &probe.headers {
+        let name = HeaderName::try_from(name).map_err(|error| unusable(&error))?;
+        let value = HeaderValue::try_from(value).map_err(|error| unusable(&error))?;
+        headers.insert(name, value);
+    }
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(request)
+}
+
+fn host(probe: &HttpProbe) -> String {
+    let host = match probe.host.contains(':') {
+        true => format!("[{}]", probe.host),
+        false => probe.host.clone(),
+    };
+    match (probe.tls, probe.port) {
+        (false, 80) | (true, 443) => host,
+        (_, port) => format!("{host}:{port}"),
+    }
+}
+
+async fn judge(probe: &HttpProbe, response: Response<Incoming>) -> Result<String, String> {
+    let status = response.status();
+    let number = status.as_u16();
+    let is_good = probe
+        .status
+        .iter()
+        .any(|(first, last)| (*first..=*last).contains(&number));
+    if !is_good {
+        return Err(format!(
+            "{}, expected {}",
+            named(status),
+            ranges(&probe.status)
+        ));
+    }
+    if let Some(pattern) = &probe.body {
+        let body = beginning(response.into_body()).await?;
+        if !matches(pattern.clone(), body).await? {
+            return Err(format!(
+                "{}, but the body does not match \"{}\"",
+                named(status),
+                one_line(pattern, 100)
+            ));
+        }
+    }
+    Ok(named(status))
+}
+
+/// `200 OK`
+fn named(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}
+
+fn ranges(ranges: &[(u16, u16)]) -> String {
+    let range = |(first, last): &(u16, u16)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    ranges.iter().map(range).collect::<Vec<_>>().join(",")
+}
+
+async fn beginning(mut body: Incoming) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken(&error))?;
+        let data = frame.into_data().unwrap_or_default();
+        let room = BODY_MAX - bytes.len();
+        bytes.extend_from_slice(data.get(..room).unwrap_or(&data));
+        if bytes.len() >= BODY_MAX {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+async fn matches(pattern: String, body: Vec<u8>) -> Result<bool, String> {
+    if body.len() <= MATCHED_HERE_MAX {
+        return is_match(&pattern, &body);
+    }
+    let (sender, receiver) = oneshot::channel();
+    let work = move || drop(sender.send(is_match(&pattern, &body)));
+    let thread = thread::Builder::new().stack_size(STACK).spawn(work);
+    thread.map_err(|error| format!("no thread to look at the body with: {error}"))?;
+    receiver
+        .await
+        .unwrap_or_else(|_| Err("looking at the body failed".into()))
+}
+
+fn is_match(pattern: &str, body: &[u8]) -> Result<bool, String> {
+    let pattern =
+        pattern::compile(pattern).map_err(|error| format!("the body's pattern: {error}"))?;
+    Ok(pattern.is_match(&String::from_utf8_lossy(body)))
+}
+
+fn broken(error: &hyper::Error) -> String {
+    let cause =
+        std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    match cause {
+        Some(cause) => probe::reason(cause),
+        None if error.is_incomplete_message() || error.is_canceled() => {
+            "the connection was closed before an answer came".into()
+        }
+        None if error.is_parse() => "what came is no HTTP answer".into(),
+        None => one_line(&error.to_string(), 200),
+    }
+}
