@@ -187,8 +187,9 @@ hooks = { after-start = "imp exit 5", after-exit = "imp exit 6" }`);
       ({ cause }) => cause === "its after-start hook failed: exited with code 5",
     );
     await up.stop("a");
-    expect(up.err).toContain("a: its after-start hook failed: exited with code 5\n");
-    expect(up.err).toContain("a: its after-exit hook failed: exited with code 6\n");
+    const told = (text: string) => up.until(text, () => up.err.includes(`${text}\n`));
+    await told("a: its after-start hook failed: exited with code 5");
+    await told("a: its after-exit hook failed: exited with code 6");
     expect(await up.state("a")).toBe("inactive");
   });
 });
@@ -316,7 +317,7 @@ stop = { command = "imp exit 9", timeout = "60s" }`);
     expect(box.words("good")).toEqual(["USR1", "done"]);
     await up.stop("bad");
     expect(box.words("bad")).toEqual(["TERM", "done"]);
-    expect(up.err).toContain("bad: its stop command failed: exited with code 9\n");
+    await up.until("the news", () => up.err.includes("bad: its stop command failed: exited with code 9\n"));
   });
 
   test("that has no effect: the signal when its time is over", async ({ box }) => {

@@ -239,7 +239,7 @@ describe("errors are application/problem+json", () => {
     ["GET", "/v1/shutdown", 405],
     ["PUT", "/v1/services/db", 501],
     ["DELETE", "/v1/services/db", 501],
-    ["POST", "/v1/services/db/reload", 501],
+    ["POST", "/v1/services/db/reload", 409],
     ["POST", "/v1/plan", 501],
     ["POST", "/v1/apply", 501],
     ["POST", "/v1/services/db/kill", 400, "{ no json"],
