@@ -61,10 +61,10 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
   if (world.shutdown.phase !== "running") return; // Everything is down or on its way already.
   switch (demand.type) {
     case "start":
-      raise(world, demand.named);
+      raise(world, demand.named, "asked");
       break;
     case "handle":
-      raise(world, demand.named, true);
+      raise(world, demand.named, "handler");
       break;
     case "stop":
       lower(world, withMembers(world, demand.named), "down");
@@ -72,7 +72,7 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
     case "restart": {
       const named = withMembers(world, demand.named);
       lower(world, named, "again");
-      raise(world, named);
+      raise(world, named, "asked");
       break;
     }
     case "lost":
@@ -90,10 +90,17 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
   }
 }
 
+/**
+ * For whose sake something is needed. What is asked for comes up with all it needs, at once. For a
+ * failure's handler what has failed remains so; and neither a handler nor a pin, which nobody speaks
+ * for just now, lets what it needs past the restart budget.
+ */
+type Sake = "asked" | "handler" | "pin";
+
 /** Sets goals up: the named ones, and all that they need. */
-function raise(world: World, asked: readonly Named[], gently = false): void {
+function raise(world: World, asked: readonly Named[], sake: Sake): void {
   const named = asked.filter(({ service, because }) => mayBeNamed(world, service, because));
-  raiseAll(world, named, named.length, gently);
+  raiseAll(world, named, named.length, sake);
 }
 
 /** What a person does not let start is left alone; who needs it waits. */
@@ -107,11 +114,11 @@ function mayBeNamed(world: World, service: Service, because: string): boolean {
 function support(world: World, service: Service): void {
   const because = `needed by ${service.spec.name}`;
   const needs = neededBy(world, service).map((other) => ({ service: other, because }));
-  raiseAll(world, needs, 0);
+  raiseAll(world, needs, 0, "pin");
 }
 
-/** The first so many of `first` were named. `gently`: what has failed remains so, though wanted. */
-function raiseAll(world: World, first: readonly Named[], count: number, gently = false): void {
+/** The first so many of `first` were named. */
+function raiseAll(world: World, first: readonly Named[], count: number, sake: Sake): void {
   const reached = [...first];
   const seen = new Set(reached.map(({ service }) => service));
   let beaten = false;
@@ -119,8 +126,9 @@ function raiseAll(world: World, first: readonly Named[], count: number, gently =
     const entry = reached[index];
     if (entry === undefined) break;
     const { service, because } = entry;
-    if (gently && index >= count && service.state === "failed") setWish(world, service, "up");
-    else raiseOne(world, service, because, index < count);
+    const named = index < count;
+    if (sake === "handler" && !named && service.state === "failed") setWish(world, service, "up");
+    else raiseOne(world, service, because, named, named || sake === "asked");
     if (stopConflicting(world, service)) beaten = true;
     for (const other of neededBy(world, service)) {
       if (seen.has(other)) continue;
@@ -140,11 +148,12 @@ function dropUnmet(world: World, service: Service, why: string): void {
   lower(world, [{ service, because }], "down");
 }
 
-function raiseOne(world: World, service: Service, because: string, named: boolean): void {
+/** `free`: it stands in no line for the budget any more, as whatever somebody asks for. */
+function raiseOne(world: World, service: Service, because: string, named: boolean, free: boolean): void {
   if (named) startAfresh(world, service);
   if (service.wish === "leave") note(world, service, `${because}, after its stop`);
-  else if (service.turn !== null) note(world, service, because);
-  dropTurn(world, service); // What somebody asks for stands in no line for the budget.
+  else if (service.turn !== null && free) note(world, service, because);
+  if (free) dropTurn(world, service);
   setWish(world, service, mustLeave(service) ? "again" : "up");
   if (named) fire(world, service, "start", because);
   else fire(world, service, "need", because);
