@@ -96,6 +96,12 @@ function raise(world: World, asked: readonly Named[], gently = false): void {
   raiseAll(world, named, named.length, gently);
 }
 
+/** A handler needs it, and it has failed, or is on its way up by its own rules: nobody asked for it. */
+function isLeftAlone(service: Service): boolean {
+  if (service.state === "failed") return true;
+  return wantsUp(service) && !mustLeave(service) && service.state !== "exited";
+}
+
 /** What a person does not let start is left alone; who needs it waits. */
 function mayBeNamed(world: World, service: Service, because: string): boolean {
   const held = heldText(service);
@@ -119,8 +125,9 @@ function raiseAll(world: World, first: readonly Named[], count: number, gently =
     const entry = reached[index];
     if (entry === undefined) break;
     const { service, because } = entry;
-    if (gently && index >= count && service.state === "failed") setWish(world, service, "up");
-    else raiseOne(world, service, because, index < count);
+    if (gently && index >= count && isLeftAlone(service)) {
+      if (service.state === "failed") setWish(world, service, "up");
+    } else raiseOne(world, service, because, index < count);
     if (stopConflicting(world, service)) beaten = true;
     for (const other of neededBy(world, service)) {
       if (seen.has(other)) continue;
