@@ -138,6 +138,29 @@ export const why = z.strictObject({
 });
 export type Why = z.infer<typeof why>;
 
+const bootService = z.strictObject({
+  name: z.string(),
+  kind: z.enum(["service", "task", "target"]),
+  state,
+  wanted_at: time,
+  started_at: time.nullable(),
+  ready_at: time.nullable(),
+  waited_ms: z.number().nonnegative().nullable(),
+  took_ms: z.number().nonnegative().nullable(),
+  released_by: z.string().nullable(),
+  cause: z.string(),
+});
+
+export const boot = z.strictObject({
+  started_at: time,
+  done: z.boolean(),
+  took_ms: z.number().nonnegative().nullable(),
+  chain: z.array(bootService),
+  failed: z.array(bootService),
+  waiting: z.array(bootService),
+  services: z.array(bootService),
+});
+
 export const tree = z.strictObject({
   services: z.array(
     z.looseObject({
