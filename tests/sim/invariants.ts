@@ -141,7 +141,16 @@ export function followersLeave(service: Service): boolean {
   return followersOf(service).some((other) => isLive(other) && mustLeave(other));
 }
 
-export function followersOf(service: Service): Service[] {
+/** The graph of a world does not change. */
+const followers = new WeakMap<Service, readonly Service[]>();
+
+export function followersOf(service: Service): readonly Service[] {
+  const known = followers.get(service) ?? findFollowers(service);
+  followers.set(service, known);
+  return known;
+}
+
+function findFollowers(service: Service): Service[] {
   const found: Service[] = [];
   const seen = new Set<Service>([service]);
   const open = [service];

@@ -85,7 +85,7 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
     kind === "task"
       ? dice.pick(["never", "never", "on-failure"])
       : dice.pick(["always", "always", "on-failure", "never"]);
-  draft.startTimeoutMs = kind === "task" ? dice.pick([0, 0, 300]) : dice.pick([200, 1000, 5000, 0]);
+  draft.startTimeoutMs = kind === "task" ? dice.pick([0, 0, 300]) : dice.pick([200, 1000, 2500, 0]);
   draft.restartDelayMs = dice.pick([0, 50, 100]);
   draft.restartDelayMaxMs = dice.pick([100, 1000]);
   draft.restartResetMs = dice.pick([300, 2000]);
@@ -111,7 +111,7 @@ function randomHooks(dice: Dice, draft: Draft, kind: "service" | "task"): void {
   const roles = ["before-start", "after-start", "before-stop", "after-exit"] as const;
   if (dice.chance(0.4)) {
     const chosen = roles.filter((role) => dice.chance(0.5) && (kind === "service" || role !== "after-start"));
-    const timeoutMs = () => dice.pick([50, 300, 5000]);
+    const timeoutMs = () => dice.pick([50, 300, 2000]);
     const hooks = chosen.map((role) => [role, { argv: [role], timeoutMs: timeoutMs() }] as const);
     if (hooks.length > 0) draft.hooks = Object.fromEntries(hooks);
   }

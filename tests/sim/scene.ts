@@ -13,8 +13,8 @@ import { Kernel } from "./kernel.ts";
 import { Dice, endTasks, Judge, mix, randomExit, randomScript, randomServices } from "./machine.ts";
 
 const ROUGH_MS = 3_000;
-/** The longest start timeout, the longest hook, and a restart budget that lets everybody through. */
-const CALM_MS = 15_000;
+/** Longer than what was begun before can take: the longest start, hooks, a stop, a backoff. */
+const CALM_MS = 8_000;
 
 export interface Plan {
   readonly seed: number;

@@ -83,6 +83,8 @@ interface Watched {
   readonly spec: SparseSpec;
   readonly schedule: Schedule;
   starts: number;
+  /** The newest of them was a further try, even if somebody asked for a start before it was at work. */
+  retry: boolean;
   /** Wall times; when the clock was set far back, those count anew. */
   readonly occasions: Set<string>;
   /** Starts that have been looked at. */
@@ -111,6 +113,7 @@ class Judge {
               spec,
               schedule: spec.schedule,
               starts: 0,
+              retry: false,
               occasions: new Set<string>(),
               seen: new Set<string>(),
               owed: false,
@@ -138,11 +141,12 @@ class Judge {
     if (task === undefined) return;
     if (this.#kernel.liveSets(name).length > 0) throw new Error(`${name} runs beside itself`);
     task.starts++;
+    task.retry = this.#of(name).past.streak > 0;
     task.owed = false;
     task.idleSince = this.#kernel.now;
   }
 
-  /** A start was applied: what is it due to? Further tries and second attempts are left out. */
+  /** A start was applied: what is it due to? Further tries are left out. */
   noted(): void {
     for (const task of this.#tasks) {
       const newest = runs(this.#kernel.world, task.spec.name)?.[0];
@@ -152,7 +156,7 @@ class Judge {
       const { started_at, scheduled_at } = newest;
       if (task.seen.has(started_at)) continue;
       task.seen.add(started_at);
-      if (service.past.streak > 0) continue;
+      if (task.retry) continue;
       const key = `${this.#epoch} ${scheduled_at}`;
       if (task.schedule.cron !== null && task.occasions.has(key))
         throw new Error(`${task.spec.name}: ${scheduled_at} twice`);
