@@ -256,7 +256,7 @@ export function shutdown(context: Context, args: Arguments): Result {
 export function kill(context: Context, args: Arguments): Result {
   return withService(context, args.name, () => {
     const { name, signal, scope } = args;
-    if (context.services.childId(name) === null) {
+    if (!context.services.canSignal(name, scope)) {
       return problem("not-running", `"${name}" has no process to send ${signal} to`, { service: name });
     }
     context.services.ask({ type: "kill", name, signal, scope, because: because(context) });

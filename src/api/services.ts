@@ -15,6 +15,7 @@ import type {
   ServiceView,
   Why,
 } from "../engine/index.ts";
+import type { Scope } from "../generated/protocol.ts";
 
 export interface Services {
   readonly clock: Clock;
@@ -29,8 +30,8 @@ export interface Services {
   health(): Health;
   bootReport(): BootReport;
   outcome(name: string, want: "up" | "down"): Outcome;
-  /** The process set of a service, or `null` if it has none now. */
-  childId(name: string): number | null;
+  /** Is there a process that a signal of this scope reaches? */
+  canSignal(name: string, scope: Scope): boolean;
   /** The process set to look at: a hook's, where the service itself has none. */
   setId(name: string): number | null;
   /** Its log, and those of its hooks and commands. */

@@ -17,7 +17,7 @@ import type {
   ServiceView,
   Why,
 } from "../engine/index.ts";
-import type { Batch, Boot, Command, Event, Receipt } from "../generated/protocol.ts";
+import type { Batch, Boot, Command, Event, Receipt, Scope } from "../generated/protocol.ts";
 import type { Config } from "../model/spec.ts";
 import { FAULT_ROUTES, stumble } from "./faults.ts";
 
@@ -33,7 +33,7 @@ export interface Engine<World> {
   health(world: World): Health;
   bootReport(world: World): BootReport;
   outcome(world: World, name: string, want: "up" | "down"): Outcome;
-  childIdOf(world: World, name: string): number | null;
+  canSignal(world: World, name: string, scope: Scope): boolean;
   setIdOf(world: World, name: string): number | null;
   logNamesOf(world: World, name: string): readonly string[];
   refusal(world: World, name: string, verb: HeldVerb): string | null;
@@ -144,8 +144,8 @@ class Life<World> implements Services {
     return this.#engine.outcome(this.#world, name, want);
   }
 
-  childId(name: string): number | null {
-    return this.#engine.childIdOf(this.#world, name);
+  canSignal(name: string, scope: Scope): boolean {
+    return this.#engine.canSignal(this.#world, name, scope);
   }
 
   setId(name: string): number | null {

@@ -80,7 +80,9 @@ function runningText(service: Service): string {
 /** How long until what is left gets KILL, ms. */
 function killTime(world: World, service: Service, clock: Clock): number {
   const begun = stopBegan(service);
-  if (begun === null || service.child === 0) return 0;
+  // After a parting nobody knows when the signal was sent, or will be.
+  const parts = service.around !== null && service.around.began > 0;
+  if (begun === null || service.child === 0 || parts) return 0;
   const left = begun + service.spec.stop.timeoutMs - clock.wall;
   const { phase, deadline } = world.shutdown;
   return phase === "running" ? left : Math.min(left, deadline - clock.now);

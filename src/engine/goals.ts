@@ -11,6 +11,7 @@ import { fire } from "./lifecycle.ts";
 import { setWish, spread } from "./order.ts";
 import {
   type Demand,
+  hasEnded,
   heldText,
   isLive,
   isTarget,
@@ -70,7 +71,10 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
       lower(world, withMembers(world, demand.named), "down");
       break;
     case "restart": {
-      const named = withMembers(world, demand.named);
+      // What a person does not let start would not come again.
+      const named = withMembers(world, demand.named).filter(({ service, because }) =>
+        mayBeNamed(world, service, because),
+      );
       lower(world, named, "again");
       raise(world, named, "asked");
       break;
@@ -148,15 +152,25 @@ function dropUnmet(world: World, service: Service, why: string): void {
   lower(world, [{ service, because }], "down");
 }
 
-/** `free`: it stands in no line for the budget any more, as whatever somebody asks for. */
+/** `free`: somebody asks for it, so it need not stand in line for the budget. */
 function raiseOne(world: World, service: Service, because: string, named: boolean, free: boolean): void {
   if (named) startAfresh(world, service);
   if (service.wish === "leave") note(world, service, `${because}, after its stop`);
-  else if (service.turn !== null && free) note(world, service, because);
-  if (free) dropTurn(world, service);
+  if (free && isPaidFor(service, named)) {
+    note(world, service, because);
+    dropTurn(world, service);
+  }
   setWish(world, service, mustLeave(service) ? "again" : "up");
   if (named) fire(world, service, "start", because);
   else fire(world, service, "need", because);
+}
+
+/**
+ * What somebody asks for costs no restart of the budget. A backoff that goes on because it is only
+ * needed still ends in one, and who waits for its turn to start keeps its place.
+ */
+function isPaidFor({ turn, state }: Service, named: boolean): boolean {
+  return turn?.automatic === true && (named || state !== "backoff");
 }
 
 /** Who asks for a start by name gives it a new chance: former failures do not count. */
@@ -219,7 +233,8 @@ function passedOn(name: string, because: string): string {
 }
 
 function lowerOne(world: World, { service, because }: Named, to: "down" | "again", named: boolean): void {
-  if (to === "again" && !wantsUp(service)) return;
+  // What has ended is judged by how it ended, unless it is the one that is asked for.
+  if (to === "again" && (!wantsUp(service) || (!named && hasEnded(service)))) return;
   dropTurn(world, service);
   if (to === "down") setWish(world, service, isLive(service) ? "leave" : "down");
   else if (isLive(service)) setWish(world, service, "again");
@@ -241,7 +256,7 @@ function takeAlong(world: World, gone: Service, because: string, onlyBound: bool
         continue;
       seen.add(other);
       reached.push(other);
-      if (!isLive(other) || mustLeave(other)) continue;
+      if (!isLive(other) || mustLeave(other) || hasEnded(other)) continue;
       setWish(world, other, "again");
       markAutomatic(world, other);
       fire(world, other, "halt", { because, named: false });

@@ -23,6 +23,9 @@ type Answer = Extract<Event, { type: "probed" }>;
 
 const HISTORY = 10;
 
+/** How the cause begins of what its checks have found so. */
+export const UNHEALTHY = "unhealthy";
+
 export type HealthWord = "unknown" | "healthy" | "unhealthy";
 
 export function newHealth(): HealthState {
@@ -200,7 +203,7 @@ function sickened(world: World, service: Service, reason: string): void {
   const { spec, health } = service;
   if (spec.health === null || health === null) return;
   const times = health.failures === 1 ? "a check failed" : `${health.failures} checks in a row failed, last`;
-  const text = `unhealthy: ${times}: ${reason}`;
+  const text = `${UNHEALTHY}: ${times}: ${reason}`;
   setHealthy(world, service, health, false, text);
   const action = spec.health.onFailure;
   if (action !== "mark") {

@@ -76,7 +76,7 @@ export function prepare(world: World, service: Service, because: string): void {
 export function prepared(world: World, service: Service, side: Side): void {
   if (mustLeave(service)) afterRun(world, service, null);
   else if (side.failure === null) spawnMain(world, service, aroundOf(service).because);
-  else afterRun(world, service, hookEnd(failedText(side)));
+  else afterRun(world, service, hookEnd(service, failedText(side)));
 }
 
 /** It has to leave, and may: the hook is not waited for. */

@@ -290,9 +290,15 @@ function takeMet(world: World, key: string): void {
   });
 }
 
+/** What its leader has left behind has no main process. */
+function isReached({ child, pid, state }: Service, scope: Scope): boolean {
+  if (child === 0 || state === "spawning") return false;
+  return pid !== 0 || scope === "tree";
+}
+
 function kill(world: World, ask: Extract<Ask, { type: "kill" }>): void {
   const service = world.byName.get(ask.name);
-  if (service === undefined || service.child === 0 || service.pid === 0) return;
+  if (service === undefined || !isReached(service, ask.scope)) return;
   note(world, service, `signal ${ask.signal} ${ask.because}`);
   world.out.push({ type: "signal", id: service.child, signal: ask.signal, scope: ask.scope });
 }
@@ -333,9 +339,10 @@ export function outcome(world: World, name: string, want: "up" | "down"): Outcom
   return service === undefined ? { failed: "no such service" } : outcomeOf(world, service, want);
 }
 
-/** Of its main process set, for signals; `null`: it has none. */
-export function childIdOf(world: World, name: string): number | null {
-  return world.byName.get(name)?.child || null;
+/** Is there a process that a signal of this scope reaches? */
+export function canSignal(world: World, name: string, scope: Scope): boolean {
+  const service = world.byName.get(name);
+  return service !== undefined && isReached(service, scope);
 }
 
 /** Of the set to look at: the main one, or that of a hook that runs instead. */

@@ -62,8 +62,9 @@ function lateText(service: Service): string {
   return `not ${what} within ${durationText(service.spec.startTimeoutMs)}`;
 }
 
-/** Its before-start hook has failed: a failed run without a process. */
-export function hookEnd(text: string): End {
+/** Its before-start hook has failed: a failed run without a process, and so without an exit. */
+export function hookEnd(service: Service, text: string): End {
+  ownPast(service).exit = null;
   return failedEnd(text);
 }
 

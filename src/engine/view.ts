@@ -4,7 +4,7 @@ import type { Kind } from "../model/spec.ts";
 import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
-import { newHealth } from "./health.ts";
+import { newHealth, UNHEALTHY } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
 import { type RunView, runsOf } from "./schedule.ts";
 import { NOT_ENDED } from "./text.ts";
@@ -221,12 +221,17 @@ export function healthOf(world: World): Health {
   if (world.shutdown.phase !== "running") reasons.push("the supervisor is shutting down");
   for (const service of world.services) {
     if (!wantsUp(service)) continue;
-    if (service.health?.healthy === false) reasons.push(`${service.spec.name} ${causeOf(service)}`);
+    if (service.health?.healthy === false) reasons.push(`${service.spec.name} ${unhealthyText(service)}`);
     if (!isBroken(service)) continue;
     if (service.state === "exited") continue; // Ended with success, and is not meant to come again.
     reasons.push(`${service.spec.name} ${service.state === "failed" ? "failed: " : ""}${causeOf(service)}`);
   }
   return { ok: reasons.length === 0, reasons };
+}
+
+/** Others may have had a say since its checks had theirs. */
+function unhealthyText(service: Service): string {
+  return chainOf(service).findLast(({ because }) => because.startsWith(UNHEALTHY))?.because ?? UNHEALTHY;
 }
 
 /** Has an ask come to its end? */

@@ -511,6 +511,11 @@ export function isLiveState(state: State): boolean {
   }
 }
 
+/** Its run has come to its end by itself, and only what it left behind or its hooks are still there. */
+export function hasEnded({ state, around }: Service): boolean {
+  return state === "clearing" || (state === "finishing" && around !== null && around.end !== null);
+}
+
 export function isTarget(service: Service): boolean {
   return service.spec.kind === "target";
 }

@@ -272,7 +272,7 @@ function engineOf(world: World): Engine<World> {
       services: [],
     }),
     outcome: (_world, name) => world.outcomes.get(name) ?? "done",
-    childIdOf: (_world, name) => world.ids.get(name) ?? null,
+    canSignal: (_world, name) => world.ids.has(name),
     setIdOf: (_world, name) => world.ids.get(name) ?? null,
     logNamesOf: (_world, name) => (name === "migrate" ? [name, `${name}/before-start`] : [name]),
     refusal: (_world, name, verb) => world.refusals.get(`${name} ${verb}`) ?? null,
