@@ -11,7 +11,8 @@
  * it concerns. What follows from it spreads in this order, each phase until nothing of it is left:
  *   1. demands: goals change, along requirements and dependents (`goals.ts`, `shutdown.ts`);
  *   2. facts:   what changed about a service changes its neighbours' counts (`order.ts`);
- *   3. turns:   services whose counts allow something now do it, one at a time, then back to 1.
+ *   3. turns:   services whose counts allow something now do it, one at a time, then back to 1;
+ *   4. the gate: what may start by the order, and stands in line for its start, passes (`gate.ts`).
  * Nothing recurses over the graph, and nothing is decided while counts are in motion: handlers
  * that start something (`admit`) run on an event or a turn, never while goals change.
  *
@@ -30,6 +31,8 @@
  *        │                 └──┴──────────────────────────────── judged ─► exited, failed
  *        │
  *        └── finishing ◄── stopping ◄── parting ◄── from any live state
+ *
+ * An eviction (`sick`) leaves by `parting` as well, then by `expiring`: it is judged.
  *
  * `preparing`, `parting` and `finishing` are passed through only where hooks or a stop command are
  * configured, or where something that ran beside the service is still there (`hooks.ts`).
