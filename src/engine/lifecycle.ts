@@ -67,6 +67,7 @@ import {
 } from "./hooks.ts";
 import { errnoText } from "./notify.ts";
 import { isReady, mayStop, setWish } from "./order.ts";
+import { restCall } from "./rescue.ts";
 import {
   armAgain,
   exitEnd,
@@ -145,7 +146,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
   inactive: {
     start: wake,
     need: wake,
-    halt: takeNote,
+    halt: stayDown,
     turn: tryStart,
     hurry: ignore,
     spawned: never,
@@ -387,6 +388,12 @@ function giveUpNow(world: World, service: Service, { because }: Halt): void {
   if (wantsUp(service)) return;
   note(world, service, because);
   giveUp(world, service);
+}
+
+/** What it was to start for is over before it began. */
+function stayDown(world: World, service: Service, { because }: Halt): void {
+  note(world, service, because);
+  if (!wantsUp(service)) restCall(service, false);
 }
 
 function takeNote(world: World, service: Service, { because }: Halt): void {
