@@ -1,8 +1,8 @@
 /** `why` in one sentence: the state, what it comes from, and how long it will last as things are. */
-import { causeOf, chainOf, isoText } from "./causes.ts";
+import { causeOf, chainOf } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
 import { isBroken, waitsFor } from "./order.ts";
-import { durationText, namesText } from "./text.ts";
+import { durationText, leftText, namesText } from "./text.ts";
 import type { Clock } from "./view.ts";
 import { mustLeave, PUBLIC, type Service, type World } from "./world.ts";
 
@@ -19,7 +19,7 @@ export function answerOf(world: World, service: Service, clock: Clock, depth = 0
   }
   switch (PUBLIC[service.state]) {
     case "inactive":
-      return `is down: ${cause}${dueText(service)}`;
+      return `is down: ${cause}${dueText(service, clock)}`;
     case "waiting":
       return waitText(world, service, clock, depth);
     case "starting":
@@ -31,15 +31,16 @@ export function answerOf(world: World, service: Service, clock: Clock, depth = 0
     case "backoff":
       return withTime(cause, /starts again in \S+$/, "starts again", service.deadline - clock.now);
     case "exited":
-      return `has ended: ${cause}${dueText(service)}`;
+      return `has ended: ${cause}${dueText(service, clock)}`;
     case "failed":
-      return `failed: ${cause}${dueText(service)}`;
+      return `failed: ${cause}${dueText(service, clock)}`;
   }
 }
 
 /** Of a task with a schedule. */
-function dueText({ occasions }: Service): string {
-  return occasions === null || occasions.next === 0 ? "" : `; due at ${isoText(occasions.next)}`;
+function dueText({ occasions }: Service, clock: Clock): string {
+  if (occasions === null || occasions.next === 0) return "";
+  return `; due in ${leftText(occasions.next - clock.wall)}`;
 }
 
 /** It is on its way out, but something has to leave before it. */

@@ -62,10 +62,10 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
   if (world.shutdown.phase !== "running") return; // Everything is down or on its way already.
   switch (demand.type) {
     case "start":
-      raise(world, demand.named);
+      raise(world, demand.named, "asked");
       break;
     case "handle":
-      raise(world, demand.named, true);
+      raise(world, demand.named, "handler");
       break;
     case "stop":
       lower(world, withMembers(world, demand.named), "down");
@@ -76,7 +76,7 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
         mayBeNamed(world, service, because),
       );
       lower(world, named, "again");
-      raise(world, named);
+      raise(world, named, "asked");
       break;
     }
     case "lost":
@@ -94,10 +94,17 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
   }
 }
 
+/**
+ * For whose sake something is needed. What is asked for comes up with all it needs, at once. For a
+ * failure's handler what has failed remains so; and neither a handler nor a pin, which nobody speaks
+ * for just now, lets what it needs past the restart budget.
+ */
+type Sake = "asked" | "handler" | "pin";
+
 /** Sets goals up: the named ones, and all that they need. */
-function raise(world: World, asked: readonly Named[], gently = false): void {
+function raise(world: World, asked: readonly Named[], sake: Sake): void {
   const named = asked.filter(({ service, because }) => mayBeNamed(world, service, because));
-  raiseAll(world, named, named.length, gently);
+  raiseAll(world, named, named.length, sake);
 }
 
 /** What a person does not let start is left alone; who needs it waits. */
@@ -111,11 +118,11 @@ function mayBeNamed(world: World, service: Service, because: string): boolean {
 function support(world: World, service: Service): void {
   const because = `needed by ${service.spec.name}`;
   const needs = neededBy(world, service).map((other) => ({ service: other, because }));
-  raiseAll(world, needs, 0);
+  raiseAll(world, needs, 0, "pin");
 }
 
-/** The first so many of `first` were named. `gently`: what has failed remains so, though wanted. */
-function raiseAll(world: World, first: readonly Named[], count: number, gently = false): void {
+/** The first so many of `first` were named. */
+function raiseAll(world: World, first: readonly Named[], count: number, sake: Sake): void {
   const reached = [...first];
   const seen = new Set(reached.map(({ service }) => service));
   let beaten = false;
@@ -123,8 +130,9 @@ function raiseAll(world: World, first: readonly Named[], count: number, gently =
     const entry = reached[index];
     if (entry === undefined) break;
     const { service, because } = entry;
-    if (gently && index >= count && service.state === "failed") setWish(world, service, "up");
-    else raiseOne(world, service, because, index < count);
+    const named = index < count;
+    if (sake === "handler" && !named && service.state === "failed") setWish(world, service, "up");
+    else raiseOne(world, service, because, named, named || sake === "asked");
     if (stopConflicting(world, service)) beaten = true;
     for (const other of neededBy(world, service)) {
       if (seen.has(other)) continue;
@@ -144,10 +152,11 @@ function dropUnmet(world: World, service: Service, why: string): void {
   lower(world, [{ service, because }], "down");
 }
 
-function raiseOne(world: World, service: Service, because: string, named: boolean): void {
+/** `free`: somebody asks for it, so it need not stand in line for the budget. */
+function raiseOne(world: World, service: Service, because: string, named: boolean, free: boolean): void {
   if (named) startAfresh(world, service);
   if (service.wish === "leave") note(world, service, `${because}, after its stop`);
-  if (isPaidFor(service, named)) {
+  if (free && isPaidFor(service, named)) {
     note(world, service, because);
     dropTurn(world, service);
   }

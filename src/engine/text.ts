@@ -10,6 +10,21 @@ export function durationText(ms: number): string {
   return `${Math.round(ms / 100) / 10}s`;
 }
 
+/** A time that is left, as people say it: `12s`, `5m`, `3h 12m`, `2d 3h`. */
+export function leftText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return withRest(`${hours}h`, minutes % 60, "m");
+  return withRest(`${Math.floor(hours / 24)}d`, hours % 24, "h");
+}
+
+function withRest(most: string, rest: number, unit: string): string {
+  return rest === 0 ? most : `${most} ${rest}${unit}`;
+}
+
 export function exitText(exit: Exit): string {
   return "code" in exit ? `exited with code ${exit.code}` : `killed by signal ${exit.signal}`;
 }

@@ -231,6 +231,10 @@ test("the quickstart comes up, its ticker comes back, it goes down", { timeout: 
   await up.until("a job", async () =>
     (await up.logText("worker")).some((line) => /^job \d+ done$/.test(line)),
   );
+  await up.until("a report", async () =>
+    (await up.logText("report")).some((line) => /^\d+ jobs so far$/.test(line)),
+  );
+  await up.reaches("web", "running", (each) => each.healthy === true);
   const former = await up.service("ticker");
   await up.until("the ticker's crash", async () => (await up.service("ticker")).restarts > 0);
   await up.succeeded("ticker", former.pid ?? 0);

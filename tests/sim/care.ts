@@ -33,12 +33,18 @@ interface Cared {
   /** The most of them at any time of this batch. */
   peak: number;
   verdicts: number;
-  /** Of its watchdog: as heard in this batch, and before it. */
-  watchdogMs: number;
-  alive: number;
-  aliveBefore: number;
-  extendUntil: number;
+  /** Of its watchdog, as heard so far, and before this batch. */
+  watch: Watch;
+  watchBefore: Watch;
   triggered: boolean;
+  /** Its watchdog has given its verdict; until the `Stop` there may be hooks, and news from it. */
+  bitten: boolean;
+}
+
+interface Watch {
+  readonly intervalMs: number;
+  readonly alive: number;
+  readonly extendUntil: number;
 }
 
 export class CareJudge {
@@ -58,7 +64,7 @@ export class CareJudge {
 
   begin(events: readonly EngineEvent[]): void {
     for (const cared of this.#sets.values()) {
-      cared.aliveBefore = cared.alive;
+      cared.watchBefore = cared.watch;
       cared.peak = cared.failures;
     }
     for (const event of events) {
@@ -86,9 +92,12 @@ export class CareJudge {
   #told({ id, at, notice }: Extract<EngineEvent, { type: "notified" }>): void {
     const cared = this.#sets.get(id);
     if (cared === undefined) return;
-    if (notice.watchdog) cared.alive = at;
-    if (notice.watchdogMs !== null) Object.assign(cared, { watchdogMs: notice.watchdogMs, alive: at });
-    if (notice.extendMs !== null) cared.extendUntil = at + notice.extendMs;
+    const { watch } = cared;
+    cared.watch = {
+      intervalMs: notice.watchdogMs ?? watch.intervalMs,
+      alive: notice.watchdog || notice.watchdogMs !== null ? at : watch.alive,
+      extendUntil: notice.extendMs === null ? watch.extendUntil : at + notice.extendMs,
+    };
     if (notice.watchdogTrigger) cared.triggered = true;
   }
 
@@ -101,10 +110,9 @@ export class CareJudge {
       cared.owed.clear();
       const record = this.#kernel.sets.get(cared.id)?.record;
       if (record === undefined) continue;
-      cared.alive = Math.max(cared.alive, record.watchdogAt);
-      if (record.notice !== null && record.notice.watchdogMs !== null) {
-        cared.watchdogMs = record.notice.watchdogMs;
-      }
+      const { watch } = cared;
+      const alive = Math.max(watch.alive, record.watchdogAt);
+      cared.watch = { ...watch, alive, intervalMs: record.notice?.watchdogMs ?? watch.intervalMs };
       cared.triggered ||= record.notice?.watchdogTrigger ?? false;
     }
   }
@@ -123,6 +131,7 @@ export class CareJudge {
   #spawned(id: number, service: string): void {
     const spec = this.#specs.get(service);
     if (spec === undefined) throw new Error(`${service} is not configured`);
+    const watch = { intervalMs: spec.watchdogMs, alive: 0, extendUntil: 0 };
     const cared: Cared = {
       id,
       spec,
@@ -136,11 +145,10 @@ export class CareJudge {
       failures: 0,
       peak: 0,
       verdicts: 0,
-      watchdogMs: spec.watchdogMs,
-      alive: 0,
-      aliveBefore: 0,
-      extendUntil: 0,
+      watch,
+      watchBefore: watch,
       triggered: false,
+      bitten: false,
     };
     this.#sets.set(id, cared);
     this.#current.set(service, cared);
@@ -189,6 +197,7 @@ export class CareJudge {
   #stateOf(service: string, state: string, cause: string, cared: Cared | undefined): void {
     this.#state.set(service, state);
     if (cared === undefined) return;
+    if (state === "stopping" && cause.startsWith("watchdog: ")) this.#bites(cared);
     cared.readySince = state === "running" ? this.#kernel.now : 0;
     const sick = state === "stopping" && cause.startsWith("unhealthy");
     if (sick && cared.verdicts !== 1)
@@ -211,10 +220,20 @@ export class CareJudge {
     if (cared === undefined) return;
     const first = !cared.stopSent;
     cared.stopSent = true;
-    if (!first || signal !== "ABRT" || cared.triggered) return;
-    const since = Math.max(cared.aliveBefore, cared.readySince);
-    const allowed = cared.watchdogMs * stretchFactor(this.#kernel.pressure);
-    const early = this.#kernel.now < Math.max(since + allowed, cared.extendUntil) - 1e-6;
+    if (first && signal === "ABRT" && !cared.triggered) this.#bites(cared);
+  }
+
+  /**
+   * The watchdog's verdict, judged when it is told, since hooks may delay the `Stop`; and by what was
+   * known before its batch, since what came with the batch may have come after the verdict.
+   */
+  #bites(cared: Cared): void {
+    if (cared.bitten) return;
+    cared.bitten = true;
+    const { intervalMs, alive, extendUntil } = cared.watchBefore;
+    const since = Math.max(alive, cared.readySince);
+    const allowed = intervalMs * stretchFactor(this.#kernel.pressure);
+    const early = this.#kernel.now < Math.max(since + allowed, extendUntil) - 1e-6;
     if (early) throw new Error(`${cared.spec.name}: the watchdog bites too early`);
   }
 
@@ -231,11 +250,12 @@ export class CareJudge {
   }
 
   #judgeWatchdog(cared: Cared): void {
-    if (cared.watchdogMs === 0 || cared.readySince === 0) return;
+    const { intervalMs, alive, extendUntil } = cared.watch;
+    if (intervalMs === 0 || cared.readySince === 0) return;
     const { now, pressure } = this.#kernel;
-    const allowed = cared.watchdogMs * stretchFactor(pressure) + SLACK_MS;
-    const since = Math.max(cared.alive, cared.readySince);
-    const due = Math.max(since + allowed, cared.extendUntil + SLACK_MS, this.#lastLoss + LOSS_SLACK_MS);
+    const allowed = intervalMs * stretchFactor(pressure) + SLACK_MS;
+    const since = Math.max(alive, cared.readySince);
+    const due = Math.max(since + allowed, extendUntil + SLACK_MS, this.#lastLoss + LOSS_SLACK_MS);
     if (now > due) throw new Error(`${cared.spec.name}: the watchdog sleeps`);
   }
 }

@@ -85,7 +85,7 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
     kind === "task"
       ? dice.pick(["never", "never", "on-failure"])
       : dice.pick(["always", "always", "on-failure", "never"]);
-  draft.startTimeoutMs = kind === "task" ? dice.pick([0, 0, 300]) : dice.pick([200, 1000, 30_000, 0]);
+  draft.startTimeoutMs = kind === "task" ? dice.pick([0, 0, 300]) : dice.pick([200, 1000, 5000, 0]);
   draft.restartDelayMs = dice.pick([0, 50, 100]);
   draft.restartDelayMaxMs = dice.pick([100, 1000]);
   draft.restartResetMs = dice.pick([300, 2000]);

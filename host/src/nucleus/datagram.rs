@@ -1,5 +1,6 @@
 //! One datagram with what came along: who sent it, and descriptors.
 
+use super::given::Given;
 use nix::{
     errno::Errno,
     libc::{self, c_int},
@@ -13,12 +14,15 @@ use std::{
 
 /// Descriptors of one datagram.
 pub const FDS_MAX: usize = 64;
+/// The most that the kernel passes. There is room for all of them: those without it would be closed
+/// by our own call, however long that takes.
+const PASSED_MAX: usize = 253;
 
 pub struct Datagram {
     /// As the kernel vouches for it; 0: a process outside our pid namespace.
     pub pid: i32,
     pub uid: u32,
-    pub fds: Vec<OwnedFd>,
+    pub fds: Vec<Given>,
     pub length: usize,
     /// It was longer, or had more descriptors, than there was room for.
     pub truncated: bool,
@@ -27,7 +31,7 @@ pub struct Datagram {
 // SAFETY: CMSG_SPACE only calculates.
 const CONTROL_BYTES: usize = unsafe {
     (libc::CMSG_SPACE(size_of::<libc::ucred>() as u32)
-        + libc::CMSG_SPACE((FDS_MAX * size_of::<RawFd>()) as u32)) as usize
+        + libc::CMSG_SPACE((PASSED_MAX * size_of::<RawFd>()) as u32)) as usize
 };
 
 /// Aligned as control messages want it.
@@ -65,6 +69,7 @@ pub fn receive(socket: BorrowedFd<'_>, text: &mut [u8]) -> Result<Datagram, Errn
     };
     // SAFETY: the kernel has filled the header and the control messages it points to.
     unsafe { read_control(&header, &mut datagram) };
+    datagram.truncated |= datagram.fds.len() > FDS_MAX;
     Ok(datagram)
 }
 
@@ -84,7 +89,7 @@ unsafe fn read_control(header: &libc::msghdr, datagram: &mut Datagram) {
                 for index in 0..length / size_of::<c_int>() {
                     // New descriptors that nobody else owns.
                     let fd: RawFd = ptr::read_unaligned(data.cast::<c_int>().add(index));
-                    datagram.fds.push(OwnedFd::from_raw_fd(fd));
+                    datagram.fds.push(Given::new(OwnedFd::from_raw_fd(fd)));
                 }
             }
             _ => {}

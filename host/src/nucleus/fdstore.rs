@@ -2,6 +2,7 @@
 //!
 //! They are watched for their end alone, which costs nothing until it comes.
 
+use super::given::Given;
 use nix::{
     errno::Errno,
     libc,
@@ -12,7 +13,7 @@ use nix::{
 };
 use std::{
     collections::BTreeMap,
-    os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
+    os::fd::{AsFd, AsRawFd, RawFd},
 };
 
 /// For one service.
@@ -25,7 +26,7 @@ pub struct Stores {
 }
 
 struct Kept {
-    fd: OwnedFd,
+    fd: Given,
     name: Box<str>,
     serial: u32,
     watched: bool,
@@ -45,7 +46,7 @@ impl Stores {
         poller: &Epoll,
         service: &str,
         name: &str,
-        fd: OwnedFd,
+        fd: Given,
         poll: bool,
     ) -> bool {
         let store = self.by_service.entry(service.into()).or_default();
@@ -57,9 +58,11 @@ impl Stores {
         }
         self.next_serial = self.next_serial.wrapping_add(1);
         let serial = self.next_serial;
-        // Hang-ups and errors are told without asking. What has neither (a file) cannot be watched.
+        // Hang-ups and errors are told without asking. Other files have neither, and to ask them
+        // may take as long as their file system likes.
         let event = EpollEvent::new(EpollFlags::empty(), token(serial));
-        let watched = poll && poller.add(&fd, event).is_ok();
+        let has_an_end = fd.is_socket() || fd.is_pipe();
+        let watched = poll && has_an_end && poller.add(&fd, event).is_ok();
         store.push(Kept {
             fd,
             name: name.into(),
@@ -112,7 +115,7 @@ impl Stores {
         store
             .into_iter()
             .flatten()
-            .map(|kept| kept.fd.as_raw_fd())
+            .map(|kept| kept.fd.as_fd().as_raw_fd())
             .collect()
     }
 
@@ -131,8 +134,8 @@ impl Stores {
     pub fn sockets(&self, service: &str) -> Vec<u64> {
         let store = self.by_service.get(service).into_iter().flatten();
         store
+            .filter(|kept| kept.fd.is_socket())
             .filter_map(|kept| fstat(&kept.fd).ok())
-            .filter(|status| status.st_mode & libc::S_IFMT == libc::S_IFSOCK)
             .map(|status| status.st_ino)
             .collect()
     }
@@ -150,7 +153,7 @@ pub fn serial(token: u64) -> Option<u32> {
 }
 
 /// Two descriptors for one open file.
-fn is_same_file(one: &OwnedFd, other: &OwnedFd) -> bool {
+fn is_same_file(one: &Given, other: &Given) -> bool {
     const KCMP_FILE: i32 = 0;
     let own = nix::unistd::getpid().as_raw();
     // SAFETY: no pointers. Kernels without this call keep a descriptor twice.
@@ -160,8 +163,8 @@ fn is_same_file(one: &OwnedFd, other: &OwnedFd) -> bool {
             own,
             own,
             KCMP_FILE,
-            one.as_raw_fd() as libc::c_ulong,
-            other.as_raw_fd() as libc::c_ulong,
+            one.as_fd().as_raw_fd() as libc::c_ulong,
+            other.as_fd().as_raw_fd() as libc::c_ulong,
         )
     };
     Errno::result(result) == Ok(0)

@@ -12,17 +12,21 @@ use hyper::{
 };
 use std::{
     future::{poll_fn, Future},
-    pin::pin,
+    io,
+    pin::{pin, Pin},
+    task::{ready, Context, Poll},
     thread,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::oneshot,
 };
 
 /// Of a body, that a pattern is looked for in.
 const BODY_MAX: usize = 64 << 10;
+/// Of an answer with all its framing. Who sends more wants to keep us busy.
+const ANSWER_MAX: usize = 1 << 20;
 /// With more than this a pattern gets a thread of its own, as the worst take their time.
 const MATCHED_HERE_MAX: usize = 8 << 10;
 const STACK: usize = 256 << 10;
@@ -53,7 +57,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let request = request(probe)?;
-    let handshake = http1::handshake(Io(stream)).await;
+    let handshake = http1::handshake(Io(Bounded::new(stream))).await;
     let (mut sender, connection) = handshake.map_err(|error| broken(&error))?;
     let work = async {
         let response = sender.send_request(request).await;
@@ -68,6 +72,57 @@ where
         work.as_mut().poll(context)
     })
     .await
+}
+
+/// A stream that fails when too much came.
+struct Bounded<S> {
+    stream: S,
+    left: usize,
+}
+
+impl<S> Bounded<S> {
+    fn new(stream: S) -> Bounded<S> {
+        Bounded {
+            stream,
+            left: ANSWER_MAX,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.left == 0 {
+            let reason = format!("{ANSWER_MAX} bytes came, and no end of the answer");
+            return Poll::Ready(Err(io::Error::other(reason)));
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let count = buffer.filled().len() - before;
+        self.left = self.left.saturating_sub(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
 
 fn request(probe: &HttpProbe) -> Result<Request<Empty<Bytes>>, String> {

@@ -8,6 +8,7 @@ mod children;
 mod datagram;
 mod events;
 mod fdstore;
+mod given;
 mod http;
 mod http_probe;
 mod listen;

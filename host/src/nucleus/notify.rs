@@ -11,6 +11,7 @@ use super::{
     children::Children,
     datagram::{self, Datagram},
     fdstore::{self, Stores},
+    given::{self, Given},
     notice::{self, Told},
     procfs,
     spawn::{failure, Extras},
@@ -87,7 +88,8 @@ pub(super) struct Ear {
 
 enum Source {
     Socket {
-        fd: OwnedFd,
+        /// With it go the descriptors in datagrams that nobody has read.
+        fd: Given,
         _place: Option<Place>,
     },
     /// Reading end of a pipe; what comes after the first line is thrown away.
@@ -229,7 +231,8 @@ impl Ear {
 
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         match &self.source {
-            Source::Socket { fd, .. } | Source::Line(fd) => Some(fd.as_fd()),
+            Source::Socket { fd, .. } => Some(fd.as_fd()),
+            Source::Line(fd) => Some(fd.as_fd()),
             Source::Closed => None,
         }
     }
@@ -460,6 +463,8 @@ impl Children {
                 return times;
             };
             match &ear.source {
+                // Too many descriptors wait to be closed.
+                Source::Socket { .. } if given::is_full() => return times,
                 Source::Socket { fd, .. } => match datagram::receive(fd.as_fd(), &mut text) {
                     Ok(datagram) => {
                         let length = datagram.length.min(TEXT_MAX);
@@ -545,7 +550,7 @@ impl Children {
         }
     }
 
-    fn act_on(&mut self, id: u32, mut told: Told, fds: Vec<OwnedFd>, now: f64) {
+    fn act_on(&mut self, id: u32, mut told: Told, fds: Vec<Given>, now: f64) {
         let Some(service) = self.sets.get(&id).and_then(|set| set.service()) else {
             return;
         };
@@ -687,7 +692,13 @@ fn made_socket(
         extras.pid_variables.push("WATCHDOG_PID");
     }
     Ok(Made {
-        ear: Some(Ear::new(Source::Socket { fd, _place: place }, uid)),
+        ear: Some(Ear::new(
+            Source::Socket {
+                fd: Given::new(fd),
+                _place: place,
+            },
+            uid,
+        )),
         extras,
         _theirs: None,
     })

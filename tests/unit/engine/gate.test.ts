@@ -161,6 +161,39 @@ describe("restart-budget", () => {
     expect(kernel.timers.size).toBe(0);
   });
 
+  test("what only a failure's handler needs waits on", () => {
+    const services = [
+      service("db", { restartDelayMs: 0 }),
+      service("api", { restart: "never", onFailure: { run: "report" } }),
+      task("report", { autostart: false, requires: needs("db") }),
+    ];
+    const kernel = machine(services, { restartBudget: { restarts: 1, windowMs: 60_000 } });
+    crash(kernel, "db");
+    crash(kernel, "db");
+    crash(kernel, "api");
+    expect(states(kernel)).toEqual({ db: "waiting", api: "failed", report: "waiting" });
+    expect(cause(kernel, "db")).toContain("restart budget");
+    expect(cause(kernel, "report")).toBe("waits for db");
+    pass(kernel, 60_000);
+    expect(spawned(kernel).slice(-2)).toEqual(["db", "report"]);
+  });
+
+  test("what comes back for a pinned service costs as much as for others", () => {
+    const services = [
+      service("db", { restartDelayMs: 0 }),
+      service("cache"),
+      service("api", { restartDelayMs: 0, requires: needs("db", "cache") }),
+    ];
+    const kernel = machine(services, { restartBudget: { restarts: 1, windowMs: 60_000 } });
+    kernel.askNow({ type: "pin", name: "api", state: "up", because: "asked by uid 0" });
+    crash(kernel, "db");
+    crash(kernel, "db");
+    ask(kernel, "stop", "cache");
+    crash(kernel, "api");
+    expect(states(kernel)).toEqual({ db: "waiting", cache: "running", api: "waiting" });
+    expect(cause(kernel, "db")).toContain("restart budget");
+  });
+
   test("who waits for it can be stopped, and is not restarted by a token that comes later", () => {
     const kernel = machine(four, { restartBudget: BUDGET });
     crash(kernel, "a", "b", "c");

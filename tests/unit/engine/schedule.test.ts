@@ -599,7 +599,7 @@ test("why tells of its schedule and its runs", () => {
   until(kernel, "2026-11-21T03:00:00Z");
   const found = why(kernel.world, "job", kernel.clock);
   expect(found?.runs).toEqual(runs(kernel));
-  expect(found?.answer).toBe("has ended: exited with code 0; due at 2026-11-22T03:00:00.000Z");
+  expect(found?.answer).toBe("has ended: exited with code 0; due in 1d");
   expect(found?.chain.map(({ because }) => because)).toContain(
     "scheduled (0 3 * * *) for 2026-11-21T03:00:00Z",
   );

@@ -1,10 +1,13 @@
 //! A process for the other tests that does what it is told, step by step.
 
 use super::*;
-use nix::sys::socket::{sendmsg, ControlMessage, MsgFlags};
+use nix::{
+    libc,
+    sys::socket::{sendmsg, setsockopt, sockopt, ControlMessage, MsgFlags},
+};
 use std::{
     io::{self, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     os::{
         fd::{AsRawFd, FromRawFd, RawFd},
         linux::net::SocketAddrExt,
@@ -99,6 +102,12 @@ impl Imp {
             "listen-unix" => self
                 .unix
                 .push(UnixListener::bind(temp(&text)).expect("a path")),
+            // A connection whose close waits for a peer that never reads.
+            "store-lingering" => {
+                let (ours, theirs) = lingering();
+                tell(&text, &[ours.as_raw_fd()]);
+                self.kept.push(theirs.into());
+            }
             "store-listen" => {
                 let listener = TcpListener::bind("127.0.0.1:0").expect("an address");
                 tell(&text, &[listener.as_raw_fd()]);
@@ -153,6 +162,20 @@ fn tell(text: &str, fds: &[RawFd]) {
     let place = [io::IoSlice::new(text.as_bytes())];
     sendmsg::<()>(socket.as_raw_fd(), &place, control, MsgFlags::empty(), None)
         .expect("it is taken");
+}
+
+fn lingering() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("an address");
+    let mut ours = TcpStream::connect(listener.local_addr().expect("its own")).expect("a peer");
+    let (theirs, _) = listener.accept().expect("it was connected");
+    let minute = libc::linger {
+        l_onoff: 1,
+        l_linger: 60,
+    };
+    setsockopt(&ours, sockopt::Linger, &minute).expect("a connection");
+    ours.set_nonblocking(true).expect("a connection");
+    while ours.write(&[0; 1 << 16]).is_ok() {}
+    (ours, theirs)
 }
 
 /// Returns when all that was told has been taken.

@@ -454,6 +454,22 @@ fn so_many_descriptors_and_no_more() {
 }
 
 #[test]
+fn a_descriptor_that_is_slow_to_close_holds_up_nobody() {
+    isolated(|| {
+        let mut world = World::new();
+        // More of them than are closed at once.
+        let steps = format!(
+            "{}tell FDSTOREREMOVE=1\\nFDNAME=a; tell STATUS=done; sleep",
+            "store-lingering FDSTORE=1\\nFDNAME=a; ".repeat(10)
+        );
+        let start = Instant::now();
+        let (id, _) = world.spawn(&telling(world.imp(&steps)));
+        world.told(id, |notice| notice.status.as_deref() == Some("done"));
+        assert!(start.elapsed() < Duration::from_secs(20));
+    });
+}
+
+#[test]
 fn the_watchdog_is_announced() {
     isolated(|| {
         let mut world = World::new();

@@ -170,6 +170,21 @@ fn server(world: &World, answer: impl Into<String>) -> u16 {
     port
 }
 
+/// Says this to everybody, the second part again and again.
+fn endless(first: &str, again: &str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let (first, again) = (first.to_owned(), again.repeat(100));
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = read_head(&mut stream);
+            let _ = stream.write_all(first.as_bytes());
+            while stream.write_all(again.as_bytes()).is_ok() {}
+        }
+    });
+    port
+}
+
 /// Says this to everybody, whatever was asked.
 fn talker(text: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -297,6 +312,15 @@ fn http_failures() {
             found.reason,
             "the connection was closed before an answer came"
         );
+        // Those that never come to an end, and would keep us busy for as long as they may.
+        let found = prober
+            .http(http(endless("", "HTTP/1.1 100 Continue\r\n\r\n")))
+            .await;
+        assert_eq!(found.reason, "1048576 bytes came, and no end of the answer");
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut probe = http(endless(chunked, &format!("1;{}\r\na\r\n", "x".repeat(100))));
+        probe.body = Some("b".into());
+        assert!(!prober.http(probe).await.ok);
         // One that never answers.
         let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
         let probe = http(mute.local_addr().expect("its address").port());
