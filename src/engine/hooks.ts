@@ -167,6 +167,15 @@ export function armLinger(world: World, service: Service): void {
   world.out.push({ type: "arm", key: `linger ${service.child}`, at: aroundOf(service).linger });
 }
 
+/** It asks for more time to leave by itself; the shutdown's end comes all the same. */
+export function extendLinger(world: World, service: Service, until: number): void {
+  const around = aroundOf(service);
+  if (around.linger === 0 || until <= around.linger) return;
+  around.linger = until;
+  touch(world, service);
+  armLinger(world, service);
+}
+
 /** The time for leaving by itself is over. */
 export function lingerDue(world: World, service: Service): void {
   partOn(world, service);

@@ -11,7 +11,8 @@
  * it concerns. What follows from it spreads in this order, each phase until nothing of it is left:
  *   1. demands: goals change, along requirements and dependents (`goals.ts`, `shutdown.ts`);
  *   2. facts:   what changed about a service changes its neighbours' counts (`order.ts`);
- *   3. turns:   services whose counts allow something now do it, one at a time, then back to 1.
+ *   3. turns:   services whose counts allow something now do it, one at a time, then back to 1;
+ *   4. the gate: what may start by the order, and stands in line for its start, passes (`gate.ts`).
  * Nothing recurses over the graph, and nothing is decided while counts are in motion: handlers
  * that start something (`admit`) run on an event or a turn, never while goals change.
  *
@@ -30,6 +31,8 @@
  *        │                 └──┴──────────────────────────────── judged ─► exited, failed
  *        │
  *        └── finishing ◄── stopping ◄── parting ◄── from any live state
+ *
+ * An eviction (`sick`) leaves by `parting` as well, then by `expiring`: it is judged.
  *
  * `preparing`, `parting` and `finishing` are passed through only where hooks or a stop command are
  * configured, or where something that ran beside the service is still there (`hooks.ts`).
@@ -64,6 +67,7 @@ import {
 } from "./hooks.ts";
 import { errnoText } from "./notify.ts";
 import { isReady, mayStop, setWish } from "./order.ts";
+import { restCall } from "./rescue.ts";
 import {
   armAgain,
   exitEnd,
@@ -142,7 +146,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
   inactive: {
     start: wake,
     need: wake,
-    halt: takeNote,
+    halt: stayDown,
     turn: tryStart,
     hurry: ignore,
     spawned: never,
@@ -384,6 +388,12 @@ function giveUpNow(world: World, service: Service, { because }: Halt): void {
   if (wantsUp(service)) return;
   note(world, service, because);
   giveUp(world, service);
+}
+
+/** What it was to start for is over before it began. */
+function stayDown(world: World, service: Service, { because }: Halt): void {
+  note(world, service, because);
+  if (!wantsUp(service)) restCall(service, false);
 }
 
 function takeNote(world: World, service: Service, { because }: Halt): void {

@@ -7,6 +7,7 @@ import type { Event, Notice, Notify } from "../generated/protocol.ts";
 import type { ServiceSpec } from "../model/spec.ts";
 import { note, publishReload } from "./causes.ts";
 import { stopHealth } from "./health.ts";
+import { extendLinger } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
 import { meet } from "./readiness.ts";
 import { noticeReload } from "./reload.ts";
@@ -117,6 +118,9 @@ function extend(world: World, service: Service, told: Told, ms: number, at: numb
       break;
     case "running":
       told.extendUntil = at + ms;
+      break;
+    case "parting":
+      extendLinger(world, service, at + ms);
       break;
     case "stopping":
     case "clearing":

@@ -417,7 +417,11 @@ function vanish(world: World, service: Service): void {
   // A start that failed leaves no entry, and the news of it went down with the former brain.
   const neverBegan = service.state === "spawning";
   forgetRun(world, service);
-  if (neverBegan && !mustLeave(service) && service.around === null) {
+  // A start that has had its before-start hook is a run, and one is owed its after-exit hook.
+  const { hooks } = service.spec;
+  const hooked = hooks?.["before-start"] !== undefined || hooks?.["after-exit"] !== undefined;
+  if (neverBegan && !hooked && !mustLeave(service)) {
+    service.around = null;
     enter(world, service, "waiting", "its start was not seen through, it is tried again");
     pushWork(world, service);
   } else afterRun(world, service, mustLeave(service) ? null : vanishedEnd(service));

@@ -13,6 +13,7 @@ import { durationText, exitText } from "./text.ts";
 import {
   type End,
   type Eviction,
+  hasEnded,
   heldText,
   isTask,
   mustLeave,
@@ -209,6 +210,13 @@ export function fail(world: World, service: Service, because: string, outward: n
   } else if (onFailure !== "ignore") {
     runHandler(world, service, onFailure.run, because, service.past.exit);
   }
+}
+
+/** What main has ended with for good, while its end is still being seen to; 0: it has not. */
+export function endedCode(service: Service): number {
+  if (!service.spec.main || !hasEnded(service) || mustLeave(service)) return 0;
+  const end = service.around?.end ?? exitEnd(service);
+  return verdictOf(service, end) === "again" || isKept(service, end) ? 0 : end.outward;
 }
 
 function endMain(world: World, service: Service, code: number): void {

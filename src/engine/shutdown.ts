@@ -9,7 +9,7 @@ import { assert } from "./assert.ts";
 import { publishReceipt, publishSupervisor, say } from "./causes.ts";
 import { fire } from "./lifecycle.ts";
 import { setWish } from "./order.ts";
-import { outwardCode } from "./restart.ts";
+import { endedCode, outwardCode } from "./restart.ts";
 import { reportReceipt, shutdownLeftMs } from "./runs.ts";
 import { endSchedules } from "./schedule.ts";
 import { durationText, survivorsText } from "./text.ts";
@@ -41,7 +41,9 @@ function beginShutdown(world: World, demand: ShutdownDemand): void {
   const { shutdown } = world;
   shutdown.phase = "stopping";
   shutdown.because = demand.because;
-  shutdown.code = demand.code;
+  // Asked for just now, it changes nothing about what main has ended with before.
+  const main = world.services.find(({ spec }) => spec.main);
+  shutdown.code = demand.code || (main === undefined ? 0 : endedCode(main));
   shutdown.asked = demand.asked;
   shutdown.deadline = world.now + world.supervisor.shutdownTimeoutMs;
   world.shutdownTouched = true;

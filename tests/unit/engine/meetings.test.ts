@@ -447,6 +447,77 @@ describe("a signal by hand", () => {
   });
 });
 
+describe("a shutdown asked for while main's end is still being seen to", () => {
+  const stays = (behaviours: Record<string, Behaviour>, spec: Partial<SparseSpec>) => {
+    const kernel = machine([task("job", { main: true, ...spec })], { behaviours });
+    pass(kernel, 50);
+    expect(state(kernel, "job")).toBe("stopping");
+    shutdown(kernel);
+    pass(kernel, 1000);
+    return kernel.commands("exit").map(({ code }) => code);
+  };
+
+  test("leaves with main's code, be it a hook", () => {
+    const behaviours = { job: takes(10, 7), "job/after-exit": takes(200) };
+    expect(stays(behaviours, { hooks: hooks("after-exit") })).toEqual([7]);
+  });
+
+  test("or leftovers that it waits for", () => {
+    const behaviours = { job: { ...takes(10, 7), leftovers: 1, leftoversLeave: 200 } };
+    expect(stays(behaviours, {})).toEqual([7]);
+  });
+
+  test("and with 0 where main would have come again", () => {
+    const behaviours = { job: takes(10, 7), "job/after-exit": takes(200) };
+    expect(stays(behaviours, { restart: "on-failure", hooks: hooks("after-exit") })).toEqual([0]);
+  });
+});
+
+test("a start that was not seen through is made anew, whatever is configured for its stop", () => {
+  const web = service("web", { restart: "never", stopCommand: ["x"], hooks: hooks("before-stop") });
+  const failure = { step: "fork", errno: 11, error: "EAGAIN", message: "no more", transient: true };
+  const kernel = machine([web], { behaviours: { web: [{ spawnMs: 50, failure }, {}] } });
+  kernel.at(kernel.now + 50, () => kernel.loseBrain());
+  pass(kernel, 200);
+  expect(state(kernel, "web")).toBe("running");
+  expect(began(kernel)).toEqual(["web", "web"]);
+});
+
+test("a handler that could not start for a conflict does not tell of the failure later", () => {
+  const services = [
+    service("x"),
+    service("web", { restart: "never", onFailure: { run: "report" } }),
+    task("report", { autostart: false, conflicts: ["x"] }),
+  ];
+  const kernel = machine(services, { behaviours: { web: takes(10, 1) } });
+  hold(kernel, "pin up", "x");
+  pass(kernel, 100);
+  expect(state(kernel, "report")).toBe("inactive");
+  hold(kernel, "unpin", "x");
+  ask(kernel, "start", "report");
+  pass(kernel, 0);
+  expect(environmentOf(kernel, "main")).not.toHaveProperty("ONEUP_FAILED_SERVICE");
+});
+
+test("after its stop command a service that asks for more time gets no signal meanwhile", () => {
+  const stop = { signal: "TERM", timeoutMs: 1000, tree: true };
+  const kernel = machine([service("web", { ready: [sd], stopCommand: ["x"], stop })], {
+    behaviours: { web: { leaves: 10, notices: [{ afterMs: 0, notice: { ready: true } }] } },
+  });
+  pass(kernel, 10);
+  const [id = 0] = kernel.liveSets("web");
+  ask(kernel, "stop", "web");
+  pass(kernel, 500);
+  kernel.tell(id, { extendMs: 5000 });
+  pass(kernel, 4000);
+  expect([state(kernel, "web"), kernel.signals]).toEqual(["stopping", []]);
+  lose(kernel);
+  pass(kernel, 500);
+  expect(state(kernel, "web")).toBe("stopping");
+  pass(kernel, 1000);
+  expect([state(kernel, "web"), kernel.signals.length]).toEqual(["inactive", 1]);
+});
+
 test("a hook that hangs is cut by a restart, and what is bound goes with it in order", () => {
   const services = [
     service("db", { hooks: hooks("before-stop") }),
