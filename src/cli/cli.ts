@@ -4,7 +4,7 @@ import { check, type Input, parse } from "./arguments.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { generalHelp, verbHelp } from "./help.ts";
 import type { CliHost } from "./host.ts";
-import { Session } from "./session.ts";
+import { harmless, Session } from "./session.ts";
 import type { Verb } from "./verb.ts";
 import { VERBS } from "./verbs/index.ts";
 import { run as runVerb } from "./verbs/run.ts";
@@ -55,8 +55,8 @@ function verbByDefault(session: Session, input: Input): Verb | null {
 
 /** The one message of a failure; with --json also the document that scripts read. */
 function report(host: CliHost, args: readonly string[], failure: Failure): number {
-  host.write(2, `oneup: ${failure.message}\n`);
-  if (failure.hint !== null) host.write(2, `  ${failure.hint}\n`);
+  host.write(2, `oneup: ${harmless(failure.message, false)}\n`);
+  if (failure.hint !== null) host.write(2, `  ${harmless(failure.hint, false)}\n`);
   const end = args.indexOf("--");
   const ours = end < 0 ? args : args.slice(0, end);
   if (ours.includes("--json")) host.write(1, `${JSON.stringify(documentOf(failure))}\n`);

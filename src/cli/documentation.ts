@@ -118,7 +118,7 @@ ${optionRows(EVERYWHERE)}
 
 **Exit codes:** 0 done · 1 it failed · 2 wrong usage or configuration · 3 the service is not running (\`status\`) · 4 no such service · 5 no supervisor at that socket · 124 time ran out.
 
-**Output.** What was asked for goes to stdout; messages go to stderr, as \`oneup: what went wrong\` and, where something can be done about it, a line that says what. Colours only on a terminal, and not if \`NO_COLOR\` is set to anything or \`TERM\` is \`dumb\`. With \`--json\` stdout gets one document, described in \`docs/json.md\`, also when the verb failed.
+**Output.** What was asked for goes to stdout; messages go to stderr, as \`oneup: what went wrong\` and, where something can be done about it, a line that says what. Colours only on a terminal, and not if \`NO_COLOR\` is set to anything or \`TERM\` is \`dumb\`. Foreign control characters, such as those in a process's name, are shown as \`�\`, except in \`oneup logs\` and JSON. With \`--json\` stdout gets one document, described in \`docs/json.md\`, also when the verb failed.
 
 **Which supervisor.** \`--socket\`, else \`ONEUP_SOCKET\`, else the supervisor of the nearest \`oneup.toml\` in the current folder or above, else the system's. The system's socket is also asked when the project's does not answer: a supervisor that is PID 1 has the system's socket, whatever configuration it runs.
 

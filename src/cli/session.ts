@@ -17,6 +17,10 @@ const CODES: Readonly<Record<Colour, number>> = {
   cyan: 36,
 };
 
+/** What a terminal takes as an order: control characters, and marks that turn the direction of text. */
+const ORDERS = /\p{Cc}(?:\[\d+m)?|[\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+const OURS: ReadonlySet<string> = new Set([0, ...Object.values(CODES)].map(colourCode));
+
 export class Session {
   readonly host: CliHost;
   readonly json: boolean;
@@ -37,24 +41,43 @@ export class Session {
   }
 
   print(line: string): void {
-    this.host.write(1, `${line}\n`);
+    this.host.write(1, `${harmless(line, this.colours)}\n`);
   }
 
   printAll(lines: readonly string[]): void {
+    if (lines.length > 0) this.print(lines.join("\n"));
+  }
+
+  /** What services wrote, and JSON: as it is. */
+  pass(lines: readonly string[]): void {
     if (lines.length > 0) this.host.write(1, `${lines.join("\n")}\n`);
   }
 
   document(value: unknown): void {
-    this.print(JSON.stringify(value));
+    this.pass([JSON.stringify(value)]);
   }
 
   complain(line: string): void {
-    this.host.write(2, `${line}\n`);
+    this.host.write(2, `${harmless(line, this.colours)}\n`);
   }
 
   paint(colour: Colour, text: string): string {
-    return this.colours ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
+    return this.colours ? `${colourCode(CODES[colour])}${text}${colourCode(0)}` : text;
   }
+}
+
+function colourCode(code: number): string {
+  return `\u001b[${code}m`;
+}
+
+/** Foreign text, such as a name in a configuration, has no power over the terminal; our colours stay. */
+export function harmless(text: string, colours: boolean): string {
+  return text.replace(ORDERS, (order) => {
+    const first = order.charAt(0);
+    return first === "\n" || first === "\t" || (colours && OURS.has(order))
+      ? order
+      : `\ufffd${order.slice(1)}`;
+  });
 }
 
 /** Colours only on a terminal, and not where NO_COLOR says anything. */

@@ -131,6 +131,8 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
 }
 
 function nextStart(world: World, service: Service, clock: Clock): string | null {
+  // Whatever comes due, it is not started.
+  if (service.pin?.masked || service.pin?.state === "down") return null;
   const at = service.state === "backoff" ? service.deadline : budgetTime(world, service);
   if (at !== null) return isoText(clock.wall + Math.max(0, at - clock.now));
   return service.occasions?.next ? isoText(service.occasions.next) : null;

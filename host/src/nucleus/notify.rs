@@ -23,6 +23,7 @@ use nix::{
     sys::{
         epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags},
         socket::{bind, setsockopt, socket, sockopt, AddressFamily, SockFlag, SockType, UnixAddr},
+        stat::{fchmod, umask, Mode},
     },
     unistd::{geteuid, getpid, pipe2, read},
 };
@@ -34,7 +35,7 @@ use std::{
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::{
-            fs::{FileTypeExt, MetadataExt, PermissionsExt},
+            fs::{FileTypeExt, MetadataExt},
             net::UnixDatagram,
         },
     },
@@ -715,7 +716,8 @@ fn bind_abstract(fd: &OwnedFd) -> Result<String, SpawnFailure> {
 }
 
 /// Any user may write to it: programs give up rights on their own, and who is listened to is not
-/// told by the file's mode.
+/// told by the file's mode. It is born with that mode: the folder may be the service's, which could
+/// put a link in its place before a chmod.
 fn bind_path(fd: &OwnedFd, path: &str) -> Result<Place, SpawnFailure> {
     let refused = |errno: Errno, why: &str| {
         failure(
@@ -726,27 +728,31 @@ fn bind_path(fd: &OwnedFd, path: &str) -> Result<Place, SpawnFailure> {
     };
     let address =
         UnixAddr::new(path).map_err(|errno| refused(errno, "the path is longer than 107 bytes"))?;
-    let mut bound = bind(fd.as_raw_fd(), &address);
+    fchmod(fd, Mode::from_bits_truncate(0o666))
+        .map_err(|errno| refused(errno, "it cannot be opened to its service"))?;
+    let mut bound = bind_open(fd, &address);
     if bound == Err(Errno::EADDRINUSE) {
         remove_dead(Path::new(path)).map_err(|why| refused(Errno::EADDRINUSE, why))?;
-        bound = bind(fd.as_raw_fd(), &address);
+        bound = bind_open(fd, &address);
     }
     bound.map_err(|errno| refused(errno, &errno.desc().to_lowercase()))?;
-    let status = fs::symlink_metadata(path)
-        .and_then(|status| {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o666)).map(|()| status)
-        })
-        .map_err(|error| {
-            refused(
-                Errno::from_raw(error.raw_os_error().unwrap_or(0)),
-                "it cannot be opened to its service",
-            )
-        })?;
+    let status = fs::symlink_metadata(path).map_err(|error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+        refused(errno, "it has gone at once")
+    })?;
     Ok(Place {
         path: path.into(),
         device: status.dev(),
         inode: status.ino(),
     })
+}
+
+/// The file's mode is the socket's own. (None of our other threads makes files.)
+fn bind_open(fd: &OwnedFd, address: &UnixAddr) -> nix::Result<()> {
+    let before = umask(Mode::empty());
+    let bound = bind(fd.as_raw_fd(), address);
+    umask(before);
+    bound
 }
 
 /// Removes a socket that nobody listens on, and nothing else.

@@ -1,6 +1,7 @@
 //! What /proc tells about processes. It may be absent, belong to another pid namespace, or hide
 //! the processes of other users: every answer is optional, and callers have a way to go without.
 
+use super::brief::one_line;
 use nix::{
     libc,
     time::{clock_gettime, ClockId},
@@ -231,22 +232,18 @@ pub fn command(pid: i32) -> Option<String> {
         .iter()
         .map(|byte| if *byte == 0 { b' ' } else { *byte })
         .collect();
-    Some(shorten(String::from_utf8_lossy(&text).trim_end())).filter(|text| !text.is_empty())
+    Some(shorten(&String::from_utf8_lossy(&text))).filter(|text| !text.is_empty())
 }
 
 /// The short name, which every process has.
 pub fn short_name(pid: i32) -> Option<String> {
     let name = fs::read(path(format_args!("{pid}/comm"))?).ok()?;
-    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
+    Some(shorten(&String::from_utf8_lossy(&name)))
 }
 
-/// At most so many bytes, cut between characters.
+/// As a sentence has it: a process chooses its name and its arguments, a terminal must not obey them.
 pub fn shorten(text: &str) -> String {
-    let mut end = text.len().min(COMMAND_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
+    one_line(text, COMMAND_MAX)
 }
 
 /// The environment a process was started with.

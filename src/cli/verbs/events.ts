@@ -25,7 +25,7 @@ export const events: Verb = {
     ])}`;
     if (follow) {
       session.client().follow(target, (data) => {
-        if (session.json) session.print(data);
+        if (session.json) session.pass([data]);
         else session.printAll(eventLines(session, object(JSON.parse(data))));
       });
     } else {

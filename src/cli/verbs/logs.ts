@@ -63,7 +63,7 @@ function readLogs(session: Session, target: string, names: readonly string[]): v
   const records = objects(document);
   const prefix = names.length > 1 || (names.length === 0 && (severalIn(records) || hasSeveral(session)));
   const own = names.length === 1 ? names[0] : undefined;
-  session.printAll(records.map((record) => logLine(session, record, prefix || isOthers(record, own))));
+  session.pass(records.map((record) => logLine(session, record, prefix || isOthers(record, own))));
 }
 
 function followLogs(session: Session, target: string, names: readonly string[]): void {
@@ -72,11 +72,11 @@ function followLogs(session: Session, target: string, names: readonly string[]):
   const prefix = !session.json && (names.length > 1 || (names.length === 0 && hasSeveral(session)));
   client.follow(target, (data) => {
     if (session.json) {
-      session.print(data);
+      session.pass([data]);
       return;
     }
     const record = object(JSON.parse(data));
-    session.print(logLine(session, record, prefix || isOthers(record, own)));
+    session.pass([logLine(session, record, prefix || isOthers(record, own))]);
   });
 }
 

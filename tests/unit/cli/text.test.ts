@@ -426,3 +426,28 @@ describe("help", () => {
     expect(oneup(new FakeHost(), "--help").out).not.toContain("_names");
   });
 });
+
+describe("foreign text", () => {
+  const turned = "a\u001b[2Jb\u0007\u009bc\u202ed";
+
+  it("has no power over the terminal", () => {
+    const found = oneup(saying([view("web", { status: turned })]), "status").out;
+    expect(found).toContain('"a\ufffd[2Jb\ufffd\ufffdc\ufffdd"');
+  });
+
+  it("cannot bring colours of its own where we have none", () => {
+    const found = oneup(saying([view("web", { status: "\u001b[31mred" })]), "status").out;
+    expect(found).toContain('"\ufffd[31mred"');
+  });
+
+  it("stays as it is in JSON, and in what services wrote", () => {
+    const services = [view("web", { status: turned })];
+    expect(JSON.parse(oneup(saying(services), "status", "--json").out)).toEqual(services);
+    const line = { time: ago(0), service: "web", role: "main", stream: "out", line: "\u001b[31mred" };
+    expect(oneup(saying([line]), "logs", "web").out).toContain("\u001b[31mred");
+  });
+
+  it("is harmless in errors too", () => {
+    expect(oneup(new FakeHost(), "pin", "web", turned).err).toContain("a\ufffd[2Jb");
+  });
+});

@@ -163,7 +163,9 @@ describe("masked", () => {
     const kernel = machine([service("web")]);
     kernel.crash("web");
     pass(kernel, 0);
+    expect(view(kernel, "web").next_start_at).not.toBeNull();
     hold(kernel, "mask", "web");
+    expect(view(kernel, "web")).toMatchObject({ state: "backoff", next_start_at: null });
     pass(kernel, 1000);
     expect(state(kernel, "web")).toBe("waiting");
     expect(cause(kernel, "web")).toBe("is masked");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::{Notice, Notify};
+use nix::sys::stat::{umask, Mode};
 use std::os::unix::net::UnixDatagram;
 
 const SOCKET: Notify = Notify::Socket {
@@ -503,6 +504,9 @@ fn a_socket_at_a_path_comes_and_goes() {
             path: Some(text.clone()),
             watchdog_ms: None,
         });
+        // Everybody may write to it, whatever our umask, which stays as it was.
+        let mask = Mode::from_bits_truncate(0o077);
+        umask(mask);
         // A dead one is replaced.
         drop(UnixDatagram::bind(&path).expect("a socket"));
         assert!(path.exists());
@@ -513,6 +517,7 @@ fn a_socket_at_a_path_comes_and_goes() {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o666);
+        assert_eq!(umask(mask), mask);
         // A live one, and another file, are not.
         let failure = world
             .try_spawn(&spec, Stdio::Null)
