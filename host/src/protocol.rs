@@ -492,7 +492,12 @@ pub struct Limit {
 #[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
 pub enum Probe {
     /// Can a connection be made?
-    Tcp { host: String, port: u16 },
+    Tcp {
+        host: String,
+        port: u16,
+        /// Whose cgroup `pressure` is of, too.
+        set: u32,
+    },
     /// Does it leave with 0 within the time? Its whole tree is killed at the end of it.
     Exec { spec: Box<SpawnSpec> },
     /// Is there such a file?
@@ -509,6 +514,8 @@ pub enum Probe {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
 pub struct HttpProbe {
+    /// Whose cgroup `pressure` is of, too.
+    pub set: u32,
     pub tls: bool,
     pub host: String,
     pub port: u16,

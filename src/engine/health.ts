@@ -107,7 +107,7 @@ export function healthDue(world: World, service: Service): void {
 function ask(world: World, service: Service, spec: HealthSpec, index: number, timeoutMs: number): void {
   const condition = spec.probes[index];
   if (condition === undefined) return;
-  const probe = protocolProbe(service.spec, condition);
+  const probe = protocolProbe(service, condition);
   world.out.push({ type: "probe", key: probeKey(service, index), probe, timeoutMs });
 }
 

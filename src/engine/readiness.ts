@@ -128,22 +128,22 @@ function tryProbe(world: World, service: Service, index: number, condition: Trie
     probe:
       condition.type === "listen"
         ? { type: "listen", set: service.child }
-        : protocolProbe(service.spec, condition),
+        : protocolProbe(service, condition),
     timeoutMs: timeoutMs * watch.stretch,
   });
 }
 
 /** As the nucleus needs it. */
-export function protocolProbe(spec: ServiceSpec, condition: ProbeCondition): Probe {
+export function protocolProbe({ spec, child: set }: Service, condition: ProbeCondition): Probe {
   switch (condition.type) {
     case "tcp":
-      return { type: "tcp", host: condition.host, port: condition.port };
+      return { type: "tcp", host: condition.host, port: condition.port, set };
     case "file":
       return { type: "file", path: condition.path };
     case "exec":
       return { type: "exec", spec: spawnSpec(spec, "probe", condition.argv) };
     case "http":
-      return { ...condition, status: condition.status.map(([low, high]) => [low, high]) };
+      return { ...condition, set, status: condition.status.map(([low, high]) => [low, high]) };
   }
 }
 

@@ -145,7 +145,11 @@ export type Exit = { "code": number } | { "signal": string };
  */
 export type Found = "child" | "group" | "session" | "cgroup" | "adopted";
 
-export type HttpProbe = { tls: boolean, host: string, port: number, 
+export type HttpProbe = { 
+/**
+ * Whose cgroup `pressure` is of, too.
+ */
+set: number, tls: boolean, host: string, port: number, 
 /**
  * With the query; begins with `/`.
  */
@@ -282,7 +286,11 @@ watchdogMs: number | null, } | { "type": "descriptor", fd: number, };
  */
 export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "openApi" };
 
-export type Probe = { "type": "tcp", host: string, port: number, } | { "type": "exec", spec: SpawnSpec, } | { "type": "file", path: string, } | { "type": "http" } & HttpProbe | { "type": "listen", set: number, } | { "type": "pressure", set: number, };
+export type Probe = { "type": "tcp", host: string, port: number, 
+/**
+ * Whose cgroup `pressure` is of, too.
+ */
+set: number, } | { "type": "exec", spec: SpawnSpec, } | { "type": "file", path: string, } | { "type": "http" } & HttpProbe | { "type": "listen", set: number, } | { "type": "pressure", set: number, };
 
 /**
  * Proof of a stop. Field names are those of the API, which passes it on as it is.

@@ -699,11 +699,17 @@ async fn readable(fd: Option<&AsyncFd<OwnedFd>>) -> io::Result<AsyncFdReadyGuard
     }
 }
 
+/// However absurd a number is, it is no reason to panic: it is cut to some
+/// thirty thousand years.
+fn duration(ms: f64) -> Duration {
+    const MOST_MS: f64 = 1e15;
+    Duration::from_secs_f64(ms.max(0.0).min(MOST_MS) / 1000.0)
+}
+
 async fn sleep_until(deadline: Option<f64>) {
     match deadline {
         Some(at) => {
-            let ms = (at - monotonic_ms()).max(0.0);
-            tokio::time::sleep_until(Instant::now() + Duration::from_secs_f64(ms / 1000.0)).await;
+            tokio::time::sleep_until(Instant::now() + duration(at - monotonic_ms())).await;
         }
         None => future::pending().await,
     }

@@ -3,7 +3,7 @@
 use super::{
     brief::one_line,
     children::{Children, Stdio},
-    http_probe, monotonic_ms, pressure, resolve, sockdiag,
+    duration, http_probe, monotonic_ms, pressure, resolve, sockdiag,
     tail::Tail,
 };
 use crate::protocol::{Event, Exit, Probe, SpawnSpec};
@@ -15,7 +15,6 @@ use std::{
     io,
     os::fd::AsFd,
     path::PathBuf,
-    time::Duration,
 };
 use tokio::{net::TcpStream, sync::mpsc::UnboundedSender, task::JoinHandle, time::timeout};
 
@@ -62,6 +61,8 @@ enum Work {
     Task {
         attempt: u64,
         task: JoinHandle<()>,
+        /// Of the service it is for.
+        cgroup: Option<PathBuf>,
     },
     Exec {
         id: u32,
@@ -115,8 +116,9 @@ impl Probes {
                 events.push(probed(key, began, Ok(String::new()), pressure));
                 return events;
             }
-            Probe::Tcp { host, port } => {
-                self.start_task(key, timeout_ms, began, async move {
+            Probe::Tcp { host, port, set } => {
+                let cgroup = children.cgroup_of(set);
+                self.start_task(key, timeout_ms, began, cgroup, async move {
                     let result = connect(&host, port).await;
                     result
                         .map(|_| String::new())
@@ -125,7 +127,8 @@ impl Probes {
                 return events;
             }
             Probe::Http(probe) => {
-                self.start_task(key, timeout_ms, began, async move {
+                let cgroup = children.cgroup_of(probe.set);
+                self.start_task(key, timeout_ms, began, cgroup, async move {
                     http_probe::get(&probe).await
                 });
                 return events;
@@ -144,6 +147,7 @@ impl Probes {
         key: String,
         timeout_ms: f64,
         began: f64,
+        cgroup: Option<PathBuf>,
         work: impl Future<Output = Result<String, String>> + 'static,
     ) {
         self.next_attempt += 1;
@@ -151,7 +155,7 @@ impl Probes {
         let finished = self.finished.clone();
         let report = key.clone();
         let task = tokio::task::spawn_local(async move {
-            let limit = Duration::from_secs_f64(timeout_ms.max(0.0) / 1000.0);
+            let limit = duration(timeout_ms);
             let verdict = match timeout(limit, work).await {
                 Ok(result) => result.map_err(because),
                 Err(_) => Err(too_late(format!("no answer within {}", span(timeout_ms)))),
@@ -164,7 +168,11 @@ impl Probes {
                 verdict,
             });
         });
-        let work = Work::Task { attempt, task };
+        let work = Work::Task {
+            attempt,
+            task,
+            cgroup,
+        };
         self.running.insert(key, Attempt { began, work });
     }
 
@@ -278,10 +286,13 @@ impl Probes {
         let is_current = self.running.get(&key).is_some_and(
             |running| matches!(running.work, Work::Task { attempt: current, .. } if current == attempt),
         );
-        let running = is_current.then(|| self.running.remove(&key)).flatten()?;
+        let Attempt { began, work } = is_current.then(|| self.running.remove(&key)).flatten()?;
+        let Work::Task { cgroup, .. } = work else {
+            return None;
+        };
         let timed_out = verdict.as_ref().is_err_and(|failure| failure.timed_out);
-        let pressure = timed_out.then(|| pressure::highest(None)).flatten();
-        Some(probed(key, running.began, verdict, pressure))
+        let pressure = timed_out.then(|| pressure::highest(cgroup.as_deref()));
+        Some(probed(key, began, verdict, pressure.flatten()))
     }
 
     /// Takes out the events of the nucleus's own children; what is left is for the brain.

@@ -2,7 +2,7 @@
 //! sleeps. One descriptor of the kernel's stands for the earliest of them; without a timer there
 //! is none.
 
-use super::{clock_ms, timers::Timers};
+use super::{clock_ms, duration, timers::Timers};
 use crate::protocol::Event;
 use nix::{
     errno::Errno,
@@ -16,7 +16,6 @@ use nix::{
 use std::{
     future::pending,
     os::fd::{AsFd, AsRawFd, RawFd},
-    time::Duration,
 };
 use tokio::io::unix::AsyncFd;
 
@@ -134,7 +133,7 @@ impl Wall {
             return;
         };
         // Zero would mean no alarm at all.
-        let at = Duration::from_secs_f64(next.max(1.0) / 1000.0);
+        let at = duration(next.max(1.0));
         let flags =
             TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
         let expiration = Expiration::OneShot(TimeSpec::from_duration(at));

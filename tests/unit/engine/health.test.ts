@@ -154,8 +154,8 @@ describe("what is asked", () => {
     const sent = kernel.commands("probe");
     expect(sent.map(({ timeoutMs }) => timeoutMs)).toEqual([1500, 1500, 1500, 1500]);
     const expected: unknown[] = [
-      { type: "tcp", host: "127.0.0.1", port: 80 },
-      { ...http, status: [[200, 299]] },
+      { type: "tcp", host: "127.0.0.1", port: 80, set: 1 },
+      { ...http, set: 1, status: [[200, 299]] },
       { type: "exec", spec: expect.objectContaining({ argv: ["check", "-q"], role: "probe" }) },
       { type: "file", path: "/alive" },
     ] satisfies Partial<Probe>[];

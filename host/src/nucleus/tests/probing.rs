@@ -143,6 +143,7 @@ impl Prober {
 
 fn http(port: u16) -> HttpProbe {
     HttpProbe {
+        set: 0,
         tls: false,
         host: "127.0.0.1".into(),
         port,
@@ -667,6 +668,7 @@ fn files_and_ports() {
         let tcp = Probe::Tcp {
             host: "127.0.0.1".into(),
             port,
+            set: 0,
         };
         let found = prober.probe(tcp.clone(), 1000.0).await;
         assert!(found.ok && found.took_ms > 0.0, "{found:?}");
