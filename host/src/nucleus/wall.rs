@@ -165,7 +165,7 @@ mod tests {
         *,
     };
     use nix::libc;
-    use std::future::Future;
+    use std::{future::Future, time::Duration};
     use tokio::{runtime, time::timeout};
 
     fn run(test: impl Future<Output = ()>) {
