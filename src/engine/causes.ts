@@ -76,6 +76,12 @@ export function causeOf(service: Service): string {
   return chain.slice(chain.indexOf(" ", what + 1) + 1);
 }
 
+/** Why it has to leave: news that came while it waited for its turn to do so is not the reason. */
+export function leavingCause(service: Service): string {
+  const asked = chainOf(service).findLast(({ what }) => what === ASKED);
+  return asked?.because ?? causeOf(service);
+}
+
 /** Oldest first. */
 export function chainOf(service: Service): ChainEntry[] {
   return service.chain === "" ? [] : service.chain.split("\n").map(parseEntry);

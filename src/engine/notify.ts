@@ -5,7 +5,7 @@
  */
 import type { Event, Notice, Notify } from "../generated/protocol.ts";
 import type { ServiceSpec } from "../model/spec.ts";
-import { note, publishReload } from "./causes.ts";
+import { noteState, publishReload } from "./causes.ts";
 import { stopHealth } from "./health.ts";
 import { extendLinger } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
@@ -89,14 +89,14 @@ function meetNotify(world: World, service: Service): void {
 function followMain(world: World, service: Service, pid: number): void {
   if (service.pid === 0 || service.pid === pid) return;
   service.pid = pid;
-  note(world, service, `its main process is now ${pid}, as it told`);
+  noteState(world, service, `its main process is now ${pid}, as it told`);
   touch(world, service);
 }
 
 function beginStopping(world: World, service: Service, told: Told): void {
   told.stopping = true;
   stopHealth(world, service); // It need not answer any more.
-  note(world, service, "it stops by itself, as it told");
+  noteState(world, service, "it stops by itself, as it told");
   touch(world, service);
 }
 
@@ -135,7 +135,7 @@ function extend(world: World, service: Service, told: Told, ms: number, at: numb
 function extendStart(world: World, service: Service, deadline: number): void {
   if (service.deadline === 0 || deadline <= service.deadline) return;
   service.deadline = deadline;
-  note(world, service, `asks for more time: ${durationText(deadline - world.now)}`);
+  noteState(world, service, `asks for more time: ${durationText(deadline - world.now)}`);
   armRun(world, service);
 }
 

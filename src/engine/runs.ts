@@ -4,7 +4,16 @@
  */
 import type { Event, Exit, Receipt } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
-import { causeOf, enter, note, noteWaiting, publishReceipt, say, waitingCause } from "./causes.ts";
+import {
+  causeOf,
+  enter,
+  leavingCause,
+  note,
+  noteWaiting,
+  publishReceipt,
+  say,
+  waitingCause,
+} from "./causes.ts";
 import { dropTurn, passGate } from "./gate.ts";
 import { forgetHealth, startHealth, stopHealth } from "./health.ts";
 import { afterStart, noteBegun, part, prepare } from "./hooks.ts";
@@ -163,7 +172,7 @@ export function becomeReady(world: World, service: Service): void {
 export function leaveInTurn(world: World, service: Service): void {
   if (!mustLeave(service) || !mayStop(world, service)) return;
   if (isTarget(service)) rest(world, service);
-  else part(world, service, causeOf(service));
+  else part(world, service, leavingCause(service));
 }
 
 /** Sends `Stop` and waits for `Stopped`. */

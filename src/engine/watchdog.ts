@@ -6,7 +6,7 @@
  * is due, it is armed again for what is left.
  */
 import type { Event } from "../generated/protocol.ts";
-import { note } from "./causes.ts";
+import { noteState } from "./causes.ts";
 import { fire } from "./lifecycle.ts";
 import { starvedText, stretchFactor } from "./starvation.ts";
 import { durationText } from "./text.ts";
@@ -119,7 +119,7 @@ export function takePressure(
 function putOff(world: World, service: Service, told: Told, factor: number, pressure: number | null): void {
   told.stretched = factor;
   const given = durationText(told.watchdogMs * factor);
-  note(world, service, `${lateText(told)}, ${starvedText(pressure)}: given ${given}`);
+  noteState(world, service, `${lateText(told)}, ${starvedText(pressure)}: given ${given}`);
   touch(world, service);
   arm(world, service, told);
 }

@@ -260,6 +260,23 @@ describe("unhealthy", () => {
     expect(changes(kernel, "web")).toContain("stopping failed");
   });
 
+  test("mark: what is found while it waits for its turn to leave is not why it leaves", () => {
+    const app = service("app", {
+      requires: [{ name: "web", bind: false }],
+      stop: { signal: "TERM", timeoutMs: 60_000, tree: true },
+    });
+    const kernel = machine([web({ onFailure: "mark", failures: 1 }), app], {
+      behaviours: { web: { check: () => ({ ok: false, takesMs: 1_500 }) }, app: { leaves: 40_000 } },
+    });
+    while (kernel.probes.size === 0) pass(kernel, 1_000);
+    ask(kernel, "stop", "web"); // The answer to a check is still to come.
+    pass(kernel, 50_000);
+    expect(healthEvents(kernel)[0]).toBe("web unknown unhealthy");
+    const stop = kernel.published.find(({ service, to }) => service === "web" && to === "stopping");
+    expect(stop?.cause).toBe("stop asked by uid 0");
+    expect(cause(kernel, "web")).toBe("stop asked by uid 0");
+  });
+
   test("mark: it runs on, is shown, and may become healthy again", () => {
     const kernel = machine([web({ onFailure: "mark", successes: 2 })], {
       behaviours: { web: { check: (since) => ({ ok: since > 100_000 }) } },
