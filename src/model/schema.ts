@@ -666,7 +666,7 @@ export const supervisorFields = {
     example: "start-concurrency = 4",
   }),
   "restart-budget": field("restartBudget", budget, {
-    text: "How many automatic restarts, of all services together, there may be: so many at once, and they grow back evenly over the time (`10/1m`: ten at once, then one every 6 seconds). A service that is out of luck stays `waiting`; what others depend on goes first. A start that somebody asks for costs nothing. `0/1m`: no limit.",
+    text: "How many automatic restarts, of all services together, there may be: so many at once, and they grow back evenly over the time (`10/1m`: ten at once, then one every 6 seconds). A service that is without a token stays `waiting`; what others depend on goes first. A start that somebody asks for costs nothing. `0/1m`: no limit.",
     change: "live",
     example: 'restart-budget = "10/1m"',
     errors: "No number of restarts, no time, or a time of 0.",
