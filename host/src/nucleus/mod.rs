@@ -703,7 +703,9 @@ async fn readable(fd: Option<&AsyncFd<OwnedFd>>) -> io::Result<AsyncFdReadyGuard
 /// thirty thousand years.
 fn duration(ms: f64) -> Duration {
     const MOST_MS: f64 = 1e15;
-    Duration::from_secs_f64(ms.max(0.0).min(MOST_MS) / 1000.0)
+    // What is no number is not above zero.
+    let ms = if ms > 0.0 { ms.min(MOST_MS) } else { 0.0 };
+    Duration::from_secs_f64(ms / 1000.0)
 }
 
 async fn sleep_until(deadline: Option<f64>) {
