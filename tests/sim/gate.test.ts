@@ -14,17 +14,28 @@ interface Budget {
   readonly windowMs: number;
 }
 
-/** Starts of services that had been started before, in order. */
+const REST: readonly unknown[] = ["inactive", "exited", "failed"];
+
+/**
+ * Starts of services that had been started before, in order. What had come to rest is no part of
+ * it: that is not started again by itself, but because something needs it, which costs nothing.
+ */
 function restartTimes(kernel: Kernel): { readonly at: number; readonly service: string }[] {
   const seen = new Set<string>();
+  const resting = new Set<unknown>();
   const found: { at: number; service: string }[] = [];
   for (const { at, command } of kernel.log) {
+    if (command.type === "publish") {
+      const { service, to } = JSON.parse(command.text);
+      if (REST.includes(to)) resting.add(service);
+    }
     if (command.type !== "spawn") continue;
     const { service, role } = command.spec;
     const hooks = kernel.world.byName.get(service)?.spec.hooks ?? null;
     if (role !== (hooks?.["before-start"] === undefined ? "main" : "before-start")) continue;
-    if (seen.has(service)) found.push({ at, service });
+    if (seen.has(service) && !resting.has(service)) found.push({ at, service });
     seen.add(service);
+    resting.delete(service);
   }
   return found;
 }
