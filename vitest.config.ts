@@ -5,6 +5,7 @@ export default defineConfig({
     // Deadlines are generous: tests may run on a loaded machine. No verdict depends on speed.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    setupFiles: ["tests/seed.ts"],
     projects: [
       { extends: true, test: { name: "unit", include: ["tests/unit/**/*.test.ts"] } },
       { extends: true, test: { name: "sim", include: ["tests/sim/**/*.test.ts"] } },

@@ -347,6 +347,7 @@ interface Run {
 export class Judge {
   readonly #kernel: Kernel;
   readonly #specs: ReadonlyMap<string, ServiceSpec>;
+  readonly #handlers = new Set<string>();
   readonly #runs = new Map<string, Run>();
   readonly #byId = new Map<number, Run>();
   readonly #state = new Map<string, string>();
@@ -365,6 +366,9 @@ export class Judge {
   constructor(kernel: Kernel, services: readonly SparseSpec[], withGoals: boolean) {
     this.#kernel = kernel;
     this.#specs = new Map(services.map((spec) => [spec.name, withDefaults({ ...spec })]));
+    for (const { onFailure } of this.#specs.values()) {
+      if (typeof onFailure === "object") this.#handlers.add(onFailure.run);
+    }
     this.goals = withGoals ? new Goals(this.#specs) : null;
   }
 
@@ -441,6 +445,11 @@ export class Judge {
       // Who handles the failure is wanted from here on.
       if (event.to === "failed" && spec !== undefined && typeof spec.onFailure === "object") {
         this.goals?.start(spec.onFailure.run);
+        for (const name of this.goals?.up ?? []) this.#upDuring.add(name);
+      }
+      // A failure met while its handler was at work starts it once more, with all it needs.
+      if (event.to === "waiting" && this.#handlers.has(event.service)) {
+        this.goals?.start(event.service);
         for (const name of this.goals?.up ?? []) this.#upDuring.add(name);
       }
       if (task && event.to === "exited") this.#succeeded.add(event.service);
