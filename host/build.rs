@@ -1,22 +1,47 @@
 //! Compiles the bundled TypeScript programs to QuickJS bytecode, which the executables embed.
-//! `scripts/build.mjs` makes the bundles; without them (a plain `cargo check` or `cargo test`)
-//! each program is an empty module.
+//! `src/programs.json` lists them. `scripts/build.mjs` makes the bundles; without them (a plain
+//! `cargo check` or `cargo test`) each program is an empty module.
 
 use rquickjs::{CatchResultExt, Context, Module, Runtime, WriteOptions};
-use std::{env, error::Error, fs, path::PathBuf};
+use serde_json::Value;
+use std::{env, error::Error, fmt::Write, fs, path::Path, path::PathBuf};
 
-const PROGRAMS: [&str; 4] = ["cli", "config", "brain", "brain-faults"];
+/// The brain that can be told to fail, for `oneup-faults`.
+const FAULTS: &str = "brain-faults";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let bundles = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../build/bundles");
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    for program in PROGRAMS {
-        let path = bundles.join(format!("{program}.js"));
-        println!("cargo::rerun-if-changed={}", path.display());
-        let source = fs::read_to_string(&path).unwrap_or_default();
-        let bytecode = compile(&format!("{program}.js"), source)?;
-        fs::write(out.join(format!("{program}.bin")), bytecode)?;
+    let list = root.join("src/programs.json");
+    println!("cargo::rerun-if-changed={}", list.display());
+    let list: Value = serde_json::from_str(&fs::read_to_string(list)?)?;
+    let programs = list["programs"]
+        .as_object()
+        .ok_or("no programs are listed")?;
+    let mut table = String::from("&[\n");
+    for name in programs.keys().map(String::as_str).chain([FAULTS]) {
+        compile_bundle(&root.join("build/bundles"), &out, name)?;
+        writeln!(
+            table,
+            "({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bin\"))),"
+        )?;
     }
+    fs::write(out.join("programs.rs"), table + "]")?;
+    let called = list["calledAs"].as_object().ok_or("no names are listed")?;
+    let mut names = String::from("&[\n");
+    for (name, program) in called {
+        writeln!(names, "({name:?}, {program}),")?;
+    }
+    fs::write(out.join("called_as.rs"), names + "]")?;
+    Ok(())
+}
+
+fn compile_bundle(bundles: &Path, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {
+    let path = bundles.join(format!("{name}.js"));
+    println!("cargo::rerun-if-changed={}", path.display());
+    let source = fs::read_to_string(&path).unwrap_or_default();
+    let bytecode = compile(&format!("{name}.js"), source)?;
+    fs::write(out.join(format!("{name}.bin")), bytecode)?;
     Ok(())
 }
 

@@ -1,12 +1,14 @@
 // `npm run build`: TypeScript → bundles → bytecode inside one static executable, dist/oneup.
 // With --faults also dist/oneup-faults, whose brain can be told to fail (for the tests).
-import { copyFileSync, mkdirSync, renameSync } from "node:fs";
+// With --fast by a profile that builds in seconds what is larger and slower.
+import { copyFileSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { cargoTarget, compiler, needCommands, needPackages, root, run, rust } from "./tools.mjs";
 
 needPackages();
 needCommands([rust, compiler]);
 const withFaults = process.argv.includes("--faults");
+const profile = process.argv.includes("--fast") ? "fast" : "release";
 await bundle();
 buildHost();
 
@@ -32,11 +34,10 @@ async function bundle() {
       outfile: `build/bundles/${name}.js`,
       define: { FAULTS: String(faults) },
     });
+  const { programs } = JSON.parse(readFileSync(join(root, "src/programs.json"), "utf8"));
   await Promise.all([
-    program("cli", "src/cli/main.ts", false),
-    program("config", "src/config/main.ts", false),
-    program("brain", "src/brain/main.ts", false),
-    program("brain-faults", "src/brain/main.ts", true),
+    ...Object.entries(programs).map(([name, entry]) => program(name, entry, false)),
+    program("brain-faults", programs.brain, true),
   ]);
 }
 
@@ -47,7 +48,15 @@ function buildHost() {
   const binaries = withFaults ? ["oneup", "oneup-faults"] : ["oneup"];
   run(
     "cargo",
-    ["build", "--release", "--locked", "--target", target, ...binaries.flatMap((name) => ["--bin", name])],
+    [
+      "build",
+      "--profile",
+      profile,
+      "--locked",
+      "--target",
+      target,
+      ...binaries.flatMap((name) => ["--bin", name]),
+    ],
     {
       cwd: join(root, "host"),
       env: { ...process.env, RUSTFLAGS: "-C target-feature=+crt-static -C relocation-model=static" },
@@ -56,7 +65,7 @@ function buildHost() {
   mkdirSync(join(root, "dist"), { recursive: true });
   for (const name of binaries) {
     // By way of a new file, so that a running one does not stand in the way (ETXTBSY).
-    const built = join(root, "host/target", target, "release", name);
+    const built = join(root, "host/target", target, profile, name);
     copyFileSync(built, join(root, `dist/.${name}.new`));
     renameSync(join(root, `dist/.${name}.new`), join(root, `dist/${name}`));
   }

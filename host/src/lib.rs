@@ -13,32 +13,48 @@ mod testing;
 use script::Program;
 use std::process::ExitCode;
 
-/// The bytecode of the TypeScript programs, embedded by the executables.
+/// The bytecode of the TypeScript programs by their names, embedded by the executables.
+#[derive(Clone, Copy)]
 pub struct Programs {
-    pub cli: &'static [u8],
-    pub config: &'static [u8],
-    pub brain: &'static [u8],
+    pub table: &'static [(&'static str, &'static [u8])],
+    /// The brain has a twin that can be told to fail: take that one.
+    pub with_faults: bool,
+}
+
+/// The program that a name of the executable (the last part of argv[0]) stands for.
+const CALLED_AS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/called_as.rs"));
+
+impl Programs {
+    fn get(&self, name: &str) -> Result<Program, String> {
+        let name = match name {
+            "brain" if self.with_faults => "brain-faults",
+            name => name,
+        };
+        let found = self.table.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, bytecode)| Program { bytecode })
+            .ok_or_else(|| format!("there is no program \"{name}\" in this executable"))
+    }
 }
 
 /// Runs the command line; if that asks for it, becomes a supervisor.
 pub fn run(programs: &Programs) -> ExitCode {
-    let cli = Program {
-        bytecode: programs.cli,
-    };
-    let config = Program {
-        bytecode: programs.config,
-    };
-    match cli::run(cli, config) {
-        Ok(cli::Outcome::Exit(code)) => ExitCode::from(code),
-        Ok(cli::Outcome::Supervise(options)) => nucleus::run(
-            Program {
-                bytecode: programs.brain,
-            },
-            *options,
-        ),
-        Err(error) => {
-            eprintln!("oneup: the command line broke: {error}");
-            ExitCode::FAILURE
+    let result = cli::run(*programs).and_then(|outcome| match outcome {
+        cli::Outcome::Exit(code) => Ok(ExitCode::from(code)),
+        cli::Outcome::Supervise(options) => {
+            let brain = programs.get(&options.brain)?;
+            Ok(nucleus::run(*programs, brain, *options))
         }
-    }
+    });
+    result.unwrap_or_else(|error| {
+        eprintln!("oneup: the command line broke: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The name of the command-line program for this argv[0].
+fn called_as(argv0: &str) -> &'static str {
+    let name = argv0.rsplit('/').next().unwrap_or_default();
+    let known = CALLED_AS.iter().find(|(known, _)| *known == name);
+    known.map_or("cli", |(_, program)| program)
 }

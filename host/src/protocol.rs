@@ -81,6 +81,24 @@ pub enum Event {
     Notified { id: u32, at: f64, notice: Notice },
     /// A line of `MatchLog` came. The match is forgotten after this.
     LogMatched { key: String, at: f64 },
+    /// The answer to one `Query`, exactly one per `Query`.
+    Answered {
+        key: String,
+        at: f64,
+        answer: QueryAnswer,
+    },
+    /// A proxy's first client waits for a backend that is not up (`ProxyUp`), told once until the
+    /// next `ProxyUp`.
+    ProxyWanted { name: String, at: f64 },
+    /// A proxy with `idle_ms` had no connection for so long. Told once until the next connection.
+    ProxyIdle { name: String, at: f64 },
+    /// Some of the addresses of an `OpenProxy` cannot be listened on; the others are served.
+    ProxyFailed {
+        name: String,
+        at: f64,
+        /// Sentences for people, each with its address.
+        failures: Vec<String>,
+    },
     /// A client asks something. Exactly one `Reply` is owed.
     Request(Request),
     /// The client of a request not yet answered has gone; no `Reply` is owed any more.
@@ -388,6 +406,33 @@ pub enum Command {
     UnmatchLog {
         key: String,
     },
+    /// Look at what only the nucleus can see, or let the config program work. Answered by one
+    /// `Answered`, unless the brain is lost before.
+    Query {
+        key: String,
+        query: Query,
+    },
+    /// From now on a fresh brain gets this configuration in `Boot`.
+    KeepConfig {
+        #[cfg_attr(test, ts(type = "unknown"))]
+        config: Box<serde_json::value::RawValue>,
+    },
+    /// Listen on these addresses and pass bytes between their clients and the backend. The same
+    /// name again replaces the proxy; connections that are open go on. Proxies outlive brains.
+    OpenProxy {
+        name: String,
+        proxy: Proxy,
+    },
+    /// Stop listening (and unlink Unix sockets). Connections that are open go on to their end.
+    CloseProxy {
+        name: String,
+    },
+    /// Whether the proxy's backend is there: clients that wait are connected, later ones at once;
+    /// or clients have to wait, and are asked for by `ProxyWanted`.
+    ProxyUp {
+        name: String,
+        up: bool,
+    },
     /// Make or change the log of this name: its ring, its file, whether the console shows it.
     /// `Spawn` with this log's name needs it to exist.
     OpenLog {
@@ -427,7 +472,164 @@ pub enum Command {
     /// Leave the process, after the console was given a moment to drain.
     Exit {
         code: i32,
+        /// As PID 1 of a machine, do this to it instead of leaving. Where the kernel refuses, the
+        /// process sleeps for ever: PID 1 does not return.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        machine: Option<Machine>,
     },
+}
+
+/// What becomes of the machine whose PID 1 we are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Machine {
+    Poweroff,
+    Reboot,
+}
+
+/// A question of the brain's to the nucleus.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Query {
+    /// Which processes are in these sets now?
+    Processes { ids: Vec<u32> },
+    /// What goes on at the proxies?
+    Proxies,
+    /// Run the config program `config-all` on this input (`src/config/contract.ts`), on a thread
+    /// of its own.
+    Configure { input: String },
+    /// Who is in the way of a service that is about to start? Never counted: the supervisor, its
+    /// ancestors, and processes of the sets `own`.
+    Obstacles {
+        /// TCP ports that nobody may listen on.
+        ports: Vec<u16>,
+        /// Parts of process names (/proc/PID/comm), whatever their case.
+        processes: Vec<String>,
+        own: Vec<u32>,
+        /// Kill them with their descendants first and wait for their end; what is still there
+        /// afterwards is the answer.
+        kill: bool,
+    },
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum QueryAnswer {
+    /// In the order of the ids; an unknown or empty set has none.
+    Processes {
+        sets: Vec<Vec<ProcessFacts>>,
+    },
+    Proxies {
+        proxies: Vec<ProxyFacts>,
+    },
+    /// What the config program returned.
+    Configured {
+        output: String,
+    },
+    Obstacles {
+        ports: Vec<BusyPort>,
+        processes: Vec<MatchedProcesses>,
+    },
+    /// It could not be found out, and why, for people.
+    Failed {
+        message: String,
+    },
+}
+
+/// A process as /proc shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct ProcessFacts {
+    pub pid: u32,
+    pub parent: u32,
+    /// /proc/PID/comm.
+    pub name: String,
+    pub command: String,
+    /// Resident memory.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub memory_bytes: u64,
+    /// Processor time used so far, user and system.
+    pub cpu_ms: f64,
+}
+
+/// A port that somebody listens on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct BusyPort {
+    pub port: u16,
+    /// Empty where nobody can tell.
+    pub owners: Vec<ProcessFacts>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct MatchedProcesses {
+    /// The part of a name that was asked for.
+    pub part: String,
+    pub found: Vec<ProcessFacts>,
+}
+
+/// An address to listen on or to connect to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Address {
+    Tcp { host: String, port: u16 },
+    Unix { path: String },
+}
+
+/// A listener that passes bytes on (`nucleus/proxy`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct Proxy {
+    pub listen: Vec<Address>,
+    pub backend: Address,
+    /// How long a client waits for the backend before it is closed.
+    pub connect_timeout_ms: f64,
+    /// 0: `ProxyIdle` is never told.
+    pub idle_ms: f64,
+    /// A second client at the same time is closed at once.
+    pub single: bool,
+    /// The backend is there already, as `ProxyUp` would tell.
+    pub up: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct ProxyFacts {
+    pub name: String,
+    /// It listens on at least one address.
+    pub listening: bool,
+    /// Clients connected now, those that wait for the backend included.
+    pub active: u32,
+    /// Clients ever.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub total: u64,
+    #[cfg_attr(test, ts(type = "number"))]
+    pub bytes_to_backend: u64,
+    #[cfg_attr(test, ts(type = "number"))]
+    pub bytes_from_backend: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -601,8 +803,19 @@ pub enum Part {
 pub enum StreamFormat {
     /// One JSON array.
     Array,
+    /// One JSON array of `{"timestamp_ms","service","stream","content"}`, streams by their long
+    /// names (`stdout`). Logs only.
+    Entries,
+    /// One JSON array of texts `TIMESTAMP_MS [STREAM] CONTENT`. Logs only.
+    Lines,
     /// Server-Sent Events, `data: {record}`.
     Sse,
+}
+
+impl StreamFormat {
+    pub fn is_array(self) -> bool {
+        self != StreamFormat::Sse
+    }
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -640,6 +853,11 @@ pub struct Supervise {
     /// Passed on to the brain in `Boot`.
     #[cfg_attr(test, ts(type = "unknown"))]
     pub config: Box<serde_json::value::RawValue>,
+    /// Which program of `src/programs.json` is the brain: `brain`, or another that decides like it
+    /// and speaks more.
+    pub brain: String,
+    /// Permissions of the control socket; who connects is checked all the same.
+    pub socket_mode: u32,
     /// Where the control socket goes; `null`: none is made.
     pub socket: Option<String>,
     /// True if the path was asked for (`--socket`): not being able to make it is then an error,

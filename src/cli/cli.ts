@@ -1,5 +1,5 @@
 /** The command line: which verb, and what becomes of a failure. */
-import { actAs, isPersonality } from "../personalities/index.ts";
+import { isPersonality } from "../personalities/index.ts";
 import { check, type Input, parse } from "./arguments.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { generalHelp, verbHelp } from "./help.ts";
@@ -15,7 +15,11 @@ import { version } from "./verbs/version.ts";
 export function run(host: CliHost): number {
   const [called = "oneup", ...args] = host.argv;
   const name = called.slice(called.lastIndexOf("/") + 1);
-  if (isPersonality(name)) return actAs(name, args, host);
+  if (isPersonality(name)) {
+    // Those that are there have a command-line program of their own.
+    host.write(2, `${name}: not supported yet\n`);
+    return EXIT.usage;
+  }
   try {
     const { verb, input } = parse(args, VERBS);
     return perform(host, verb, input);

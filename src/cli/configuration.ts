@@ -7,14 +7,14 @@ import type { Session } from "./session.ts";
 export function load(host: CliHost, paths: readonly string[]): LoadOutput {
   const input: LoadInput = { paths, cwd: host.cwd, environment: host.environment };
   // The config program of the same executable wrote it, from these types.
-  const output: LoadOutput = JSON.parse(host.loadConfig(JSON.stringify(input)));
+  const output: LoadOutput = JSON.parse(host.loadConfig("config", JSON.stringify(input)));
   return output;
 }
 
 /** The JSON Schema of the configuration: the config program has it, so that no verb carries it. */
 export function schemaText(host: CliHost): string {
   const input: SchemaInput = { schema: true };
-  return JSON.stringify(JSON.parse(host.loadConfig(JSON.stringify(input))), null, 2);
+  return JSON.stringify(JSON.parse(host.loadConfig("config", JSON.stringify(input))), null, 2);
 }
 
 /** `file:line:column: message`, and below it what to do. */

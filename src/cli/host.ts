@@ -77,8 +77,13 @@ export interface CliHost extends FileHost {
    * answer with its whole body and no call of `onText`.
    */
   stream(call: HttpCall, onText: (text: string) => boolean): HttpAnswer | HostError;
-  /** Runs the config program in an engine of its own and returns its JSON answer. */
-  loadConfig(input: string): string;
+  /**
+   * Runs a config program (`config`, or `config-all`, which knows every dialect) in an engine of its
+   * own and returns its JSON answer.
+   */
+  loadConfig(program: "config" | "config-all", input: string): string;
+  /** When this program returns, it runs again with these arguments, the first being its name. */
+  become(argv: readonly string[]): void;
   /** Becomes a supervisor when this program returns. */
   supervise(options: Supervise): void;
 }

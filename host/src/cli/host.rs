@@ -1,7 +1,7 @@
 //! The global `host` of the command-line and config programs (`src/cli/host.ts` describes it).
 
-use super::{client, files, load_config};
-use crate::{nucleus::users, protocol::Supervise, script::Program};
+use super::{client, files, load_config, Wanted};
+use crate::{nucleus::users, protocol::Supervise, Programs};
 use rquickjs::{prelude::Func, Ctx, Exception, Function, Object, Result, Value};
 use serde_json::json;
 use std::{
@@ -67,11 +67,12 @@ fn from_script<'js, T: serde::de::DeserializeOwned>(
 /// What only the command-line program has.
 pub fn install_cli<'js>(
     ctx: &Ctx<'js>,
-    config: Program,
-    supervise: Rc<RefCell<Option<Box<Supervise>>>>,
+    programs: Programs,
+    arguments: &[String],
+    wanted: Rc<RefCell<Wanted>>,
 ) -> Result<()> {
     let host = files_object(ctx)?;
-    install_facts(&host)?;
+    install_facts(&host, arguments)?;
     install_terminal(&host)?;
     install_calls(&host)?;
     host.set(
@@ -82,29 +83,38 @@ pub fn install_cli<'js>(
     )?;
     host.set(
         "loadConfig",
-        Func::from(move |ctx: Ctx<'_>, input: String| {
-            load_config(config, &input).map_err(|error| Exception::throw_message(&ctx, &error))
+        Func::from(move |ctx: Ctx<'_>, program: String, input: String| {
+            programs
+                .get(&program)
+                .and_then(|program| load_config(program, &input))
+                .map_err(|error| Exception::throw_message(&ctx, &error))
+        }),
+    )?;
+    let become_ = Rc::clone(&wanted);
+    host.set(
+        "become",
+        Func::from(move |arguments: Vec<String>| {
+            become_.borrow_mut().become_ = Some(arguments);
         }),
     )?;
     host.set(
         "supervise",
         Func::from(move |ctx: Ctx<'js>, options: Value<'js>| -> Result<()> {
             let options: Supervise = from_script(&ctx, options)?;
-            supervise.replace(Some(Box::new(options)));
+            wanted.borrow_mut().supervise = Some(Box::new(options));
             Ok(())
         }),
     )
 }
 
-fn install_facts<'js>(host: &Object<'js>) -> Result<()> {
+fn install_facts<'js>(host: &Object<'js>, arguments: &[String]) -> Result<()> {
     let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-    let arguments: Vec<String> = env::args_os().map(lossy).collect();
     let environment = Object::new(host.ctx().clone())?;
     for (name, value) in env::vars_os() {
         environment.set(lossy(name), lossy(value))?;
     }
     let folder = env::current_dir().unwrap_or_else(|_| "/".into());
-    host.set("argv", arguments)?;
+    host.set("argv", arguments.to_vec())?;
     host.set("environment", environment)?;
     host.set("cwd", folder.to_string_lossy().into_owned())?;
     host.set("pid", std::process::id())?;

@@ -6,14 +6,24 @@ mod files;
 mod host;
 
 use crate::{
+    called_as,
     protocol::Supervise,
     script::{Engine, Limits, Program},
+    Programs,
 };
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, env, rc::Rc};
 
 pub enum Outcome {
     Exit(u8),
     Supervise(Box<Supervise>),
+}
+
+/// What a command-line program leaves besides its exit code.
+#[derive(Default)]
+pub struct Wanted {
+    pub supervise: Option<Box<Supervise>>,
+    /// The arguments of the program that it wants to be instead; the first is its name.
+    pub become_: Option<Vec<String>>,
 }
 
 /// A person's own program: only a guard against a runaway, no time budget.
@@ -23,21 +33,32 @@ const LIMITS: Limits = Limits {
     call_budget: None,
 };
 
-pub fn run(cli: Program, config: Program) -> Result<Outcome, String> {
-    let supervise = Rc::new(RefCell::new(None));
-    let engine = Engine::start(cli, &LIMITS, |ctx| {
-        host::install_cli(ctx, config, Rc::clone(&supervise))
-    })?;
-    let code = engine.call::<u8>("main", "")?;
-    if let Some(options) = supervise.take() {
-        return Ok(Outcome::Supervise(options));
+pub fn run(programs: Programs) -> Result<Outcome, String> {
+    let mut arguments: Vec<String> = env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    loop {
+        let program = called_as(arguments.first().map_or("", String::as_str));
+        let wanted = Rc::new(RefCell::new(Wanted::default()));
+        let engine = Engine::start(programs.get(program)?, &LIMITS, |ctx| {
+            host::install_cli(ctx, programs, &arguments, Rc::clone(&wanted))
+        })?;
+        let code = engine.call::<u8>("main", "")?;
+        let wanted = wanted.take();
+        if let Some(other) = wanted.become_ {
+            arguments = other;
+        } else if let Some(options) = wanted.supervise {
+            return Ok(Outcome::Supervise(options));
+        } else {
+            // The end of the process frees it all at once; object by object is a fifth of a short
+            // verb.
+            std::mem::forget(engine);
+            return Ok(Outcome::Exit(code));
+        }
     }
-    // The end of the process frees it all at once; object by object is a fifth of a short verb.
-    std::mem::forget(engine);
-    Ok(Outcome::Exit(code))
 }
 
-/// Runs the config program once, in an engine of its own whose memory goes back at the end.
-fn load_config(config: Program, input: &str) -> Result<String, String> {
+/// Runs a config program once, in an engine of its own whose memory goes back at the end.
+pub fn load_config(config: Program, input: &str) -> Result<String, String> {
     Engine::start(config, &LIMITS, host::install_files)?.call("loadConfig", input)
 }

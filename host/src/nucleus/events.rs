@@ -123,14 +123,14 @@ impl EventReader {
     /// Ends the answer where it is.
     pub fn end(&mut self, out: &mut Vec<u8>) {
         self.begin(out);
-        if !self.ended && self.format == StreamFormat::Array {
+        if !self.ended && self.format.is_array() {
             out.push(b']');
         }
         self.ended = true;
     }
 
     fn begin(&mut self, out: &mut Vec<u8>) {
-        if !self.begun && self.format == StreamFormat::Array {
+        if !self.begun && self.format.is_array() {
             out.push(b'[');
         }
         self.begun = true;
@@ -143,7 +143,7 @@ impl EventReader {
                 out.extend_from_slice(text.as_bytes());
                 out.extend_from_slice(b"\n\n");
             }
-            StreamFormat::Array => {
+            StreamFormat::Array | StreamFormat::Entries | StreamFormat::Lines => {
                 if std::mem::replace(&mut self.wrote, true) {
                     out.push(b',');
                 }

@@ -19,6 +19,8 @@ mod notify;
 mod pressure;
 mod probe;
 mod procfs;
+mod proxy;
+mod queries;
 mod reap;
 mod requests;
 mod resolve;
@@ -41,8 +43,11 @@ mod tests;
 
 use crate::{
     brain::Answer,
-    protocol::{Boot, Command, Event, ListenTcp, Part, SpawnFailure, SpawnSpec, Supervise},
+    protocol::{
+        Boot, Command, Event, ListenTcp, Machine, Part, SpawnFailure, SpawnSpec, Supervise,
+    },
     script::Program,
+    Programs,
 };
 use children::{Children, Stdio};
 use events::Events;
@@ -52,6 +57,8 @@ use log::{Console, Logs};
 use mind::{Heard, Mind};
 use nix::{errno::Errno, libc};
 use probe::Probes;
+use proxy::Proxies;
+use queries::Queries;
 use requests::Requests;
 use settle::Settling;
 use signals::{Arrived, Signals};
@@ -120,7 +127,10 @@ struct Nucleus {
     child_logs: HashMap<u32, String>,
     emergency: bool,
     settling: Settling,
+    proxies: Proxies,
+    queries: Queries,
     exit: Option<i32>,
+    machine: Option<Machine>,
 }
 
 /// What a fresh brain gets besides the tables.
@@ -141,11 +151,12 @@ struct Inboxes {
     hearing: Option<AsyncFd<OwnedFd>>,
     answers: UnboundedReceiver<Answer>,
     probes: UnboundedReceiver<probe::Finished>,
+    found: UnboundedReceiver<queries::Found>,
     calls: mpsc::Receiver<http::Knock>,
 }
 
 /// Becomes a supervisor, until the brain says `Exit`.
-pub fn run(program: Program, options: Supervise) -> ExitCode {
+pub fn run(programs: Programs, program: Program, options: Supervise) -> ExitCode {
     let inherited = startup::prepare();
     settle::share_arena();
     settle::give_back();
@@ -154,7 +165,7 @@ pub fn run(program: Program, options: Supervise) -> ExitCode {
         .enable_time()
         .build();
     let result = runtime.and_then(|runtime| {
-        LocalSet::new().block_on(&runtime, supervise(program, options, inherited))
+        LocalSet::new().block_on(&runtime, supervise(programs, program, options, inherited))
     });
     match result {
         Ok(code) => std::process::exit(code),
@@ -165,7 +176,12 @@ pub fn run(program: Program, options: Supervise) -> ExitCode {
     }
 }
 
-async fn supervise(program: Program, options: Supervise, inherited: Inherited) -> io::Result<i32> {
+async fn supervise(
+    programs: Programs,
+    program: Program,
+    options: Supervise,
+    inherited: Inherited,
+) -> io::Result<i32> {
     let mut console = Console::standard(options.console_format, options.colour)?;
     console.start()?;
     let mut logs = Logs::new(console)?;
@@ -176,6 +192,7 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
     let signals = unsafe { AsyncFd::register(Signals::open()?) }?;
     let (answers_in, answers) = mpsc::unbounded_channel();
     let (probes_in, probes) = mpsc::unbounded_channel();
+    let (found_in, found) = mpsc::unbounded_channel();
     let (calls_in, calls) = mpsc::channel(http::CALLS_MAX);
     let logs = Rc::new(RefCell::new(logs));
     let journal = Rc::new(RefCell::new(Events::new()));
@@ -210,7 +227,10 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
         child_logs: HashMap::new(),
         emergency: false,
         settling: Settling::new(),
+        proxies: Proxies::default(),
+        queries: Queries::new(programs, found_in),
         exit: None,
+        machine: None,
         logs,
         journal,
     };
@@ -220,6 +240,7 @@ async fn supervise(program: Program, options: Supervise, inherited: Inherited) -
         hearing: None,
         answers,
         probes,
+        found,
         calls,
     };
     let code = loop {
@@ -284,6 +305,7 @@ impl Nucleus {
                 }
                 Some(answer) = inboxes.answers.recv() => self.on_answer(answer),
                 Some(finished) = inboxes.probes.recv() => self.on_probe(finished),
+                Some(found) = inboxes.found.recv() => self.on_found(found),
                 // Both found by `on_deadlines`.
                 () = sleep_until(deadline) => {}
                 () = self.wall.alarm() => {}
@@ -587,7 +609,15 @@ impl Nucleus {
                 self.requests.reply(request, data);
             }
             Command::Say { text } => self.say(text),
-            Command::Exit { code } => self.exit = Some(code),
+            Command::Query { key, query } => self.query(key, query),
+            Command::KeepConfig { config } => self.boot.config = config,
+            Command::OpenProxy { name, proxy } => self.proxies.open(&name, &proxy),
+            Command::CloseProxy { name } => self.proxies.close(&name),
+            Command::ProxyUp { name, up } => self.proxies.set_up(&name, up),
+            Command::Exit { code, machine } => {
+                self.exit = Some(code);
+                self.machine = machine;
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 import { orNearest } from "../../model/suggest.ts";
-import { actAs, isPersonality, PERSONALITIES } from "../../personalities/index.ts";
-import { usage } from "../failure.ts";
+import { isPersonality, PERSONALITIES } from "../../personalities/index.ts";
+import { EXIT, usage } from "../failure.ts";
 import type { Verb } from "../verb.ts";
 
 export const as: Verb = {
@@ -21,6 +21,7 @@ export const as: Verb = {
       const guess = orNearest(name, PERSONALITIES);
       throw usage(`"${name}" is none of ${PERSONALITIES.join(", ")}${guess}`, "as");
     }
-    return actAs(name, args, session.host);
+    session.host.become([name, ...args]);
+    return EXIT.done;
   },
 };

@@ -61,6 +61,8 @@ function configurationProblem(errors: readonly ConfigIssue[]): unknown {
 export function supervision(session: Session, config: unknown): Supervise {
   return {
     config,
+    brain: "brain",
+    socketMode: 0o600,
     socket: null,
     socketRequired: false,
     listen: null,

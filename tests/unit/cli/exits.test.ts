@@ -100,13 +100,11 @@ describe("exit code", () => {
   });
 
   it.each(["horust", "horustctl", "zinit", "zinit-server", "zinit-pid1", "luavisors", "supervisors"])(
-    "2: called as %s, not supported yet",
+    "0: as %s it becomes that program",
     (name) => {
       const host = new FakeHost();
-      expect(oneup(host, "as", name, "--help")).toMatchObject({
-        exit: 2,
-        err: `${name}: not supported yet\n`,
-      });
+      expect(oneup(host, "as", name, "--help")).toMatchObject({ exit: 0, out: "", err: "" });
+      expect(host.becomes).toEqual([name, "--help"]);
     },
   );
 

@@ -28,6 +28,7 @@ export class FakeHost implements CliHost {
   readonly calls: HttpCall[] = [];
   /** What a followed stream gives, cut as it comes. */
   pieces: readonly string[] = [];
+  becomes: readonly string[] | null = null;
   supervised: Supervise | null = null;
   loaded: unknown = null;
   config: unknown = { ok: false, errors: [], names: [], warnings: [], root: null };
@@ -102,9 +103,12 @@ export class FakeHost implements CliHost {
     for (const piece of this.pieces) if (!onText(piece)) break;
     return { status: 200, contentType: "text/event-stream", body: "" };
   }
-  loadConfig(input: string): string {
+  loadConfig(_program: string, input: string): string {
     this.loaded = JSON.parse(input);
     return JSON.stringify(this.config);
+  }
+  become(argv: readonly string[]): void {
+    this.becomes = argv;
   }
   supervise(options: Supervise): void {
     this.supervised = options;

@@ -28,6 +28,8 @@ describe("run", () => {
     expect(host.loaded).toEqual({ paths: ["a.toml", "b"], cwd: host.cwd, environment: host.environment });
     expect(host.supervised).toEqual({
       config: { services: [{ name: "web" }], supervisor: {} },
+      brain: "brain",
+      socketMode: 0o600,
       socket: SOCKET,
       socketRequired: false,
       listen: null,
@@ -127,6 +129,8 @@ describe("one command", () => {
           ],
           supervisor: { shutdownTimeoutMs: 60_000, single: true },
         },
+        brain: "brain",
+        socketMode: 0o600,
         socket: null,
         socketRequired: false,
         listen: null,

@@ -119,7 +119,7 @@ impl LogReader {
     pub fn step(&mut self, logs: &Logs, out: &mut Vec<u8>, most: usize, now: f64) -> Progress {
         if !self.begun {
             self.begun = true;
-            if self.format == StreamFormat::Array {
+            if self.format.is_array() {
                 out.push(b'[');
             }
             self.start_places(logs);
@@ -141,7 +141,7 @@ impl LogReader {
     pub fn end(&mut self, out: &mut Vec<u8>) {
         if !self.ended {
             self.ended = true;
-            if self.format == StreamFormat::Array {
+            if self.format.is_array() {
                 if !self.begun {
                     out.push(b'[');
                 }
@@ -319,7 +319,7 @@ impl LogReader {
                 record(out);
                 out.extend_from_slice(b"\n\n");
             }
-            StreamFormat::Array => {
+            StreamFormat::Array | StreamFormat::Entries | StreamFormat::Lines => {
                 if std::mem::replace(&mut self.wrote, true) {
                     out.push(b',');
                 }

@@ -1,0 +1,5 @@
+/** Entry of the brain that also speaks zinit's JSON-RPC. */
+import { createBrain } from "../../../brain/brain.ts";
+import * as engine from "../../../engine/index.ts";
+
+Object.assign(globalThis, { batch: createBrain(engine) });
