@@ -8,7 +8,7 @@
  * nothing.
  */
 
-import type { Proxy } from "../generated/protocol.ts";
+import type { Proxy as PassingOn } from "../generated/protocol.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { Zone } from "../schedule/zone.ts";
 import type { DeepReadonly, Outputs } from "./fields.ts";
@@ -109,7 +109,7 @@ export type SignalAction = "shutdown" | "poweroff" | "reboot" | "renew" | "ignor
 export interface ProxySpec {
   readonly name: string;
   readonly service: string;
-  readonly proxy: Proxy;
+  readonly proxy: PassingOn;
 }
 
 export interface Config {
