@@ -8,6 +8,7 @@
  * nothing.
  */
 
+import type { Proxy } from "../generated/protocol.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { Zone } from "../schedule/zone.ts";
 import type { DeepReadonly, Outputs } from "./fields.ts";
@@ -66,6 +67,14 @@ export type HookName = "before-start" | "after-start" | "before-stop" | "after-e
 /** Those that are configured. */
 export type HookSpecs = { readonly [K in HookName]?: HookSpec };
 
+/** Where a definition comes from, for the dialect that made it. */
+export interface Origin {
+  /** The file it stands in; `null`: it is in none and goes with the supervisor. */
+  readonly file: string | null;
+  /** The dialect's own text of the definition, as JSON. The engine only hands it on. */
+  readonly document: string;
+}
+
 export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" | "stop"> {
   readonly name: string;
   readonly kind: Kind;
@@ -84,6 +93,7 @@ export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" |
   readonly hooks: HookSpecs | null;
   /** `inherit`: the supervisor's own stdin, stdout and stderr (single-command mode only). */
   readonly stdio: "log" | "inherit";
+  readonly origin?: Origin;
 }
 
 /** As it travels: the name and what differs from the default. */
@@ -92,14 +102,36 @@ export type SparseSpec = Partial<ServiceSpec> & { readonly name: string };
 /** The settings of `[supervisor]`. */
 export type SupervisorSettings = Outputs<typeof supervisorFields>;
 
+/** What a signal to the supervisor does. `renew`: the supervisor takes its own place. */
+export type SignalAction = "shutdown" | "poweroff" | "reboot" | "renew" | "ignore";
+
+/** A listener that passes bytes on to a service. */
+export interface ProxySpec {
+  readonly name: string;
+  readonly service: string;
+  readonly proxy: Proxy;
+}
+
 export interface Config {
   readonly services: readonly SparseSpec[];
+  /**
+   * Written by the brain alone: what runs at work have begun with, where that is not (any more)
+   * what stands in `services`.
+   */
+  readonly former?: readonly SparseSpec[];
   /** The time zones that schedules go by. */
   readonly zones?: Readonly<Record<string, Zone>>;
+  /** What only the personality understands; the engine hands it on. */
+  readonly personality?: unknown;
+  readonly proxies?: readonly ProxySpec[];
   /** `startConcurrency` and `restartBudget` are left out where they set no limit. */
   readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> &
     Partial<Pick<SupervisorSettings, "startConcurrency" | "restartBudget">> & {
       /** Single-command mode (`oneup -- CMD`): signals go to the one service. */
       readonly single: boolean;
+      /** What a signal does, by its name without SIG, where that is not the usual. */
+      readonly signals?: Readonly<Record<string, SignalAction>>;
+      /** The path of a datagram socket that takes syslog messages. */
+      readonly syslog?: string;
     };
 }
