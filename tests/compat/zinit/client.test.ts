@@ -226,7 +226,7 @@ for (const way of ["async", "blocking"] as const) {
       expect((await zinit.up.ends()).code).toBe(0);
     });
 
-    test("prepares a restart", async ({ zinit }) => {
+    ours("prepares a restart, and gets the answer each time (defect 34)", async ({ zinit }) => {
       zinit.service("web", "sleep 999");
       await zinit.start();
       await zinit.reaches("web", "running");
