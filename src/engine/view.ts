@@ -213,14 +213,21 @@ export function graphOf(world: World): Graph {
     services: world.services.map((service) => {
       const { name, requires, wants, conflicts } = plannedSpec(world, service);
       const after = afterOf(world, service);
-      return { name, requires: requires.map((other) => other.name), wants, after, conflicts };
+      return {
+        name,
+        requires: requires.map((other) => other.name),
+        wants,
+        after,
+        conflicts: conflicts.map((other) => other.name),
+      };
     }),
   };
 }
 
 /** Its own `after` and the `before` of others. */
 function afterOf(world: World, service: Service): string[] {
-  const { name, after, wants } = plannedSpec(world, service);
+  const { name, wants, ...spec } = plannedSpec(world, service);
+  const after = spec.after.map((following) => following.name);
   const reverse = service.edges.order
     .filter((other) => plannedSpec(world, other).before.includes(name))
     .map((other) => other.spec.name);

@@ -8,7 +8,7 @@
  * nothing.
  */
 
-import type { Proxy as PassingOn } from "../generated/protocol.ts";
+import type { Proxy as ProxyAddresses } from "../generated/protocol.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { Zone } from "../schedule/zone.ts";
 import type { DeepReadonly, Outputs } from "./fields.ts";
@@ -23,8 +23,18 @@ type HealthFields = Fields["health"];
 
 /**
  * `bind`: a crash of the requirement, even one that is restarted, takes this service along.
+ * `start`: it is started along; otherwise it is only waited for.
  */
 export type Requirement = Fields["requires"][number];
+
+/**
+ * Whom it starts after. `ready`: is ready, or settled, or not meant to start. `begun`: is neither
+ * `inactive` nor `waiting`, meant to start or not. `any`: whatever it does; the order of stops remains.
+ */
+export type Following = Fields["after"][number];
+
+/** `wait`: neither stops the other, the second waits. */
+export type Conflict = Fields["conflicts"][number];
 
 /** A request, and what the answer must be like. */
 export interface HttpCondition extends DeepReadonly<HttpTarget> {
@@ -40,7 +50,7 @@ export interface HttpCondition extends DeepReadonly<HttpTarget> {
 export type ProbeCondition = ReadyFields["tcp" | "exec" | "file"] | HttpCondition;
 
 /** One condition of readiness; all of a service's conditions must hold. */
-export type ReadyCondition = ProbeCondition | ReadyFields["log" | "notify" | "listen" | "delay"];
+export type ReadyCondition = ProbeCondition | ReadyFields["log" | "notify" | "listen" | "delay" | "health"];
 
 export type HealthAction = HealthFields["onFailure"];
 
@@ -62,6 +72,9 @@ export interface HookSpec {
   readonly timeoutMs: number;
 }
 
+/** What must not be there when it starts. */
+export type GuardSpec = Fields["guard"];
+
 export type HookName = "before-start" | "after-start" | "before-stop" | "after-exit";
 
 /** Those that are configured. */
@@ -75,7 +88,7 @@ export interface Origin {
   readonly document: string;
 }
 
-export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" | "stop"> {
+export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" | "stop" | "guard"> {
   readonly name: string;
   readonly kind: Kind;
   /** Empty for a target. `shell = true` has become `["/bin/sh", "-c", text]`. */
@@ -87,6 +100,7 @@ export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" |
   /** No probe of `ready` before it has run for so long. */
   readonly readyDelayMs: number;
   readonly health: HealthSpec | null;
+  readonly guard: GuardSpec | null;
   readonly stop: Omit<Fields["stop"], "command">;
   readonly stopCommand: readonly string[] | null;
   /** `null`: none at all, as most have it. */
@@ -109,7 +123,7 @@ export type SignalAction = "shutdown" | "poweroff" | "reboot" | "renew" | "ignor
 export interface ProxySpec {
   readonly name: string;
   readonly service: string;
-  readonly proxy: PassingOn;
+  readonly proxy: ProxyAddresses;
 }
 
 export interface Config {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { graph, serviceNames, serviceView, specOf } from "../../../src/engine/index.ts";
 import type { Command } from "../../../src/generated/protocol.ts";
+import type { Conflict, Following } from "../../../src/model/spec.ts";
 import type { Kernel } from "../../sim/kernel.ts";
 import {
   ask,
@@ -29,7 +30,16 @@ import {
 } from "./helpers.ts";
 
 const SLOW = { leaves: 100 } as const;
+const STOP = { signal: "TERM", timeoutMs: 1000, evict: "stop", tree: true } as const;
 const READY = [{ type: "file", path: "/ready" }] as const;
+
+function follows(...names: string[]): Following[] {
+  return names.map((name) => ({ name, until: "ready" }));
+}
+
+function clashes(...names: string[]): Conflict[] {
+  return names.map((name) => ({ name, wait: false }));
+}
 
 function names(kernel: Kernel): string[] {
   return serviceNames(kernel.world);
@@ -84,13 +94,16 @@ describe("added", () => {
 
   test("it stops what it conflicts with", () => {
     const kernel = machine([service("old")]);
-    change(kernel, { set: [service("new", { conflicts: ["old"] })] });
+    change(kernel, { set: [service("new", { conflicts: clashes("old") })] });
     pass(kernel, 10);
     expect(states(kernel)).toEqual({ old: "inactive", new: "running" });
   });
 
   test("others come after it, and before it", () => {
-    const kernel = machine([service("web", { after: ["cache"] }), service("log", { before: ["cache"] })]);
+    const kernel = machine([
+      service("web", { after: follows("cache") }),
+      service("log", { before: ["cache"] }),
+    ]);
     change(kernel, { set: [service("cache", { ready: READY })] });
     const edges = graph(kernel.world).services;
     expect(edges.find(({ name }) => name === "cache")?.after).toEqual(["log"]);
@@ -188,7 +201,7 @@ describe("removed", () => {
     const kernel = machine([
       service("db"),
       service("web", { wants: ["db"] }),
-      service("log", { after: ["db"] }),
+      service("log", { after: follows("db") }),
     ]);
     change(kernel, { remove: ["db"] });
     pass(kernel, 10);
@@ -336,9 +349,9 @@ describe("removed", () => {
       { startConcurrency: 1, behaviours: { a: { readyAfterMs: [100] } } },
     );
     change(kernel, {
-      set: [service("b", { ready: READY, after: ["x"] }), service("x", { autostart: false })],
+      set: [service("b", { ready: READY, after: follows("x") }), service("x", { autostart: false })],
     });
-    change(kernel, { set: [service("b", { ready: READY, after: ["a"] })] });
+    change(kernel, { set: [service("b", { ready: READY, after: follows("a") })] });
     pass(kernel, 1000);
     expect(spawned(kernel)).toEqual(["a", "c", "b"]);
   });
@@ -373,8 +386,8 @@ describe("removed", () => {
 });
 
 describe("defined anew", () => {
-  const old = { argv: ["old"], stop: { signal: "INT", timeoutMs: 1000, tree: true } } as const;
-  const fresh = { argv: ["new"], stop: { signal: "QUIT", timeoutMs: 2000, tree: false } } as const;
+  const old = { argv: ["old"], stop: { ...STOP, signal: "INT", timeoutMs: 1000, tree: true } } as const;
+  const fresh = { argv: ["new"], stop: { ...STOP, signal: "QUIT", timeoutMs: 2000, tree: false } } as const;
 
   test("with a restart the run leaves by its old settings, and comes by the new ones", () => {
     const kernel = machine([service("web", old)], { behaviours: { web: SLOW } });
@@ -491,7 +504,7 @@ describe("defined anew", () => {
 
   test("its edges change at once: in which order they leave", () => {
     const kernel = machine([service("a"), service("b")]);
-    change(kernel, { set: [service("a", { after: ["b"] })] });
+    change(kernel, { set: [service("a", { after: follows("b") })] });
     shutdown(kernel);
     pass(kernel, 10);
     expect(stopped(kernel)).toEqual(["a", "b"]);
@@ -515,7 +528,7 @@ describe("defined anew", () => {
 
   test("its edges change at once: what it conflicts with leaves", () => {
     const kernel = machine([service("a"), service("b")]);
-    change(kernel, { set: [service("a", { conflicts: ["b"] })] });
+    change(kernel, { set: [service("a", { conflicts: clashes("b") })] });
     pass(kernel, 10);
     expect(states(kernel)).toEqual({ a: "running", b: "inactive" });
   });
@@ -655,10 +668,10 @@ describe("what cannot be started as it is configured", () => {
 
   test("in a circle fails with the way around, and what is not in it does not", () => {
     const kernel = machine([
-      service("a", { after: ["b"] }),
+      service("a", { after: follows("b") }),
       service("b", { requires: needs("c") }),
       service("c", { wants: ["a"] }),
-      service("d", { after: ["a"] }),
+      service("d", { after: follows("a") }),
       service("e", { before: ["a"] }),
     ]);
     expect(states(kernel)).toEqual({ a: "failed", b: "failed", c: "failed", d: "running", e: "running" });
@@ -672,10 +685,10 @@ describe("what cannot be started as it is configured", () => {
 
   test("two circles are two", () => {
     const kernel = machine([
-      service("a", { after: ["b"] }),
-      service("b", { after: ["a", "c"] }),
-      service("c", { after: ["d"] }),
-      service("d", { after: ["c"] }),
+      service("a", { after: follows("b") }),
+      service("b", { after: follows("a", "c") }),
+      service("c", { after: follows("d") }),
+      service("d", { after: follows("c") }),
     ]);
     expect(view(kernel, "b").reason).toEqual({ type: "cycle", path: ["b", "a"] });
     expect(view(kernel, "c").reason).toEqual({ type: "cycle", path: ["c", "d"] });
@@ -712,7 +725,9 @@ describe("a brain that is lost", () => {
   });
 
   test("between a new definition and its start knows both", () => {
-    const kernel = machine([service("web", { stop: { signal: "INT", timeoutMs: 700, tree: true } })]);
+    const kernel = machine([
+      service("web", { stop: { ...STOP, signal: "INT", timeoutMs: 700, tree: true } }),
+    ]);
     change(kernel, { set: [service("web", { argv: ["new"], restart: "never" })] });
     lose(kernel);
     expect(specOf(kernel.world, "web")?.argv).toEqual(["new"]);
@@ -787,7 +802,7 @@ describe("reasons", () => {
     ],
     [
       "survived",
-      { stop: { signal: "TERM", timeoutMs: 10, tree: true } },
+      { stop: { ...STOP, signal: "TERM", timeoutMs: 10, tree: true } },
       { leaves: "never", immortal: true },
       { type: "survived" },
     ],
