@@ -558,6 +558,8 @@ pub struct ProcessFacts {
     /// /proc/PID/comm.
     pub name: String,
     pub command: String,
+    /// The letter of /proc/PID/stat: `R`, `S`, `D`, `Z`, …; empty where nobody can tell.
+    pub state: String,
     /// Resident memory.
     #[cfg_attr(test, ts(type = "number"))]
     pub memory_bytes: u64,
