@@ -142,8 +142,9 @@ function block(world: World, by: Service, neighbours: readonly Service[], blocks
     neighbour.blockers += blocks ? 1 : -1;
     assert(neighbour.blockers >= 0, "no more blockers leave than came");
     if (neighbour.blockers === 0) noteRelease(world, neighbour, by);
-    // Who stands in line for its start does so no longer.
-    if (neighbour.blockers === 0 || neighbour.turn !== null) pushWork(world, neighbour);
+    // Who stands in line for its start, or looks what is in its way, does so no longer.
+    const isAbout = neighbour.turn !== null || neighbour.look !== null;
+    if (neighbour.blockers === 0 || isAbout) pushWork(world, neighbour);
   }
 }
 

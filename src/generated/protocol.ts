@@ -335,6 +335,10 @@ export type ProcessFacts = { pid: number, parent: number,
  */
 name: string, command: string, 
 /**
+ * The letter of /proc/PID/stat: `R`, `S`, `D`, `Z`, …; empty where nobody can tell.
+ */
+state: string, 
+/**
  * Resident memory.
  */
 memoryBytes: number, 
