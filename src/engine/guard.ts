@@ -121,6 +121,11 @@ function clashText(world: World, service: Service, { ports }: GuardSpec): string
   return `port ${shared.join(", ")} in use by service ${holders.join(", ")}`;
 }
 
+/** Something is in its way, as far as is known: nobody is looking just now. */
+export function isHindered({ look }: Service): boolean {
+  return look !== null && look.obstacle !== null && look.asked === 0;
+}
+
 // ---- asking
 
 function ask(world: World, service: Service, look: Look, { ports, processes, kill }: GuardSpec): void {

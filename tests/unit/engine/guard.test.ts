@@ -248,7 +248,9 @@ describe("it is looked again", () => {
     const kernel = web(way);
     pass(kernel, 200);
     way.taken = false;
+    expect(up(kernel, "web")).toEqual({ failed: text });
     ask(kernel, "start", "web");
+    expect(up(kernel, "web")).toBe("pending");
     pass(kernel, 5);
     expect(state(kernel, "web")).toBe("running");
   });
