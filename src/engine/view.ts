@@ -226,8 +226,8 @@ export function graphOf(world: World): Graph {
 
 /** Its own `after` and the `before` of others. */
 function afterOf(world: World, service: Service): string[] {
-  const { name, wants, ...spec } = plannedSpec(world, service);
-  const after = spec.after.map((following) => following.name);
+  const { name, wants, after: followings } = plannedSpec(world, service);
+  const after = followings.map((following) => following.name);
   const reverse = service.edges.order
     .filter((other) => plannedSpec(world, other).before.includes(name))
     .map((other) => other.spec.name);
