@@ -110,7 +110,10 @@ function define(world: World, service: Service, sparse: SparseSpec): boolean {
   const wasDoomed = world.doomed.delete(service);
   const hasRun = isLive(service) && !(isTarget(service) && spec.kind === "target");
   if (hasRun) world.planned.set(service, spec);
-  else takeSpec(world, service, spec);
+  else {
+    world.planned.delete(service); // A target may have been about to become something else.
+    takeSpec(world, service, spec);
+  }
   if (JSON.stringify(logOptions(spec)) !== JSON.stringify(logOptions(former))) openLog(world, service);
   touch(world, service);
   return wasDoomed;

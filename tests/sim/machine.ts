@@ -326,6 +326,7 @@ class Goals {
   }
 
   stop(name: string): void {
+    if (!this.#specs.has(name)) return;
     for (const member of this.#members(name)) this.#lower(member);
   }
 
@@ -643,7 +644,6 @@ export class Judge {
     if (!this.shuttingDown || this.hurried || own) return;
     for (const follower of this.#followers(run.service)) {
       const alive = this.#kernel.liveSets(follower).some((set) => !this.#kernel.isEmpty(set));
-      if (this.#followers(follower).has(run.service)) continue; // A circle has no order.
       if (alive && !this.#mayLinger(follower)) {
         throw new Error(`${run.service} is stopped before ${follower}, which comes after it`);
       }
@@ -656,18 +656,43 @@ export class Judge {
     return run === undefined || this.#heard.some((event) => event.type === "stopped" && event.id === run.id);
   }
 
-  #followers(service: string, found = new Set<string>()): Set<string> {
-    for (const [name, spec] of this.#specs) {
-      const follows =
-        spec.requires.some((requirement) => requirement.name === service) ||
-        spec.wants.includes(service) ||
-        spec.after.some((following) => following.name === service) ||
-        (this.#specs.get(service)?.before.includes(name) ?? false);
-      if (!follows || found.has(name)) continue;
-      found.add(name);
-      this.#followers(name, found);
+  /** At whatever distance. What stands in a circle has no order among itself. */
+  #followers(service: string): Set<string> {
+    const found = this.#allFollowers([service]);
+    const reached = new Set<string>();
+    const open = [service];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const name of found) {
+        const inCircle = this.#allFollowers([name]).has(next);
+        if (reached.has(name) || !this.#follows(name, next) || inCircle) continue;
+        reached.add(name);
+        open.push(name);
+      }
+    }
+    return reached;
+  }
+
+  #allFollowers(open: string[]): Set<string> {
+    const found = new Set<string>();
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const name of this.#specs.keys()) {
+        if (found.has(name) || !this.#follows(name, next)) continue;
+        found.add(name);
+        open.push(name);
+      }
     }
     return found;
+  }
+
+  #follows(follower: string, service: string): boolean {
+    const spec = this.#specs.get(follower);
+    if (spec === undefined) return false;
+    return (
+      spec.requires.some(({ name }) => name === service) ||
+      spec.wants.includes(service) ||
+      spec.after.some(({ name }) => name === service) ||
+      (this.#specs.get(service)?.before.includes(follower) ?? false)
+    );
   }
 
   /** Never more restarts by itself than the limit within the window (only where no ask interferes). */
