@@ -92,6 +92,7 @@ function cutEdges({ edges }: Service, members: ReadonlySet<Service>): void {
 /** After a change: who cannot be started any more, and who can again. */
 export function judgeFaults(world: World, because: string): void {
   for (const service of world.services) {
+    if (isDoomed(world, service)) continue;
     const fault = world.faults.get(service);
     if (fault !== undefined) fire(world, service, "barred", fault);
     else if (service.state === "failed" && isFault(service.past.reason))

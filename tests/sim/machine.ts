@@ -385,7 +385,8 @@ function randomNewcomer(dice: Dice, options: GraphOptions): Draft {
 function randomRival(dice: Dice): Draft {
   const name = dice.pick(["x0", "x1"]);
   const other = dice.pick(["s0", "s2", "s4", name === "x0" ? "x1" : "x0"]);
-  return { name, argv: [name], conflicts: [{ name: other, wait: false }], autostart: dice.chance(0.5) };
+  const stop = { signal: "TERM", timeoutMs: 100, evict: "stop", tree: true } as const;
+  return { name, argv: [name], conflicts: [{ name: other, wait: false }], autostart: dice.chance(0.5), stop };
 }
 
 function isAsk(event: EngineEvent): event is Ask {
@@ -446,6 +447,11 @@ export class Judge {
       case "spawned": {
         const run = this.#byId.get(event.id);
         if (run) run.spawned = true;
+        break;
+      }
+      case "spawnFailed": {
+        const run = this.#byId.get(event.id);
+        if (run) run.gone = true;
         break;
       }
       case "exited": {
@@ -627,7 +633,10 @@ export class Judge {
     this.#news.clear();
     for (const [id, run] of this.#byId) {
       const set = this.#kernel.sets.get(id);
-      if (set === undefined) continue;
+      if (set === undefined) {
+        run.gone = true;
+        continue;
+      }
       run.spawned = true;
       if (set.record.notice !== null) this.#hear(id, set.record.notice);
       if (run.ended === null && set.record.exit !== null) this.#news.add(id);
