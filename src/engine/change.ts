@@ -78,7 +78,7 @@ export function takeChange(world: World, ask: ChangeAsk): void {
   judgeFaults(world, because);
   demandRemoval(world, removed, `removal ${ask.because}`);
   demandStarts(world, added, ask.restart ? changed : [], because);
-  demandFit(world, changed);
+  demandFit(world, [...added, ...changed]);
   world.configTouched = true;
 }
 
@@ -220,8 +220,8 @@ function demandStarts(
 }
 
 /** What is up has to have what it requires, and nothing that it conflicts with beside it. */
-function demandFit(world: World, changed: readonly Service[]): void {
-  const fit = new Set(changed);
+function demandFit(world: World, defined: readonly Service[]): void {
+  const fit = new Set(defined);
   for (const service of world.services) {
     if (service.edges.requires.some((other) => !wantsUp(other))) fit.add(service);
   }

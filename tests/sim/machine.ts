@@ -399,6 +399,8 @@ interface Run {
   /** What it was defined by. */
   readonly spec: ServiceSpec;
   gone: boolean;
+  /** It was on its way out before the shutdown. */
+  parts: boolean;
   readonly met: Set<number>;
   spawned: boolean;
   ended: Exit | null;
@@ -502,6 +504,10 @@ export class Judge {
   /** A command, before it is applied. */
   judge(command: Command): void {
     if (command.type === "spawn") this.#judgeOrder(command.spec);
+    if (command.type === "spawn" && ["before-stop", "stop"].includes(command.spec.role)) {
+      const run = this.#runs.get(command.spec.service);
+      if (run !== undefined) run.parts = !this.shuttingDown;
+    }
     if (command.type === "spawn" && command.spec.role === "main") this.#judgeSpawn(command.id, command.spec);
     if (command.type === "forget") {
       const run = this.#byId.get(command.id);
@@ -586,7 +592,7 @@ export class Judge {
         throw new Error(`${service} is started beside ${name}`);
     }
     this.#succeeded.delete(service);
-    const state = { gone: false, spawned: false, ended: null, stopSent: false };
+    const state = { gone: false, parts: false, spawned: false, ended: null, stopSent: false };
     const run: Run = { id, service, spec, met: new Set(), ...state };
     this.#runs.set(service, run);
     this.#byId.set(id, run);
@@ -648,7 +654,7 @@ export class Judge {
   #judgeStop(id: number): void {
     const run = this.#byId.get(id);
     if (run === undefined) return;
-    const own = run.ended !== null || run.stopSent; // It ended by itself, or its stop is repeated.
+    const own = run.ended !== null || run.stopSent || run.parts; // It ended by itself, or its stop is repeated.
     run.stopSent = true;
     if (!this.shuttingDown || this.hurried || own) return;
     for (const follower of this.#followers(run.service)) {
