@@ -199,7 +199,7 @@ export function graphOf(world: World): Graph {
       requires: spec.requires.map(({ name }) => name),
       wants: spec.wants,
       after: afterOf(world, spec.name),
-      conflicts: spec.conflicts,
+      conflicts: spec.conflicts.map(({ name }) => name),
     })),
   };
 }
@@ -208,7 +208,8 @@ export function graphOf(world: World): Graph {
 function afterOf(world: World, name: string): string[] {
   const service = world.byName.get(name);
   if (service === undefined) return [];
-  const { after, wants } = service.spec;
+  const { wants } = service.spec;
+  const after = service.spec.after.map((following) => following.name);
   const reverse = service.edges.order
     .filter((other) => other.spec.before.includes(name))
     .map((other) => other.spec.name);
