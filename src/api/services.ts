@@ -16,6 +16,7 @@ import type {
   Why,
 } from "../engine/index.ts";
 import type { Query, QueryAnswer, Scope } from "../generated/protocol.ts";
+import type { ServiceSpec } from "../model/spec.ts";
 
 /** A question to the nucleus. */
 export interface Ticket {
@@ -31,6 +32,8 @@ export interface Services {
   readonly personality: unknown;
   names(): readonly string[];
   view(name: string): ServiceView | null;
+  /** What is configured under a name; `null`: nothing (any more). */
+  specOf(name: string): ServiceSpec | null;
   why(name: string): Why | null;
   /** Newest first; `null`: no such service. */
   runs(name: string): readonly RunView[] | null;
