@@ -25,6 +25,16 @@ export interface Clock {
   readonly wall: number;
 }
 
+/** What `guard` found in the way of a start; one of the two is known. */
+export interface Obstacle {
+  /** One sentence about ports. */
+  readonly port: string | null;
+  readonly process: {
+    readonly filter: string;
+    readonly processes: readonly { readonly pid: number; readonly name: string; readonly command: string }[];
+  } | null;
+}
+
 /** A service as the API shows it (CONTRACT §4). */
 export interface ServiceView {
   readonly name: string;
@@ -49,6 +59,8 @@ export interface ServiceView {
   readonly cause: string;
   /** Of `failed` and `backoff`. */
   readonly reason: Reason | null;
+  /** Of `waiting`. */
+  readonly obstacle: Obstacle | null;
   /** What it told of itself last (`STATUS=`). */
   readonly status: string | null;
   /** It told that it reads its configuration again. */
@@ -134,6 +146,7 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     masked: service.pin?.masked ?? false,
     cause: causeOf(service),
     reason: null,
+    obstacle: null,
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
     reloading: runs && (service.told?.reloading ?? false),
     health: healthView(service),
