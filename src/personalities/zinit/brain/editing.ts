@@ -8,12 +8,12 @@ import type {
   ZinitDeleteOutput,
   ZinitFailure,
   ZinitInput,
-  ZinitKnown,
   ZinitLoadOutput,
   ZinitSetOutput,
 } from "../../../config/contract.ts";
-import { documentOf } from "../../../dialects/zinit/document.ts";
+import { reload as compare, knownServices } from "../../../dialects/zinit/running.ts";
 import type { QueryAnswer } from "../../../generated/protocol.ts";
+import type { ServiceSpec } from "../../../model/spec.ts";
 import { hasBegun, refusal } from "./acting.ts";
 import { type Work, when } from "./changes.ts";
 import { failure, noSuchService } from "./errors.ts";
@@ -21,7 +21,6 @@ import { type Call, OK, type Result, result } from "./method.ts";
 import type { Arguments } from "./params.ts";
 import { zinitPersonality } from "./personality.ts";
 import { bulkNames, closureOf } from "./roles.ts";
-import { cycleText } from "./states.ts";
 
 // --- adding and replacing
 
@@ -62,7 +61,7 @@ function define(call: Call, persist: boolean, objection: Objection = () => null)
   return call.changes.enter(function* (): Work {
     const refused = refusal(services) ?? objection(call);
     if (refused !== null) return refused;
-    const known = knownServices(services);
+    const known = knownServices(specsOf(services));
     const answer = yield configure(services, { zinit: "set", ...places(services), params, persist, known });
     const output = outputOf<ZinitSetOutput>(answer);
     if (!output.ok) return rpcError(output);
@@ -124,56 +123,19 @@ export function reload(call: Call): Result {
     const output = outputOf<ZinitLoadOutput | ZinitFailure>(answer);
     if ("ok" in output) return rpcError(output);
     for (const warning of output.warnings) services.say(warning);
-    const cycle = output.cycles[0];
-    if (cycle !== undefined) return failure("internal", cycleText(cycle));
-    const { added, removed, changed } = differences(services, output);
-    const fresh = new Set([...added, ...changed]);
-    services.ask({
-      type: "change",
-      set: output.services.filter(({ name }) => fresh.has(name)),
-      remove: removed,
-      restart: false,
-      because,
-    });
-    const report = result({ added, removed, changed, config_errors: output.missing });
+    const plan = compare(specsOf(services), output);
+    if ("refused" in plan) return failure("internal", plan.refused);
+    const { set, ...report } = plan;
+    const { added, removed } = report;
+    services.ask({ type: "change", set, remove: removed, restart: false, because });
     const shows = () =>
       added.every((name) => hasBegun(services, name)) &&
       removed.every((name) => services.view(name) === null);
-    return when(shows, report);
+    return when(shows, result(report));
   });
-}
-
-/** What is in no file is not looked at, whatever a file of its name says. */
-function differences(
-  services: Services,
-  { services: read }: ZinitLoadOutput,
-): { added: string[]; removed: string[]; changed: string[] } {
-  const inFiles = new Map(
-    services.names().flatMap((name) => {
-      const origin = services.specOf(name)?.origin;
-      return origin === undefined || origin.file === null ? [] : [[name, origin.document] as const];
-    }),
-  );
-  const names = new Set(read.map(({ name }) => name));
-  return {
-    added: [...names].filter((name) => services.view(name) === null),
-    removed: [...inFiles.keys()].filter((name) => !names.has(name)),
-    changed: read
-      .filter(({ name, origin }) => inFiles.has(name) && inFiles.get(name) !== origin?.document)
-      .map(({ name }) => name),
-  };
 }
 
 // --- the config program
-
-function knownServices(services: Services): ZinitKnown[] {
-  return services.names().map((name) => {
-    const origin = services.specOf(name)?.origin;
-    if (origin === undefined) return { name, file: null, waitsFor: [] };
-    const { requires, after, wants } = documentOf(origin).dependencies;
-    return { name, file: origin.file, waitsFor: [...requires, ...after, ...wants] };
-  });
-}
 
 function configure(services: Services, input: ZinitInput): Ticket {
   return services.query({ type: "configure", input: JSON.stringify(input) });
@@ -196,4 +158,11 @@ function outputOf<Output>(answer: QueryAnswer): Output | ZinitFailure {
 
 function rpcError({ code, message, data }: ZinitFailure): Result {
   return { code, message, ...(data === undefined ? {} : { data }) };
+}
+
+function specsOf(services: Services): ServiceSpec[] {
+  return services
+    .names()
+    .map((name) => services.specOf(name))
+    .filter((spec) => spec !== null);
 }
