@@ -54,6 +54,7 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     masked: false,
     cause: "started at boot",
     reason: null,
+    obstacle: null,
     status: null,
     reloading: false,
     health: null,

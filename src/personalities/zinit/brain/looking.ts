@@ -1,13 +1,12 @@
 /** Methods that change nothing: services as they are, and why. */
 import type { Services } from "../../../api/services.ts";
-import { documentOf, isTarget } from "../../../dialects/zinit/document.ts";
 import type { ServiceView } from "../../../engine/index.ts";
 import type { ProcessFacts, QueryAnswer } from "../../../generated/protocol.ts";
 import { conflictsOf, dependenciesOf } from "./dependencies.ts";
 import { failure, SERVICE_NOT_FOUND } from "./errors.ts";
 import { type Call, later, type Result, result } from "./method.ts";
 import type { Arguments } from "./params.ts";
-import { detailsOf, isActive, isAttempted, isSatisfied, stateOf, waitsFor } from "./states.ts";
+import { detailsOf, isActive, isAttempted, isSatisfied, isZinitTarget, stateOf, waitsFor } from "./states.ts";
 import { processText, stateText, treeText, whyText } from "./texts.ts";
 
 type Handler = (call: Call, args: Arguments) => Result;
@@ -29,7 +28,7 @@ export function listFull({ services }: Call): Result {
 }
 
 function infoOf(services: Services, view: ServiceView) {
-  return { name: view.name, state: stateOf(services, view), is_target: view.kind === "target" };
+  return { name: view.name, state: stateOf(services, view), is_target: isZinitTarget(services, view) };
 }
 
 export const status = ofService(({ services }, view) => {
@@ -55,14 +54,12 @@ export const statusFull = ofService(({ services }, view) =>
   }),
 );
 
-export const get = ofService(({ services }, { name, kind }) => {
+export const get = ofService(({ services }, view) => {
+  const { name } = view;
+  if (isZinitTarget(services, view)) return result({ name, is_target: true });
   const origin = services.specOf(name)?.origin;
-  if (kind === "target") return result({ name, is_target: true });
-  if (origin === undefined) {
-    return failure("internal", `'${name}' is not defined by a file of zinit's: see GET /v1/services/${name}`);
-  }
-  const document = documentOf(origin);
-  return isTarget(document) ? result({ name, is_target: true }) : { status: 200, text: origin.document };
+  if (origin !== undefined) return { status: 200, text: origin.document };
+  return failure("internal", `'${name}' is not defined by a file of zinit's: see GET /v1/services/${name}`);
 });
 
 export function isRunning({ services }: Call, { name }: Arguments): Result {

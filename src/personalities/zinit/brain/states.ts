@@ -1,5 +1,7 @@
 /** The seven states of zinit, made of the engine's. */
 import type { Services } from "../../../api/services.ts";
+import { cycleText } from "../../../dialects/zinit/cycles.ts";
+import { documentOf, isTarget } from "../../../dialects/zinit/document.ts";
 import type { Reason, ServiceView } from "../../../engine/index.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { signalNumber, signalText } from "./signals.ts";
@@ -108,9 +110,11 @@ function failed(reason: FailureReason): ZinitState {
   return { state: "failed", reason };
 }
 
-/** `a -> b`, for a the first and b the last that is not a again. */
-export function cycleText(path: readonly string[]): string {
-  return `cyclic dependency detected: ${path.join(" -> ")}`;
+/** Not only to the engine: a builtin has no process either, but its file defines a service. */
+export function isZinitTarget(services: Services, view: ServiceView): boolean {
+  if (view.kind !== "target") return false;
+  const origin = services.specOf(view.name)?.origin;
+  return origin === undefined || isTarget(documentOf(origin));
 }
 
 /** It has a process, or a target's place in the order. */
