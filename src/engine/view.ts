@@ -58,7 +58,7 @@ export interface ServiceView {
   readonly pinned: "up" | "down" | null;
   readonly masked: boolean;
   readonly cause: string;
-  /** Of `failed` and `backoff`. */
+  /** Of `failed` and `backoff`, and of what was stopped in them. */
   readonly reason: Reason | null;
   /** Of `waiting`. */
   readonly obstacle: Obstacle | null;
@@ -156,7 +156,7 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
 }
 
 function reasonOf({ state, past }: Service): Reason | null {
-  return state === "failed" || state === "backoff" ? past.reason : null;
+  return state === "failed" || state === "backoff" || state === "inactive" ? past.reason : null;
 }
 
 function nextStart(world: World, service: Service, clock: Clock): string | null {

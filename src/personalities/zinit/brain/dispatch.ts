@@ -7,6 +7,7 @@ import { because, type Context } from "../../../api/context.ts";
 import { type Line, perform, type RpcError } from "../../../api/jsonrpc.ts";
 import type { Route } from "../../../api/routes.ts";
 import { isObject } from "../../../api/values.ts";
+import type { Personality } from "../../../brain/brain.ts";
 import { Changes } from "./changes.ts";
 import { failure } from "./errors.ts";
 import type { Call, Method, Result } from "./method.ts";
@@ -20,10 +21,18 @@ interface Request {
   readonly params: unknown;
 }
 
+export function zinit(): Personality {
+  const dispatcher = new Dispatcher();
+  return {
+    dispatchLine: (routes, text, context) => dispatcher.line(routes, text, context),
+    advance: () => dispatcher.advance(),
+  };
+}
+
 /** The largest id there is. */
 const MOST = 2n ** 64n - 1n;
 
-export class Dispatcher {
+class Dispatcher {
   readonly #methods = new Map<string, Method>(METHODS.map((method) => [method.name, method]));
   readonly #changes = new Changes();
   readonly #usage = new Usage();

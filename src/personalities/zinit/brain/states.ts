@@ -41,7 +41,7 @@ export function symbolOf({ state }: ZinitState): string {
 export function stateOf(services: Services, view: ServiceView): ZinitState {
   switch (view.state) {
     case "inactive":
-      return hasRun(view) ? exited(view) : { state: "inactive" };
+      return resting(view);
     case "waiting":
       // What else is in the way is told before what it waits for.
       return { state: "blocked", waiting_on: view.obstacle === null ? waitsFor(services, view.name) : [] };
@@ -57,9 +57,12 @@ export function stateOf(services: Services, view: ServiceView): ZinitState {
   }
 }
 
-/** It is down because its run was stopped, not because it never had one. */
-function hasRun(view: ServiceView): boolean {
-  return view.exit !== null && view.kind !== "target";
+/** How its run ended shows if it was stopped, or had ended well; not if it had failed, or never ran. */
+function resting(view: ServiceView): ZinitState {
+  if (view.exit === null || view.kind === "target") return { state: "inactive" };
+  if (view.reason === null) return exited(view);
+  const state = ended(view, view.reason);
+  return state.state === "exited" ? state : { state: "inactive" };
 }
 
 function exited({ exit }: ServiceView): ZinitState {
