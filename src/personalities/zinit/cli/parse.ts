@@ -1,7 +1,7 @@
 /** From the words of a command line to a command and its input. */
 import { nearest } from "../../../model/suggest.ts";
 import { type Command, type Flag, Input } from "./command.ts";
-import { type Called, help, shown, Stop, unexpected, usageFor, wrong } from "./usage.ts";
+import { type Called, help, Stop, shown, unexpected, usageFor, wrong } from "./usage.ts";
 
 export interface Parsed<Run> {
   readonly command: Command<Run>;
@@ -58,7 +58,10 @@ class Parser<Run> {
     const known = this.#called.command.commands ?? [];
     const found = known.find((each) => each.name === name || each.also?.includes(name) === true);
     if (found !== undefined) return found;
-    const guess = nearest(name, known.map((each) => each.name));
+    const guess = nearest(
+      name,
+      known.map((each) => each.name),
+    );
     const tip = guess === undefined ? "" : `\n\n  tip: a similar subcommand exists: '${guess}'`;
     throw wrong(this.#called, `unrecognized subcommand '${name}'${tip}`);
   }
@@ -90,7 +93,10 @@ class Parser<Run> {
     if (flag === undefined) throw unexpected(this.#called, `--${name}`, this.#similar(name));
     if (flag.value === undefined && cut >= 0) {
       const value = arg.slice(cut + 1);
-      throw wrong(this.#called, `unexpected value '${value}' for '${shown(flag)}' found; no more were expected`);
+      throw wrong(
+        this.#called,
+        `unexpected value '${value}' for '${shown(flag)}' found; no more were expected`,
+      );
     }
     if (flag.value === undefined) this.#set(flag, "");
     else this.#set(flag, cut >= 0 ? arg.slice(cut + 1) : this.#next(flag));
@@ -122,7 +128,10 @@ class Parser<Run> {
 
   #similar(name: string): Flag | undefined {
     const own = this.#called.command.flags ?? [];
-    const guess = nearest(name, own.map((flag) => flag.long));
+    const guess = nearest(
+      name,
+      own.map((flag) => flag.long),
+    );
     return own.find((flag) => flag.long === guess);
   }
 
@@ -163,7 +172,11 @@ class Parser<Run> {
     if (flags.length + words.length === 0) return;
     const missing = [...flags.map(shown), ...words.map((word) => `<${word.name}>`)];
     const list = missing.map((each) => `\n  ${each}`).join("");
-    const usage = usageFor(this.#called, this.#input, flags.map((flag) => flag.long));
+    const usage = usageFor(
+      this.#called,
+      this.#input,
+      flags.map((flag) => flag.long),
+    );
     throw wrong(this.#called, `the following required arguments were not provided:${list}`, usage);
   }
 
@@ -193,7 +206,8 @@ class Parser<Run> {
 function notANumber(text: string, kind: "u32" | "u64"): string | null {
   if (text === "") return "cannot parse integer from empty string";
   const most = kind === "u32" ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn;
-  if (!/^[+-]?\d+$/.test(text) || (kind === "u64" && text.startsWith("-"))) return "invalid digit found in string";
+  if (!/^[+-]?\d+$/.test(text) || (kind === "u64" && text.startsWith("-")))
+    return "invalid digit found in string";
   const value = BigInt(text.replace(/^\+/, ""));
   if (value >= 0n && value <= most) return null;
   return kind === "u32" ? `${value} is not in 0..=${most}` : "number too large to fit in target type";

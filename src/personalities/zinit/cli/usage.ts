@@ -17,7 +17,11 @@ export class Stop extends Error {
 const MORE = "For more information, try '--help'.\n";
 
 /** `logs` as it is called: `zinit logs`. */
-export type Called<Run> = { readonly path: string; readonly command: Command<Run>; readonly common: readonly Flag[] };
+export type Called<Run> = {
+  readonly path: string;
+  readonly command: Command<Run>;
+  readonly common: readonly Flag[];
+};
 
 export function shown(flag: Flag): string {
   return flag.value === undefined ? `--${flag.long}` : `--${flag.long} <${flag.value}>`;
@@ -87,7 +91,10 @@ function section(title: string, lines: readonly string[]): string {
 }
 
 function examples(lines: readonly string[]): string {
-  return section(lines.length === 1 ? "Example" : "Examples", lines.map((line) => `  ${line}`));
+  return section(
+    lines.length === 1 ? "Example" : "Examples",
+    lines.map((line) => `  ${line}`),
+  );
 }
 
 function table(rows: readonly (readonly [left: string, right: string])[]): string[] {
@@ -96,11 +103,16 @@ function table(rows: readonly (readonly [left: string, right: string])[]): strin
 }
 
 function options<Run>({ command, common }: Called<Run>, roomy: boolean): string[] {
-  const more = roomy ? " (see a summary with '-h')" : command.long === undefined ? "" : " (see more with '--help')";
+  const more = roomy
+    ? " (see a summary with '-h')"
+    : command.long === undefined
+      ? ""
+      : " (see more with '--help')";
   const rows = sorted(command.flags ?? [], common).map((flag) => [spelling(flag), described(flag)] as const);
   const all: (readonly [string, string])[] = [...rows, ["-h, --help", `Print help${more}`]];
   if (command.version !== undefined) all.push(["-V, --version", "Print version"]);
-  if (roomy) return all.flatMap(([left, right], at) => [...(at > 0 ? [""] : []), `  ${left}`, `          ${right}`]);
+  if (roomy)
+    return all.flatMap(([left, right], at) => [...(at > 0 ? [""] : []), `  ${left}`, `          ${right}`]);
   if (command.wide === true) return all.flatMap(([left, right]) => [`  ${left}`, `          ${right}`]);
   return table(all);
 }

@@ -1,7 +1,6 @@
 /** The program `zinit`. */
 import type { CliHost } from "../../../cli/host.ts";
 import type { Flag } from "./command.ts";
-import { Failure } from "./failure.ts";
 import { parse } from "./parse.ts";
 import { socketToAsk } from "./places.ts";
 import { Session } from "./session.ts";
@@ -36,20 +35,14 @@ const SOCKET: Flag = {
 };
 
 export function zinit(host: CliHost, args: readonly string[]): number {
-  try {
-    const [first = ""] = args;
-    if (isScript(host, first)) {
-      runScripts(new Session(host, socketToAsk(host, null)), first);
-      return 0;
-    }
-    const { command, input } = parse(ROOT, [SOCKET], args);
-    command.run?.(new Session(host, socketToAsk(host, input.value("socket"))), input);
+  const [first = ""] = args;
+  if (isScript(host, first)) {
+    runScripts(new Session(host, socketToAsk(host, null)), first);
     return 0;
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    host.write(2, `Error: ${error.message}\n${error.hint === null ? "" : `${error.hint}\n`}`);
-    return 1;
   }
+  const { command, input } = parse(ROOT, [SOCKET], args);
+  command.run?.(new Session(host, socketToAsk(host, input.value("socket"))), input);
+  return 0;
 }
 
 /** `zinit setup.rhai`, also by a script's first line, and `zinit DIR` with scripts in it. */

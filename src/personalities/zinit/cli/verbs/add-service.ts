@@ -3,8 +3,8 @@ import { isObject } from "../../../../api/values.ts";
 import { list, object, text, textOrNull } from "../../../../cli/documents.ts";
 import type { CliHost } from "../../../../cli/host.ts";
 import type { Flag, Input } from "../command.ts";
-import { Failure } from "../failure.ts";
 import { withNumber } from "../errno.ts";
+import { Failure } from "../failure.ts";
 import { PATIENT_MS } from "../session.ts";
 import type { Verb } from "../verb.ts";
 

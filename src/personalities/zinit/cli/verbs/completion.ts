@@ -109,7 +109,9 @@ function fish(verbs: readonly Verb[]): string {
       return [
         `complete -c zinit -f -n __fish_use_subcommand -a ${verb.name} -d '${verb.about.replaceAll("'", "’")}'`,
         `${after} ${first}`,
-        ...(verb.flags ?? []).map((flag) => `${after} -l ${flag.long} -d '${flag.help.replaceAll("'", "’")}'`),
+        ...(verb.flags ?? []).map(
+          (flag) => `${after} -l ${flag.long} -d '${flag.help.replaceAll("'", "’")}'`,
+        ),
       ];
     })
     .join("\n");

@@ -5,14 +5,8 @@ const SIGNALS = ["SIGTERM", "SIGKILL", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1",
 export const kill: Verb = {
   name: "kill",
   about: "Send a signal to a service",
-  flags: [
-    {
-      long: "signal",
-      short: "s",
-      value: "SIGNAL",
-      help: "Signal to send (default: SIGTERM)",
-    },
-  ],
+  words: [SERVICE, { name: "SIGNAL", help: "The same as --signal", takes: SIGNALS }],
+  flags: [{ long: "signal", short: "s", value: "SIGNAL", help: "Signal to send (default: SIGTERM)" }],
   examples: ["zinit kill web SIGHUP"],
   run: (session, input) => {
     const name = nameOf(input);
