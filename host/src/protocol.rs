@@ -891,11 +891,12 @@ pub struct Supervise {
     pub brain: String,
     /// Permissions of the control socket; who connects is checked all the same.
     pub socket_mode: u32,
-    /// A line of JSON-RPC is looked at only after the one before it on its connection has been
-    /// answered. Otherwise they do not wait for each other.
+    /// JSON-RPC is what is spoken on the control socket: what does not begin as a request of HTTP
+    /// does is a line of it, and a line is looked at only after the one before it on its
+    /// connection has been answered. Otherwise lines do not wait for each other.
     #[serde(default)]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
-    pub rpc_in_order: bool,
+    pub rpc_first: bool,
     /// Where the control socket goes; `null`: none is made.
     pub socket: Option<String>,
     /// True if the path was asked for (`--socket`): not being able to make it is then an error,

@@ -545,7 +545,7 @@ socketMode: number,
  * A line of JSON-RPC is looked at only after the one before it on its connection has been
  * answered. Otherwise they do not wait for each other.
  */
-rpcInOrder?: boolean, 
+rpcFirst?: boolean, 
 /**
  * Where the control socket goes; `null`: none is made.
  */

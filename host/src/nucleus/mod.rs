@@ -307,7 +307,7 @@ async fn without_panic<T>(work: impl Future<Output = T>) -> thread::Result<T> {
 fn listen(server: &Server, options: &Supervise) -> Result<(), ListenError> {
     let terms = http::Terms {
         mode: options.socket_mode,
-        rpc_in_order: options.rpc_in_order,
+        rpc_first: options.rpc_first,
     };
     let (socket, tcp) = (&options.socket, &options.listen);
     socket

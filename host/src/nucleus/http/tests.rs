@@ -15,7 +15,7 @@ use tokio::task::LocalSet;
 
 const TERMS: Terms = Terms {
     mode: 0o600,
-    rpc_in_order: false,
+    rpc_first: false,
 };
 const TOKEN: &str = "0123456789abcdef";
 
@@ -686,7 +686,7 @@ fn json_rpc_lines() {
 #[test]
 fn lines_wait_for_each_other_where_that_was_asked_for() {
     let f = fixture_with(Terms {
-        rpc_in_order: true,
+        rpc_first: true,
         ..TERMS
     });
     let mut stream = f.connect();
@@ -709,6 +709,12 @@ fn lines_wait_for_each_other_where_that_was_asked_for() {
         .write_all(b"{\"id\":200,\"never\":1}\n{\"id\":201}\n")
         .unwrap();
     f.hears("{\"id\":200,\"never\":1}");
+    // There is no other language for what is no HTTP, and no need to end the last line.
+    let mut other = f.connect();
+    other.write_all(b"garbage").unwrap();
+    other.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut other), "echo garbage\n");
+    f.hears("garbage");
     // Another connection is answered meanwhile; the brain has not seen the next line by then.
     assert!(f.get("/a").contains("200 OK"));
     f.hears("/a");
