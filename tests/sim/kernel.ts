@@ -72,6 +72,8 @@ export interface KernelOptions {
   /** What belongs to no service at the end. */
   readonly strays?: number;
   readonly zones?: Config["zones"];
+  /** What signals do, where that is not the usual. */
+  readonly signals?: Config["supervisor"]["signals"];
 }
 
 /** A notice in which nothing is told. */
@@ -180,6 +182,7 @@ export class Kernel {
         shutdownTimeoutMs: options.shutdownTimeoutMs ?? 60_000,
         ...(options.startConcurrency === undefined ? {} : { startConcurrency: options.startConcurrency }),
         ...(options.restartBudget === undefined ? {} : { restartBudget: options.restartBudget }),
+        ...(options.signals === undefined ? {} : { signals: options.signals }),
         single: options.single ?? false,
       },
       ...(options.zones === undefined ? {} : { zones: options.zones }),

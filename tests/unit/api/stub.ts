@@ -55,6 +55,7 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     pinned: null,
     masked: false,
     cause: "started at boot",
+    obstacle: null,
     reason: null,
     obstacle: null,
     status: null,
