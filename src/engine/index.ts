@@ -10,6 +10,7 @@ import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
 import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
+import { guardDue, takeLook } from "./guard.ts";
 import { healthDue, takeHealthAnswer } from "./health.ts";
 import { sideRoles, wholeReceipt } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
@@ -47,6 +48,7 @@ import { takePressure, watchdogDue } from "./watchdog.ts";
 import { type Service, type Side, takeFact, takeWork, type World } from "./world.ts";
 
 export { type BootReport, bootReport } from "./boot.ts";
+export type { Obstacle } from "./guard.ts";
 export type { HeldVerb } from "./pins.ts";
 export type { BootInput } from "./recovery.ts";
 export type { RunView } from "./schedule.ts";
@@ -163,6 +165,9 @@ function take(world: World, event: EngineEvent): void {
     case "clockSet":
       clockSet(world);
       break;
+    case "answered":
+      if (event.key.startsWith("guard ")) takeLook(world, event);
+      break;
     case "probed":
       takeAnswer(world, event);
       break;
@@ -219,7 +224,7 @@ function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): 
 }
 
 /**
- * Keys: `shutdown`, `gate`, `again NAME`, `schedule NAME`, `start SET`, `linger SET`, `reload SET`,
+ * Keys: `shutdown`, `gate`, `again NAME`, `guard NAME`, `schedule NAME`, `start SET`, `linger SET`, `reload SET`,
  * `hook SET` (the hook's own set), `probe SET CONDITION`, `delay SET CONDITION`, `health SET`,
  * `watchdog SET`.
  */
@@ -235,6 +240,11 @@ function takeTimer(world: World, key: string): void {
     case "again": {
       const service = world.byName.get(key.slice("again ".length));
       if (service !== undefined) fire(world, service, "due", null);
+      break;
+    }
+    case "guard": {
+      const service = world.byName.get(key.slice("guard ".length));
+      if (service !== undefined) guardDue(world, service);
       break;
     }
     case "schedule": {

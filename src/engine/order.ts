@@ -11,10 +11,10 @@ import { noteRelease } from "./boot.ts";
 import {
   heldText,
   isLive,
-  isTask,
   mustLeave,
   pushFact,
   pushWork,
+  remainsUp,
   type Service,
   type State,
   touch,
@@ -34,13 +34,16 @@ export const FACT_LEAVING = 8;
 /** It has a process set: what conflicts with it cannot start. */
 export const FACT_LIVE = 16;
 
+/** It is neither inactive nor waiting: what starts once it has begun may do so. */
+export const FACT_BEGUN = 32;
+
 /** Ready and meant to stay so. The view's flag is `isReady`; the order does not build on leavers. */
 function standsReady(service: Service): boolean {
   return isReady(service) && !(service.state === "running" && mustLeave(service));
 }
 
 export function isReady(service: Service): boolean {
-  return service.state === "running" || (service.state === "exited" && isTask(service));
+  return service.state === "running" || (service.state === "exited" && remainsUp(service));
 }
 
 /** Failed for good, or waits for something that did. */
@@ -49,7 +52,7 @@ export function isBroken(service: Service): boolean {
     case "failed":
       return true;
     case "exited":
-      return !isTask(service);
+      return !remainsUp(service);
     case "waiting":
       return service.broken > 0 || heldText(service) !== null;
     default:
@@ -72,6 +75,7 @@ function factsOf(service: Service): number {
   if (isClear(service)) facts |= FACT_CLEAR;
   if ((live && mustLeave(service)) || service.holds > 0) facts |= FACT_LEAVING;
   if (live) facts |= FACT_LIVE;
+  if (service.state !== "inactive" && service.state !== "waiting") facts |= FACT_BEGUN;
   return facts;
 }
 
@@ -81,16 +85,21 @@ export function spread(world: World, service: Service): number {
   const changed = facts ^ service.facts;
   if (changed === 0) return 0;
   service.facts = facts;
-  const { requires, order, dependents, successors, conflicts } = service.edges;
+  const { dependents, successors, begunFor, conflicts } = service.edges;
   if (changed & FACT_READY) block(world, service, dependents, !(facts & FACT_READY));
   if (changed & FACT_CLEAR) block(world, service, successors, !(facts & FACT_CLEAR));
+  if (changed & FACT_BEGUN) block(world, service, begunFor, !(facts & FACT_BEGUN));
   if (changed & FACT_LIVE) block(world, service, conflicts, (facts & FACT_LIVE) !== 0);
   if (changed & FACT_BROKEN) breakNeighbours(world, dependents, (facts & FACT_BROKEN) !== 0);
   if (changed & FACT_LEAVING) {
-    hold(world, requires, (facts & FACT_LEAVING) !== 0);
-    hold(world, order, (facts & FACT_LEAVING) !== 0);
+    for (const others of followed(service)) hold(world, others, (facts & FACT_LEAVING) !== 0);
   }
   return changed;
+}
+
+/** Whom it stops before. */
+function followed({ edges }: Service): readonly (readonly Service[])[] {
+  return [edges.requires, edges.order, edges.begun, edges.loose];
 }
 
 function block(world: World, by: Service, neighbours: readonly Service[], blocks: boolean): void {
@@ -133,7 +142,8 @@ export function setWish(world: World, service: Service, wish: Wish): void {
 /** Counts of a service none of whose neighbours has told anything yet. */
 export function resetCounts(service: Service): void {
   service.facts = 0;
-  service.blockers = service.edges.requires.length + service.edges.order.length;
+  const { requires, order, begun } = service.edges;
+  service.blockers = requires.length + order.length + begun.length;
   service.broken = 0;
   service.holds = 0;
 }
@@ -153,16 +163,20 @@ function isLeaving(state: State): boolean {
 
 /** Whom it waits for: to start, or to leave before it. */
 export function waitsFor(service: Service): Service[] {
-  const { requires, order, dependents, successors, conflicts } = service.edges;
+  const { requires, order, begun, conflicts } = service.edges;
   if (service.state === "waiting") {
     return [
       ...requires.filter((other) => !(other.facts & FACT_READY)),
       ...order.filter((other) => !(other.facts & FACT_CLEAR)),
+      ...begun.filter((other) => !(other.facts & FACT_BEGUN)),
       ...conflicts.filter((other) => other.facts & FACT_LIVE),
     ];
   }
   if (mustLeave(service) && !isLeaving(service.state) && service.holds > 0) {
-    return [...dependents, ...successors].filter((other) => other.facts & FACT_LEAVING);
+    const { dependents, successors, begunFor, looseFor } = service.edges;
+    return [...dependents, ...successors, ...begunFor, ...looseFor].filter(
+      (other) => other.facts & FACT_LEAVING,
+    );
   }
   return [];
 }

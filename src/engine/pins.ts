@@ -8,7 +8,7 @@
  */
 import { noteHook, publishPin, tell } from "./causes.ts";
 import { isReady, spread } from "./order.ts";
-import { mustLeave, pinnedUp, pushWork, type Service, touch, type World } from "./world.ts";
+import { mustLeave, pinnedUp, pushWork, type Service, touch, type World, yieldsTo } from "./world.ts";
 
 export type PinAsk =
   | { readonly type: "pin"; readonly name: string; readonly state: "up" | "down"; readonly because: string }
@@ -66,7 +66,7 @@ export function refusalOf(service: Service, verb: HeldVerb): string | null {
     return pinnedUp(service) ? `it is pinned up; first: oneup unpin ${name}` : null;
   }
   if (verb === "pin up") {
-    const other = edges.conflicts.find(pinnedUp);
+    const other = edges.conflicts.find((one) => pinnedUp(one) && !yieldsTo(service, one));
     if (other !== undefined) return `it conflicts with ${other.spec.name}, which is pinned up`;
     return pin?.masked ? `it is masked; first: oneup unmask ${name}` : null;
   }

@@ -4,6 +4,7 @@ import type { Kind } from "../model/spec.ts";
 import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
+import type { Obstacle } from "./guard.ts";
 import { newHealth, UNHEALTHY } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
 import { type RunView, runsOf } from "./schedule.ts";
@@ -39,6 +40,8 @@ export interface ServiceView {
   readonly pinned: "up" | "down" | null;
   readonly masked: boolean;
   readonly cause: string;
+  /** What its guard has found in the way; first the port, then the processes. */
+  readonly obstacle: Obstacle | null;
   /** What it told of itself last (`STATUS=`). */
   readonly status: string | null;
   /** It told that it reads its configuration again. */
@@ -123,6 +126,7 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     pinned: service.pin?.state ?? null,
     masked: service.pin?.masked ?? false,
     cause: causeOf(service),
+    obstacle: service.look?.obstacle ?? null,
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
     reloading: runs && (service.told?.reloading ?? false),
     health: healthView(service),
@@ -256,7 +260,7 @@ function upOutcome(world: World, service: Service): Outcome {
     case "backoff":
       return { failed: cause };
     case "waiting":
-      return isBroken(service) ? { failed: cause } : "pending";
+      return isBroken(service) || service.look?.obstacle ? { failed: cause } : "pending";
     default:
       return isCrashing(service) ? { failed: cause } : "pending";
   }
