@@ -224,7 +224,7 @@ pub fn regex_error(pattern: &str) -> Value {
 mod tests {
     use super::*;
     use crate::testing::join;
-    use std::{io::Write as _, thread};
+    use std::thread;
 
     #[test]
     fn bytes_come_as_they_are() {
