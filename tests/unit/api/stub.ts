@@ -53,6 +53,7 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     pinned: null,
     masked: false,
     cause: "started at boot",
+    obstacle: null,
     status: null,
     reloading: false,
     health: null,
