@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ZinitKnown } from "../../../../src/config/contract.ts";
 import { documentOf, isTarget } from "../../../../src/dialects/zinit/document.ts";
-import { deleteServices } from "../../../../src/dialects/zinit/edits.ts";
+import { deleteServices, readService } from "../../../../src/dialects/zinit/edits.ts";
 import { DENIED, DIR, document, FakeEditHost, known, SYSTEM, service, set } from "./helpers.ts";
 
 const WEB = { service: { name: "web", exec: "sleep 99" } };
@@ -211,6 +211,32 @@ describe("services are deleted", () => {
       ok: false,
       code: -32603,
       message: `failed to delete config file for service 'web': ${FILE}: Permission denied (EACCES)`,
+    });
+  });
+});
+
+describe("a file for a server", () => {
+  const file = "/home/me/web.toml";
+  const readIt = (text: string) => readService({ zinit: "read", file }, new FakeEditHost({ [file]: text }));
+
+  test("is read with its defaults", () => {
+    expect(readIt(`${service("web")}[lifecyle]\n`)).toEqual({
+      ok: true,
+      document: document(service("web")),
+      warnings: [expect.stringMatching(/^unknown key 'lifecyle' is ignored: .*lifecycle/)],
+    });
+  });
+
+  test.each([
+    ["x", /^Failed to parse .*web.toml: .* at line 1, column/],
+    ["[service]\nname = 5\n", /web.toml: invalid type: integer `5`, expected a string \(service.name\)$/],
+  ])("%j is refused", (text, message) => {
+    expect(readIt(text)).toMatchObject({ ok: false, message: expect.stringMatching(message) });
+  });
+
+  test("has to be there", () => {
+    expect(readService({ zinit: "read", file }, new FakeEditHost())).toMatchObject({
+      message: `Failed to read ${file}: No such file or directory (ENOENT)`,
     });
   });
 });
