@@ -1,4 +1,5 @@
 /** What the command line asks of the config program, and what it gets. */
+import type { ServiceDocument } from "../dialects/zinit/document.ts";
 import type { Config, Kind, SparseSpec } from "../model/spec.ts";
 import type { ConfigIssue } from "./issues.ts";
 
@@ -147,5 +148,21 @@ export interface ZinitDeleted {
 
 export type ZinitDeleteOutput = ZinitDeleted | ZinitFailure;
 
-export type ZinitInput = ZinitLoadInput | ZinitSetInput | ZinitDeleteInput;
-export type ZinitOutput = ZinitLoadOutput | ZinitSetOutput | ZinitDeleteOutput;
+/** Reads one service file anywhere, for a client that gives it to a server. */
+export interface ZinitReadInput {
+  readonly zinit: "read";
+  readonly file: string;
+}
+
+export interface ZinitRead {
+  readonly ok: true;
+  /** With every default; what is wrong with its values is the server's to tell. */
+  readonly document: ServiceDocument;
+  /** Keys that mean nothing. */
+  readonly warnings: readonly string[];
+}
+
+export type ZinitReadOutput = ZinitRead | ZinitFailure;
+
+export type ZinitInput = ZinitLoadInput | ZinitSetInput | ZinitDeleteInput | ZinitReadInput;
+export type ZinitOutput = ZinitLoadOutput | ZinitSetOutput | ZinitDeleteOutput | ZinitReadOutput;

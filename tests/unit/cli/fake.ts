@@ -43,6 +43,8 @@ export class FakeHost implements CliHost {
   becomes: readonly string[] | null = null;
   supervised: Supervise | null = null;
   loaded: unknown = null;
+  /** There are files that only the config program with every dialect reads. */
+  foreign = false;
   config: unknown = { ok: false, errors: [], names: [], warnings: [], root: null };
   own: string | null = "/usr/bin/oneup";
   badPatterns: Record<string, string> = {};
@@ -127,9 +129,10 @@ export class FakeHost implements CliHost {
     for (const piece of this.pieces) if (!onText(piece)) break;
     return { status: 200, contentType: "text/event-stream", body: "" };
   }
-  loadConfig(_program: string, input: string): string {
+  loadConfig(program: string, input: string): string {
     this.loaded = JSON.parse(input);
-    return JSON.stringify(this.config);
+    const isElsewhere = program === "config" && this.foreign;
+    return JSON.stringify(isElsewhere ? { elsewhere: true } : this.config);
   }
   become(argv: readonly string[]): void {
     this.becomes = argv;
