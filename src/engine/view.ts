@@ -12,6 +12,7 @@ import {
   mustLeave,
   PUBLIC,
   type PublicState,
+  plannedSpec,
   type Reason,
   type Service,
   type World,
@@ -133,12 +134,16 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     pinned: service.pin?.state ?? null,
     masked: service.pin?.masked ?? false,
     cause: causeOf(service),
-    reason: null,
+    reason: reasonOf(service),
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
     reloading: runs && (service.told?.reloading ?? false),
     health: healthView(service),
-    labels: spec.labels,
+    labels: plannedSpec(world, service).labels,
   };
+}
+
+function reasonOf({ state, past }: Service): Reason | null {
+  return state === "failed" || state === "backoff" ? past.reason : null;
 }
 
 function nextStart(world: World, service: Service, clock: Clock): string | null {
@@ -205,24 +210,26 @@ function entriesOf(service: Service, limit: number): WhyEntry[] {
 
 export function graphOf(world: World): Graph {
   return {
-    services: world.services.map(({ spec }) => ({
-      name: spec.name,
-      requires: spec.requires.map(({ name }) => name),
-      wants: spec.wants,
-      after: afterOf(world, spec.name),
-      conflicts: spec.conflicts.map(({ name }) => name),
-    })),
+    services: world.services.map((service) => {
+      const { name, requires, wants, conflicts } = plannedSpec(world, service);
+      const after = afterOf(world, service);
+      return {
+        name,
+        requires: requires.map((other) => other.name),
+        wants,
+        after,
+        conflicts: conflicts.map((other) => other.name),
+      };
+    }),
   };
 }
 
 /** Its own `after` and the `before` of others. */
-function afterOf(world: World, name: string): string[] {
-  const service = world.byName.get(name);
-  if (service === undefined) return [];
-  const { wants } = service.spec;
-  const after = service.spec.after.map((following) => following.name);
+function afterOf(world: World, service: Service): string[] {
+  const { name, wants, ...spec } = plannedSpec(world, service);
+  const after = spec.after.map((following) => following.name);
   const reverse = service.edges.order
-    .filter((other) => other.spec.before.includes(name))
+    .filter((other) => plannedSpec(world, other).before.includes(name))
     .map((other) => other.spec.name);
   return [...new Set([...after, ...reverse])].filter(
     (other) => after.includes(other) || !wants.includes(other),
