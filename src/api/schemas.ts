@@ -84,6 +84,20 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     pinned: orNull({ enum: ["up", "down"] }, "Held by a person, whatever the rules say; `null`: not."),
     masked: { type: "boolean", description: "A person does not let it start." },
     cause: { type: "string", description: "Why it is in this state." },
+    obstacle: orNull(
+      object("What its guard has found in the way of its start.", {
+        port: orNull(text, "A port that is in use, and by whom."),
+        process: orNull(
+          object("Processes that must not be there.", {
+            filter: { type: "string", description: "What their names have in them." },
+            processes: {
+              type: "array",
+              items: object("Such a process.", { pid: count, name: text, command: text }),
+            },
+          }),
+        ),
+      }),
+    ),
     reason: orNull(ref("Reason"), "The same for programs, of `failed` and `backoff`."),
     status: orNull(text, "What it told of itself last (`STATUS=` of sd_notify)."),
     reloading: { type: "boolean", description: "It told that it reads its configuration again." },

@@ -40,6 +40,19 @@ export interface Service {
   readonly masked: boolean;
   /** Why it is in this state. */
   readonly cause: string;
+  readonly obstacle: {
+    /** A port that is in use, and by whom. */
+    readonly port: string | null;
+    readonly process: {
+      /** What their names have in them. */
+      readonly filter: string;
+      readonly processes: readonly {
+        readonly pid: number;
+        readonly name: string;
+        readonly command: string;
+      }[];
+    } | null;
+  } | null;
   /** The same for programs, of `failed` and `backoff`. */
   readonly reason: Reason | null;
   /** What it told of itself last (`STATUS=` of sd_notify). */
@@ -294,11 +307,11 @@ export interface Event {
   readonly time: string;
   /** `null` for the supervisor itself. */
   readonly service: string | null;
-  /** `state`, `ready`, `health`, `reload`, `hook`, `pin`, `receipt`, `schedule` or `supervisor`. */
+  /** `state`, `ready`, `health`, `reload`, `hook`, `pin`, `receipt`, `schedule`, `change` or `supervisor`. */
   readonly event: string;
   /** The state before; of `health`: `unknown`, `healthy` or `unhealthy`; of `pin`: what held it. */
   readonly from: string | null;
-  /** The state after. */
+  /** The state after; of `change`: `added`, `changed` or `removed`. */
   readonly to: string | null;
   readonly cause: string | null;
   /** With `receipt` events. */

@@ -124,7 +124,7 @@ describe("one command", () => {
               main: true,
               restart: "never",
               stdio: "inherit",
-              stop: { signal: "TERM", timeoutMs: 10_000, tree: true },
+              stop: { signal: "TERM", timeoutMs: 10_000, evict: "stop", tree: true },
             },
           ],
           supervisor: { shutdownTimeoutMs: 60_000, single: true },

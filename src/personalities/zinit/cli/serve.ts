@@ -55,6 +55,7 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
     brain: "zinit-brain",
     socket,
     socketMode: SOCKET_MODE,
+    rpcFirst: true,
     socketRequired: !serving.neverLeave,
     listen: null,
     consoleFormat: "text",
