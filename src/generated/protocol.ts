@@ -117,7 +117,11 @@ sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": 
 /**
  * Further header fields, such as `Allow`.
  */
-headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, 
+headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, 
+/**
+ * Matters only with `Supervise.ownLog`; absent: info.
+ */
+level?: Level, } | { "type": "exit", code: number, 
 /**
  * As PID 1 of a machine, do this to it instead of leaving. Where the kernel refuses, the
  * process sleeps for ever: PID 1 does not return.
@@ -194,6 +198,11 @@ caFile: string | null,
  */
 insecure: boolean, };
 
+/**
+ * How much a line of the supervisor's own matters.
+ */
+export type Level = "trace" | "debug" | "info" | "warn" | "error";
+
 export type Limit = { soft: number | null, hard: number | null, };
 
 export type ListenTcp = { address: string, tokenFile: string, };
@@ -234,7 +243,7 @@ logs: Array<string> | null,
  */
 lines: number | null, wallSince: number | null, wallUntil: number | null, 
 /**
- * `out` or `err`.
+ * `out`, `err` or `syslog`.
  */
 stream: string | null, 
 /**
@@ -315,6 +324,15 @@ export type Notify = { "type": "socket", path: string | null,
 watchdogMs: number | null, } | { "type": "descriptor", fd: number, };
 
 /**
+ * The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
+ */
+export type OwnLog = { 
+/**
+ * Lines below this level are left out; `null`: all of them.
+ */
+least: Level | null, colour: boolean, };
+
+/**
  * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
  * through the brain.
  */
@@ -334,6 +352,10 @@ export type ProcessFacts = { pid: number, parent: number,
  * /proc/PID/comm.
  */
 name: string, command: string, 
+/**
+ * The letter of /proc/PID/stat: `R`, `S`, `D`, `Z`, …; empty where nobody can tell.
+ */
+state: string, 
 /**
  * Resident memory.
  */
@@ -520,6 +542,11 @@ brain: string,
  */
 socketMode: number, 
 /**
+ * A line of JSON-RPC is looked at only after the one before it on its connection has been
+ * answered. Otherwise they do not wait for each other.
+ */
+rpcFirst?: boolean, 
+/**
  * Where the control socket goes; `null`: none is made.
  */
 socket: string | null, 
@@ -543,4 +570,18 @@ colour: boolean,
 /**
  * Single-command mode: catch and report every signal, keep the terminal.
  */
-single: boolean, };
+single: boolean, 
+/**
+ * `null`: the supervisor's own lines are `oneup | text` on stderr.
+ */
+ownLog: OwnLog | null, 
+/**
+ * A datagram socket for log messages (RFC 3164); a message goes into the log whose name is
+ * its tag. `null`: there is none.
+ */
+syslog: string | null, 
+/**
+ * PID 1 of a machine, whose kernel panics when it ends: whatever would end it (but
+ * `Exit.machine`) starts it anew instead.
+ */
+neverLeave: boolean, };

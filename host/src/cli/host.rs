@@ -13,11 +13,33 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// What both programs have.
-pub fn install_files(ctx: &Ctx<'_>) -> Result<()> {
-    files_object(ctx).map(drop)
+/// What the config program has.
+pub fn install_config<'js>(ctx: &Ctx<'js>) -> Result<()> {
+    let host = files_object(ctx)?;
+    host.set(
+        "writeFile",
+        Func::from(|ctx: Ctx<'js>, path: String, text: String, mode: u32| {
+            to_script(&ctx, &files::write_file(&path, &text, mode))
+        }),
+    )?;
+    host.set("removeFile", text_function(files::remove_file))?;
+    host.set("variable", text_function(variable))?;
+    host.set("currentFolder", Func::from(current_folder))
 }
 
+fn variable(name: &str) -> serde_json::Value {
+    json!(env::var_os(name).map(lossy))
+}
+
+fn current_folder() -> String {
+    lossy(env::current_dir().unwrap_or_else(|_| "/".into()).into())
+}
+
+fn lossy(text: std::ffi::OsString) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+/// What both programs have.
 fn files_object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     let host = Object::new(ctx.clone())?;
     host.set("readFile", text_function(files::read_file))?;
@@ -81,6 +103,13 @@ pub fn install_cli<'js>(
             to_script(&ctx, &files::make_link(&target, &path))
         }),
     )?;
+    host.set("makeFolder", text_function(files::make_folder))?;
+    host.set(
+        "signal",
+        Func::from(|ctx: Ctx<'js>, pid: i32, signal: String| {
+            to_script(&ctx, &files::signal(pid, &signal))
+        }),
+    )?;
     host.set(
         "loadConfig",
         Func::from(move |ctx: Ctx<'_>, program: String, input: String| {
@@ -108,15 +137,13 @@ pub fn install_cli<'js>(
 }
 
 fn install_facts<'js>(host: &Object<'js>, arguments: &[String]) -> Result<()> {
-    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let environment = Object::new(host.ctx().clone())?;
     for (name, value) in env::vars_os() {
         environment.set(lossy(name), lossy(value))?;
     }
-    let folder = env::current_dir().unwrap_or_else(|_| "/".into());
     host.set("argv", arguments.to_vec())?;
     host.set("environment", environment)?;
-    host.set("cwd", folder.to_string_lossy().into_owned())?;
+    host.set("cwd", current_folder())?;
     host.set("pid", std::process::id())?;
     host.set("uid", nix::unistd::geteuid().as_raw())?;
     host.set("version", env!("CARGO_PKG_VERSION"))?;
@@ -195,6 +222,13 @@ fn install_calls<'js>(host: &Object<'js>) -> Result<()> {
         Func::from(|ctx: Ctx<'js>, call: Value<'js>| {
             let call = from_script::<client::HttpCall>(&ctx, call)?;
             to_script(&ctx, &client::request(&call))
+        }),
+    )?;
+    host.set(
+        "callLine",
+        Func::from(|ctx: Ctx<'js>, call: Value<'js>| {
+            let call = from_script::<client::LineCall>(&ctx, call)?;
+            to_script(&ctx, &client::call_line(&call))
         }),
     )?;
     host.set("stream", Func::from(stream))

@@ -60,5 +60,5 @@ pub fn run(programs: Programs) -> Result<Outcome, String> {
 
 /// Runs a config program once, in an engine of its own whose memory goes back at the end.
 pub fn load_config(config: Program, input: &str) -> Result<String, String> {
-    Engine::start(config, &LIMITS, host::install_files)?.call("loadConfig", input)
+    Engine::start(config, &LIMITS, host::install_config)?.call("loadConfig", input)
 }
