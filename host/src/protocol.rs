@@ -481,6 +481,10 @@ pub enum Command {
     /// A line of the supervisor's own, for the person at the console (stderr).
     Say {
         text: String,
+        /// Matters only with `Supervise.ownLog`; absent: info.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        level: Option<Level>,
     },
     /// Leave the process, after the console was given a moment to drain.
     Exit {
@@ -491,6 +495,28 @@ pub enum Command {
         #[cfg_attr(test, ts(optional))]
         machine: Option<Machine>,
     },
+}
+
+/// How much a line of the supervisor's own matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct OwnLog {
+    /// Lines below this level are left out; `null`: all of them.
+    pub least: Option<Level>,
+    pub colour: bool,
 }
 
 /// What becomes of the machine whose PID 1 we are.
@@ -571,6 +597,8 @@ pub struct ProcessFacts {
     /// /proc/PID/comm.
     pub name: String,
     pub command: String,
+    /// The letter of /proc/PID/stat: `R`, `S`, `D`, `Z`, …; empty where nobody can tell.
+    pub state: String,
     /// Resident memory.
     #[cfg_attr(test, ts(type = "number"))]
     pub memory_bytes: u64,
@@ -846,6 +874,11 @@ impl StreamFormat {
     pub fn is_array(self) -> bool {
         self != StreamFormat::Sse
     }
+
+    /// It has a form for lines that were dropped.
+    pub fn tells_loss(self) -> bool {
+        matches!(self, StreamFormat::Array | StreamFormat::Sse)
+    }
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -858,7 +891,7 @@ pub struct LogQuery {
     pub lines: Option<u32>,
     pub wall_since: Option<f64>,
     pub wall_until: Option<f64>,
-    /// `out` or `err`.
+    /// `out`, `err` or `syslog`.
     pub stream: Option<String>,
     /// A regular expression; lines without a match are left out.
     pub grep: Option<String>,
@@ -888,6 +921,11 @@ pub struct Supervise {
     pub brain: String,
     /// Permissions of the control socket; who connects is checked all the same.
     pub socket_mode: u32,
+    /// A line of JSON-RPC is looked at only after the one before it on its connection has been
+    /// answered. Otherwise they do not wait for each other.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
+    pub rpc_in_order: bool,
     /// Where the control socket goes; `null`: none is made.
     pub socket: Option<String>,
     /// True if the path was asked for (`--socket`): not being able to make it is then an error,
@@ -901,6 +939,14 @@ pub struct Supervise {
     pub colour: bool,
     /// Single-command mode: catch and report every signal, keep the terminal.
     pub single: bool,
+    /// `null`: the supervisor's own lines are `oneup | text` on stderr.
+    pub own_log: Option<OwnLog>,
+    /// A datagram socket for log messages (RFC 3164); a message goes into the log whose name is
+    /// its tag. `null`: there is none.
+    pub syslog: Option<String>,
+    /// PID 1 of a machine, whose kernel panics when it ends: whatever would end it (but
+    /// `Exit.machine`) starts it anew instead.
+    pub never_leave: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

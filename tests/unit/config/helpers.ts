@@ -2,6 +2,7 @@ import type { FileHost, FileStatus, HostError } from "../../../src/cli/host.ts";
 import type { ConfigIssue, LoadInput, LoadOutput, LoadSuccess } from "../../../src/config/contract.ts";
 import { load } from "../../../src/config/load.ts";
 import { absolutePath, folderOf } from "../../../src/config/paths.ts";
+import { readZinit } from "../../../src/dialects/zinit/read.ts";
 
 const NOT_FOUND: HostError = { error: "ENOENT", message: "No such file or directory" };
 
@@ -14,7 +15,7 @@ export class FakeHost implements FileHost {
   readonly groups = new Set(["root", "www", "video", "audio"]);
   readonly reads: string[] = [];
 
-  constructor(files: Readonly<Record<string, string>>, cwd = "/work") {
+  constructor(files: Readonly<Record<string, string>>, cwd = "/proj") {
     this.files = new Map(Object.entries(files).map(([path, text]) => [absolutePath(path, cwd), text]));
   }
 
@@ -79,12 +80,15 @@ export interface Situation extends Partial<LoadInput> {
   readonly host?: (host: FakeHost) => void;
 }
 
-/** Text alone is `/work/oneup.toml`, read from `/work` without naming it. */
+/** Text alone is `/proj/oneup.toml`, read from `/proj` without naming it. */
 export function read(files: Files, situation: Situation = {}): LoadOutput {
   const { host: prepare, ...input } = situation;
   const host = new FakeHost(typeof files === "string" ? { "oneup.toml": files } : files);
   prepare?.(host);
-  return load({ paths: [], cwd: "/work", environment: { HOME: "/root", EMPTY: "" }, ...input }, host);
+  const whole = { paths: [], cwd: "/proj", environment: { HOME: "/root", EMPTY: "" }, ...input };
+  const output = load(whole, host, { zinit: readZinit });
+  if ("elsewhere" in output) throw new Error("a dialect that is not here");
+  return output;
 }
 
 export function good(files: Files, situation?: Situation): LoadSuccess {

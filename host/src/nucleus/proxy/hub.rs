@@ -400,11 +400,7 @@ impl Hub {
             return;
         };
         let wanted = slot.proxy.listen.clone();
-        let is_wanted = |open: &OpenListener| {
-            wanted
-                .iter()
-                .any(|address| *address == open.listener.address)
-        };
+        let is_wanted = |open: &OpenListener| wanted.contains(&open.listener.address);
         let listeners = &mut self.listeners;
         kept.retain(|kept| {
             let stays = listeners.get(kept).is_some_and(is_wanted);
@@ -783,6 +779,10 @@ impl Hub {
             link.pause = (pause * 2.0).min(PAUSE_MAX_MS);
             self.wait_on(id, Some(pause));
         } else {
+            // It took the connection, but not for long.
+            if error == Errno::ECONNRESET {
+                link.client.reset_on_close();
+            }
             self.drop_link(id);
         }
     }
