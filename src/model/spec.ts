@@ -124,6 +124,8 @@ export interface ProxySpec {
   readonly name: string;
   readonly service: string;
   readonly proxy: PassingOn;
+  /** It is to be there after the next start, too. The engine only hands this on. */
+  readonly persist?: boolean;
 }
 
 export interface Config {

@@ -56,17 +56,13 @@ impl Nucleus {
     pub(super) fn query(&mut self, key: String, query: Query) {
         let answer = match query {
             Query::Configure { input } => return self.queries.configure(key, input),
-<<<<<<< HEAD
-            Query::Proxies => QueryAnswer::Proxies {
-                proxies: self.proxies.facts(),
-            },
-            Query::Processes { .. } | Query::Obstacles { .. } => QueryAnswer::Failed {
-=======
             Query::Processes { ids } => QueryAnswer::Processes {
                 sets: self.children.facts(&ids),
             },
-            Query::Proxies | Query::Obstacles { .. } => QueryAnswer::Failed {
->>>>>>> b4a6610357c168ab72e3c04e09db8a7f3f40106d
+            Query::Proxies => QueryAnswer::Proxies {
+                proxies: self.proxies.facts(),
+            },
+            Query::Obstacles { .. } => QueryAnswer::Failed {
                 message: "not supported yet".into(),
             },
         };
