@@ -5,7 +5,8 @@
  *
  * `Exit`, when it comes, is the last command of its step: replies that are owed go before it.
  */
-import type { Command, Event, Receipt, Scope } from "../generated/protocol.ts";
+import type { Command, Event, Machine, Receipt, Scope } from "../generated/protocol.ts";
+import type { ServiceSpec, SparseSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
 import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
@@ -51,7 +52,7 @@ export type { HeldVerb } from "./pins.ts";
 export type { BootInput } from "./recovery.ts";
 export type { RunView } from "./schedule.ts";
 export type { Clock, Graph, Health, HealthView, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
-export type { PublicState, World } from "./world.ts";
+export type { PublicState, Reason, World } from "./world.ts";
 
 /** What a person asks. `because` says who, as the end of a sentence: `asked by uid 0`. */
 export type Ask =
@@ -68,7 +69,24 @@ export type Ask =
       readonly because: string;
     }
   | PinAsk
-  | { readonly type: "shutdown"; readonly because: string };
+  | ChangeAsk
+  /** `machine`: what becomes of the machine, where we are its PID 1. */
+  | { readonly type: "shutdown"; readonly because: string; readonly machine?: Machine };
+
+/** Another set of services, at once and all together. */
+export interface ChangeAsk {
+  readonly type: "change";
+  /** New names are added, and started if `autostart`. Known ones are defined anew. */
+  readonly set: readonly SparseSpec[];
+  /** Stopped, what requires them first, and forgotten. */
+  readonly remove: readonly string[];
+  /**
+   * True: what is defined anew leaves and comes again (also what was down, if `autostart`); false:
+   * the definition applies from its next start on. Logs and edges change at once.
+   */
+  readonly restart: boolean;
+  readonly because: string;
+}
 
 export type EngineEvent = Exclude<Event, { type: "boot" | "request" | "gone" }> | Ask;
 
@@ -150,6 +168,8 @@ function take(world: World, event: EngineEvent): void {
       for (const { service, because } of namedServices(world, event.names, `reload ${event.because}`)) {
         askReload(world, service, because);
       }
+      break;
+    case "change":
       break;
     case "shutdown":
       world.demands.push({ type: "shutdown", because: `shutdown ${event.because}`, code: 0, asked: true });
@@ -313,6 +333,11 @@ export function serviceNames(world: World): string[] {
 export function serviceView(world: World, name: string, clock: Clock): ServiceView | null {
   const service = world.byName.get(name);
   return service === undefined ? null : viewOf(world, service, clock);
+}
+
+/** What is configured under a name, from its next start on; `null`: nothing (any more). */
+export function specOf(world: World, name: string): ServiceSpec | null {
+  return world.byName.get(name)?.spec ?? null;
 }
 
 export function why(world: World, name: string, clock: Clock): Why | null {

@@ -109,12 +109,12 @@ function linkAll(services: readonly Service[], byName: ReadonlyMap<string, Servi
     const plain = requires.length + wants.length + after.length + reverse.length + conflicts.length === 0;
     if (plain) continue; // As most are: no set is made for them.
     const required = new Set(requires.map((requirement) => requirement.name));
-    const ordered = new Set([...wants, ...after, ...reverse]);
+    const ordered = new Set([...wants, ...after.map((following) => following.name), ...reverse]);
     for (const other of required) link(service, byName.get(other), "requires", "dependents");
     for (const other of ordered) {
       if (!required.has(other)) link(service, byName.get(other), "order", "successors");
     }
-    for (const other of conflicts) linkConflict(service, byName.get(other));
+    for (const conflict of conflicts) linkConflict(service, byName.get(conflict.name));
   }
 }
 

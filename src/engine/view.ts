@@ -8,7 +8,15 @@ import { newHealth, UNHEALTHY } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
 import { type RunView, runsOf } from "./schedule.ts";
 import { NOT_ENDED } from "./text.ts";
-import { mustLeave, PUBLIC, type PublicState, type Service, type World, wantsUp } from "./world.ts";
+import {
+  mustLeave,
+  PUBLIC,
+  type PublicState,
+  type Reason,
+  type Service,
+  type World,
+  wantsUp,
+} from "./world.ts";
 
 export interface Clock {
   /** CLOCK_MONOTONIC, ms. Everything that is decided by time is decided by this one. */
@@ -39,6 +47,8 @@ export interface ServiceView {
   readonly pinned: "up" | "down" | null;
   readonly masked: boolean;
   readonly cause: string;
+  /** Of `failed` and `backoff`. */
+  readonly reason: Reason | null;
   /** What it told of itself last (`STATUS=`). */
   readonly status: string | null;
   /** It told that it reads its configuration again. */
@@ -123,6 +133,7 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     pinned: service.pin?.state ?? null,
     masked: service.pin?.masked ?? false,
     cause: causeOf(service),
+    reason: null,
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
     reloading: runs && (service.told?.reloading ?? false),
     health: healthView(service),
@@ -199,7 +210,7 @@ export function graphOf(world: World): Graph {
       requires: spec.requires.map(({ name }) => name),
       wants: spec.wants,
       after: afterOf(world, spec.name),
-      conflicts: spec.conflicts,
+      conflicts: spec.conflicts.map(({ name }) => name),
     })),
   };
 }
@@ -208,7 +219,8 @@ export function graphOf(world: World): Graph {
 function afterOf(world: World, name: string): string[] {
   const service = world.byName.get(name);
   if (service === undefined) return [];
-  const { after, wants } = service.spec;
+  const { wants } = service.spec;
+  const after = service.spec.after.map((following) => following.name);
   const reverse = service.edges.order
     .filter((other) => other.spec.before.includes(name))
     .map((other) => other.spec.name);

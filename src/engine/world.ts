@@ -80,6 +80,29 @@ export interface Edges {
   conflicts: Service[];
 }
 
+/** Why a service is in `failed` or `backoff`, for programs; the cause has it for people. */
+export type Reason =
+  | { readonly type: "exit"; readonly code: number }
+  | { readonly type: "signal"; readonly signal: string }
+  | { readonly type: "start-timeout" }
+  /** So many checks in a row have failed. */
+  | { readonly type: "unhealthy"; readonly failures: number }
+  | { readonly type: "watchdog" }
+  /** It could not be started. */
+  | { readonly type: "spawn"; readonly message: string }
+  /** One of its hooks has failed. */
+  | { readonly type: "hook"; readonly message: string }
+  /** Its process was lost from sight. */
+  | { readonly type: "lost" }
+  /** It could not be ended. */
+  | { readonly type: "survived" }
+  /** It requires a service that is not configured. */
+  | { readonly type: "missing"; readonly name: string }
+  /** It waits for itself: the names along the way, the first one not once more at the end. */
+  | { readonly type: "cycle"; readonly path: readonly string[] }
+  /** It has been restarted as often as is allowed; `last`: why it would have been once more. */
+  | { readonly type: "limit"; readonly restarts: number; readonly last: Reason | null };
+
 /** What its former runs left behind. */
 export interface Past {
   /** Restarts in a row, without a run that lasted. */

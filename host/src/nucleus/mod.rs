@@ -43,9 +43,7 @@ mod tests;
 
 use crate::{
     brain::Answer,
-    protocol::{
-        Boot, Command, Event, ListenTcp, Machine, Part, SpawnFailure, SpawnSpec, Supervise,
-    },
+    protocol::{Boot, Command, Event, Machine, Part, SpawnFailure, SpawnSpec, Supervise},
     script::Program,
     Programs,
 };
@@ -197,7 +195,7 @@ async fn supervise(
     let logs = Rc::new(RefCell::new(logs));
     let journal = Rc::new(RefCell::new(Events::new()));
     let server = Server::new(calls_in, Rc::clone(&logs), Rc::clone(&journal));
-    let listening = listen(&server, options.socket.as_deref(), options.listen.as_ref());
+    let listening = listen(&server, &options);
     if let Err(error) = listening {
         // Of two supervisors for one configuration the second must not start anything.
         if error.taken || options.socket_required || options.listen.is_some() {
@@ -269,13 +267,16 @@ async fn without_panic<T>(work: impl Future<Output = T>) -> thread::Result<T> {
     .await
 }
 
-fn listen(
-    server: &Server,
-    socket: Option<&str>,
-    tcp: Option<&ListenTcp>,
-) -> Result<(), ListenError> {
-    socket.map_or(Ok(()), |path| server.listen_unix(path))?;
-    tcp.map_or(Ok(()), |tcp| server.listen_tcp(tcp))
+fn listen(server: &Server, options: &Supervise) -> Result<(), ListenError> {
+    let terms = http::Terms {
+        mode: options.socket_mode,
+        rpc_in_order: options.rpc_in_order,
+    };
+    let (socket, tcp) = (&options.socket, &options.listen);
+    socket
+        .as_ref()
+        .map_or(Ok(()), |path| server.listen_unix(path, terms))?;
+    tcp.as_ref().map_or(Ok(()), |tcp| server.listen_tcp(tcp))
 }
 
 impl Nucleus {

@@ -27,11 +27,11 @@ export function target(name: string, members: readonly string[], spec: Sparse = 
 }
 
 export function needs(...names: string[]): Requirement[] {
-  return names.map((name) => ({ name, bind: false }));
+  return names.map((name) => ({ name, bind: false, start: true }));
 }
 
 export function bound(...names: string[]): Requirement[] {
-  return names.map((name) => ({ name, bind: true }));
+  return names.map((name) => ({ name, bind: true, start: true }));
 }
 
 /** Started, and with all that follows at once having followed. */

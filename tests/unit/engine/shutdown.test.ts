@@ -114,7 +114,7 @@ describe("shutdown", () => {
 
 describe("patience", () => {
   const stubborn = { behaviours: { db: { leaves: "never" as const }, web: { leaves: "never" as const } } };
-  const long = { stop: { signal: "TERM", timeoutMs: 3_600_000, tree: true } };
+  const long = { stop: { signal: "TERM", timeoutMs: 3_600_000, evict: "stop" as const, tree: true } };
   const services = [service("db", long), service("web", { ...long, requires: needs("db") })];
 
   test("ends at shutdown-timeout: KILL at once, in no order, and still 0", () => {
