@@ -1,7 +1,7 @@
 /** Facts from a supervisor's own API (`/v1`). */
 import { objects, object, type Fields, list, number, text, textOrNull, ending } from "../cli/documents.ts";
 import { servicePath } from "../cli/client.ts";
-import type { HostError, HttpAnswer } from "../cli/host.ts";
+import type { HostError } from "../cli/host.ts";
 import type { Reply } from "../cli/screen.ts";
 import { clockTime } from "../cli/words.ts";
 import type { Action, Manner, Message, Need, Request, Service, Why } from "./model.ts";
