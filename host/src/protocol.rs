@@ -468,6 +468,10 @@ pub enum Command {
     /// A line of the supervisor's own, for the person at the console (stderr).
     Say {
         text: String,
+        /// Matters only with `Supervise.ownLog`; absent: info.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        level: Option<Level>,
     },
     /// Leave the process, after the console was given a moment to drain.
     Exit {
@@ -478,6 +482,28 @@ pub enum Command {
         #[cfg_attr(test, ts(optional))]
         machine: Option<Machine>,
     },
+}
+
+/// How much a line of the supervisor's own matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct OwnLog {
+    /// Lines below this level are left out; `null`: all of them.
+    pub least: Option<Level>,
+    pub colour: bool,
 }
 
 /// What becomes of the machine whose PID 1 we are.
@@ -897,6 +923,14 @@ pub struct Supervise {
     pub colour: bool,
     /// Single-command mode: catch and report every signal, keep the terminal.
     pub single: bool,
+    /// `null`: the supervisor's own lines are `oneup | text` on stderr.
+    pub own_log: Option<OwnLog>,
+    /// A datagram socket for log messages (RFC 3164); a message goes into the log whose name is
+    /// its tag. `null`: there is none.
+    pub syslog: Option<String>,
+    /// PID 1 of a machine, whose kernel panics when it ends: whatever would end it (but
+    /// `Exit.machine`) starts it anew instead.
+    pub never_leave: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -52,6 +52,11 @@ export interface LoadFailure extends Loaded {
 
 export type LoadOutput = LoadSuccess | LoadFailure;
 
+/** There are files of a dialect that this config program does not know: `config-all` does. */
+export interface Elsewhere {
+  readonly elsewhere: true;
+}
+
 /*
  * What a running supervisor with zinit's files asks of `config-all`, by `Query::Configure`. The
  * command line asks for the first one too, by `host.loadConfig`, to start such a supervisor.
@@ -83,7 +88,7 @@ export interface ZinitLoadOutput {
   readonly missing: readonly (readonly [service: string, requirement: string])[];
   /**
    * Cycles over requires, after and wants, as `["a", "b"]`. Their members are among the services
-   * and marked, so that they are failed and all others run. At a reload one is a reason to refuse.
+   *: they are failed, and all others run. At a reload one is a reason to refuse.
    */
   readonly cycles: readonly (readonly string[])[];
 }

@@ -76,6 +76,16 @@ export function isTarget(document: ZinitDocument): document is TargetDocument {
   return "target" in document;
 }
 
+export function nameOf(document: ZinitDocument): string {
+  return isTarget(document) ? document.target.name : document.service.name;
+}
+
+/** Everything that a definition is ordered after, in whatever sense. */
+export function waitsFor({ dependencies }: ZinitDocument): readonly string[] {
+  const { requires, after, wants } = dependencies;
+  return [...new Set([...requires, ...after, ...wants])];
+}
+
 /** Of a spec that this dialect made. */
 export function documentOf(origin: { readonly document: string }): ZinitDocument {
   // Nobody but this dialect writes it.

@@ -5,6 +5,7 @@ import {
   type HealthSection,
   isTarget,
   type LifecycleSection,
+  nameOf,
   type ServiceDocument,
   type ZinitDocument,
 } from "./document.ts";
@@ -26,10 +27,6 @@ export function validate(document: ZinitDocument): readonly Invalid[] {
   else checkService(document, found);
   checkDependencies(nameOf(document), document.dependencies, found);
   return invalid;
-}
-
-export function nameOf(document: ZinitDocument): string {
-  return isTarget(document) ? document.target.name : document.service.name;
 }
 
 type Found = (path: Path, message: string) => void;
