@@ -8,7 +8,14 @@ import type { Command, Receipt, Request } from "../generated/protocol.ts";
 import { type Answer, isWaiting, type Waiting } from "./answer.ts";
 import type { Context } from "./context.ts";
 import { dispatchHttp, httpReply } from "./http.ts";
-import { dispatchLine, type Line, type LineDispatcher, lineReply, type RpcAnswer, type Slot } from "./jsonrpc.ts";
+import {
+  dispatchLine,
+  type Line,
+  type LineDispatcher,
+  lineReply,
+  type RpcAnswer,
+  type Slot,
+} from "./jsonrpc.ts";
 import type { Route } from "./routes.ts";
 import type { Services } from "./services.ts";
 

@@ -261,13 +261,13 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       event: {
         type: "string",
         description:
-          "`state`, `ready`, `health`, `reload`, `hook`, `pin`, `receipt`, `schedule` or `supervisor`.",
+          "`state`, `ready`, `health`, `reload`, `hook`, `pin`, `receipt`, `schedule`, `change` or `supervisor`.",
       },
       from: orNull(
         text,
         "The state before; of `health`: `unknown`, `healthy` or `unhealthy`; of `pin`: what held it.",
       ),
-      to: orNull(text, "The state after."),
+      to: orNull(text, "The state after; of `change`: `added`, `changed` or `removed`."),
       cause: orNull(text),
       receipt: { ...ref("Receipt"), description: "With `receipt` events." },
     }),

@@ -6,9 +6,10 @@
  * `Exit`, when it comes, is the last command of its step: replies that are owed go before it.
  */
 import type { Command, Event, Machine, Receipt, Scope } from "../generated/protocol.ts";
-import type { ServiceSpec, SparseSpec } from "../model/spec.ts";
+import type { ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
+import { type ChangeAsk, dropGone, keepConfig, takeChange } from "./change.ts";
 import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
 import { healthDue, takeHealthAnswer } from "./health.ts";
@@ -45,9 +46,10 @@ import {
   whyOf,
 } from "./view.ts";
 import { takePressure, watchdogDue } from "./watchdog.ts";
-import { type Service, type Side, takeFact, takeWork, type World } from "./world.ts";
+import { isDoomed, plannedSpec, type Service, type Side, takeFact, takeWork, type World } from "./world.ts";
 
 export { type BootReport, bootReport } from "./boot.ts";
+export type { ChangeAsk } from "./change.ts";
 export type { HeldVerb } from "./pins.ts";
 export type { BootInput } from "./recovery.ts";
 export type { RunView } from "./schedule.ts";
@@ -72,21 +74,6 @@ export type Ask =
   | ChangeAsk
   /** `machine`: what becomes of the machine, where we are its PID 1. */
   | { readonly type: "shutdown"; readonly because: string; readonly machine?: Machine };
-
-/** Another set of services, at once and all together. */
-export interface ChangeAsk {
-  readonly type: "change";
-  /** New names are added, and started if `autostart`. Known ones are defined anew. */
-  readonly set: readonly SparseSpec[];
-  /** Stopped, what requires them first, and forgotten. */
-  readonly remove: readonly string[];
-  /**
-   * True: what is defined anew leaves and comes again (also what was down, if `autostart`); false:
-   * the definition applies from its next start on. Logs and edges change at once.
-   */
-  readonly restart: boolean;
-  readonly because: string;
-}
 
 export type EngineEvent = Exclude<Event, { type: "boot" | "request" | "gone" }> | Ask;
 
@@ -131,14 +118,18 @@ function settle(world: World): void {
     }
     const passed = nextThroughGate(world);
     if (passed !== null) launch(world, passed.service, passed.because || wokenBy(passed.service));
-    else if (!closeGate(world)) break;
+    else if (!dropGone(world) && !closeGate(world)) break;
   }
 }
 
 function finish(world: World): Command[] {
   advanceShutdown(world);
   writeSlate(world);
-  if (world.shutdown.phase === "exiting") world.out.push({ type: "exit", code: world.shutdown.code });
+  keepConfig(world);
+  if (world.shutdown.phase === "exiting") {
+    const { code, machine } = world.shutdown;
+    world.out.push({ type: "exit", code, ...(machine === null ? {} : { machine }) });
+  }
   const commands = world.out;
   world.out = [];
   return commands;
@@ -170,10 +161,14 @@ function take(world: World, event: EngineEvent): void {
       }
       break;
     case "change":
+      takeChange(world, event);
       break;
-    case "shutdown":
-      world.demands.push({ type: "shutdown", because: `shutdown ${event.because}`, code: 0, asked: true });
+    case "shutdown": {
+      const { machine = null } = event;
+      const because = `shutdown ${event.because}`;
+      world.demands.push({ type: "shutdown", because, code: 0, asked: true, machine });
       break;
+    }
     case "signal":
       takeSignal(world, event);
       break;
@@ -337,7 +332,8 @@ export function serviceView(world: World, name: string, clock: Clock): ServiceVi
 
 /** What is configured under a name, from its next start on; `null`: nothing (any more). */
 export function specOf(world: World, name: string): ServiceSpec | null {
-  return world.byName.get(name)?.spec ?? null;
+  const service = world.byName.get(name);
+  return service === undefined || isDoomed(world, service) ? null : plannedSpec(world, service);
 }
 
 export function why(world: World, name: string, clock: Clock): Why | null {
@@ -361,7 +357,8 @@ export function health(world: World): Health {
 
 export function outcome(world: World, name: string, want: "up" | "down"): Outcome {
   const service = world.byName.get(name);
-  return service === undefined ? { failed: "no such service" } : outcomeOf(world, service, want);
+  if (service !== undefined) return outcomeOf(world, service, want);
+  return want === "down" ? "done" : { failed: "no such service" }; // It may have been removed meanwhile.
 }
 
 /** Is there a process that a signal of this scope reaches? */

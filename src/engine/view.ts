@@ -12,6 +12,7 @@ import {
   mustLeave,
   PUBLIC,
   type PublicState,
+  plannedSpec,
   type Reason,
   type Service,
   type World,
@@ -23,6 +24,16 @@ export interface Clock {
   readonly now: number;
   /** Wall clock, ms since 1970. For display alone. */
   readonly wall: number;
+}
+
+/** What `guard` found in the way of a start; one of the two is known. */
+export interface Obstacle {
+  /** One sentence about ports. */
+  readonly port: string | null;
+  readonly process: {
+    readonly filter: string;
+    readonly processes: readonly { readonly pid: number; readonly name: string; readonly command: string }[];
+  } | null;
 }
 
 /** A service as the API shows it (CONTRACT §4). */
@@ -47,8 +58,10 @@ export interface ServiceView {
   readonly pinned: "up" | "down" | null;
   readonly masked: boolean;
   readonly cause: string;
-  /** Of `failed` and `backoff`. */
+  /** Of `failed` and `backoff`, and of what was stopped in them. */
   readonly reason: Reason | null;
+  /** Of `waiting`. */
+  readonly obstacle: Obstacle | null;
   /** What it told of itself last (`STATUS=`). */
   readonly status: string | null;
   /** It told that it reads its configuration again. */
@@ -133,12 +146,17 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     pinned: service.pin?.state ?? null,
     masked: service.pin?.masked ?? false,
     cause: causeOf(service),
-    reason: null,
+    reason: reasonOf(service),
+    obstacle: null,
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
     reloading: runs && (service.told?.reloading ?? false),
     health: healthView(service),
-    labels: spec.labels,
+    labels: plannedSpec(world, service).labels,
   };
+}
+
+function reasonOf({ state, past }: Service): Reason | null {
+  return state === "failed" || state === "backoff" || state === "inactive" ? past.reason : null;
 }
 
 function nextStart(world: World, service: Service, clock: Clock): string | null {
@@ -205,24 +223,26 @@ function entriesOf(service: Service, limit: number): WhyEntry[] {
 
 export function graphOf(world: World): Graph {
   return {
-    services: world.services.map(({ spec }) => ({
-      name: spec.name,
-      requires: spec.requires.map(({ name }) => name),
-      wants: spec.wants,
-      after: afterOf(world, spec.name),
-      conflicts: spec.conflicts.map(({ name }) => name),
-    })),
+    services: world.services.map((service) => {
+      const { name, requires, wants, conflicts } = plannedSpec(world, service);
+      return {
+        name,
+        requires: requires.map((other) => other.name),
+        wants,
+        after: afterOf(world, service),
+        conflicts: conflicts.map((other) => other.name),
+      };
+    }),
   };
 }
 
 /** Its own `after` and the `before` of others. */
-function afterOf(world: World, name: string): string[] {
-  const service = world.byName.get(name);
-  if (service === undefined) return [];
-  const { wants } = service.spec;
-  const after = service.spec.after.map((following) => following.name);
+function afterOf(world: World, service: Service): string[] {
+  const spec = plannedSpec(world, service);
+  const { name, wants } = spec;
+  const after = spec.after.map((following) => following.name);
   const reverse = service.edges.order
-    .filter((other) => other.spec.before.includes(name))
+    .filter((other) => plannedSpec(world, other).before.includes(name))
     .map((other) => other.spec.name);
   return [...new Set([...after, ...reverse])].filter(
     (other) => after.includes(other) || !wants.includes(other),

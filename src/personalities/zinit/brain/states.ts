@@ -1,5 +1,7 @@
 /** The seven states of zinit, made of the engine's. */
 import type { Services } from "../../../api/services.ts";
+import { cycleText } from "../../../dialects/zinit/cycles.ts";
+import { documentOf, isTarget } from "../../../dialects/zinit/document.ts";
 import type { Reason, ServiceView } from "../../../engine/index.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { signalNumber, signalText } from "./signals.ts";
@@ -39,7 +41,7 @@ export function symbolOf({ state }: ZinitState): string {
 export function stateOf(services: Services, view: ServiceView): ZinitState {
   switch (view.state) {
     case "inactive":
-      return hasRun(view) ? exited(view) : { state: "inactive" };
+      return resting(view);
     case "waiting":
       // What else is in the way is told before what it waits for.
       return { state: "blocked", waiting_on: view.obstacle === null ? waitsFor(services, view.name) : [] };
@@ -55,9 +57,12 @@ export function stateOf(services: Services, view: ServiceView): ZinitState {
   }
 }
 
-/** It is down because its run was stopped, not because it never had one. */
-function hasRun(view: ServiceView): boolean {
-  return view.exit !== null && view.kind !== "target";
+/** How its run ended shows if it was stopped, or had ended well; not if it had failed, or never ran. */
+function resting(view: ServiceView): ZinitState {
+  if (view.exit === null || view.kind === "target") return { state: "inactive" };
+  if (view.reason === null) return exited(view);
+  const state = ended(view, view.reason);
+  return state.state === "exited" ? state : { state: "inactive" };
 }
 
 function exited({ exit }: ServiceView): ZinitState {
@@ -108,9 +113,11 @@ function failed(reason: FailureReason): ZinitState {
   return { state: "failed", reason };
 }
 
-/** `a -> b`, for a the first and b the last that is not a again. */
-export function cycleText(path: readonly string[]): string {
-  return `cyclic dependency detected: ${path.join(" -> ")}`;
+/** Not only to the engine: a builtin has no process either, but its file defines a service. */
+export function isZinitTarget(services: Services, view: ServiceView): boolean {
+  if (view.kind !== "target") return false;
+  const origin = services.specOf(view.name)?.origin;
+  return origin === undefined || isTarget(documentOf(origin));
 }
 
 /** It has a process, or a target's place in the order. */

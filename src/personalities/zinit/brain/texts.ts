@@ -1,8 +1,8 @@
 /** What people read: the trees and the lists that the command line shows as they come. */
 import type { Services } from "../../../api/services.ts";
+import { documentOf, isTarget } from "../../../dialects/zinit/document.ts";
 import type { ServiceView } from "../../../engine/index.ts";
 import type { ProcessFacts } from "../../../generated/protocol.ts";
-import { documentOf, isTarget } from "../../../dialects/zinit/document.ts";
 import { DependencyGraph } from "./dependencies.ts";
 import { isSatisfied, reasonText, stateOf, symbolOf, type ZinitState } from "./states.ts";
 
