@@ -1,6 +1,7 @@
 /** Facts from a supervisor's own API (`/v1`). */
-import { objects, object, type Fields, list, number, text, textOrNull, ending } from "../cli/documents.ts";
+
 import { servicePath } from "../cli/client.ts";
+import { ending, type Fields, list, number, object, objects, text, textOrNull } from "../cli/documents.ts";
 import type { HostError } from "../cli/host.ts";
 import type { Reply } from "../cli/screen.ts";
 import { clockTime } from "../cli/words.ts";
@@ -94,14 +95,14 @@ export class NativeSource implements Source {
         ...(body === undefined ? {} : { body }),
         timeoutMs: ACTION_MS,
       },
-      then: (reply) => answered(request, reply, () => ({ type: "done", action, name })),
+      read: (reply) => answered(request, reply, () => ({ type: "done", action, name })),
     };
   }
 
   #get(request: Request, target: string, then: (document: unknown) => Step | Message): Step {
     return {
       call: { kind: "http", socket: this.#socket, method: "GET", target, timeoutMs: QUESTION_MS },
-      then: (reply) => answered(request, reply, then),
+      read: (reply) => answered(request, reply, then),
     };
   }
 }

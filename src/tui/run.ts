@@ -10,10 +10,19 @@ import { view } from "./view.ts";
 /** How often time passes if nothing else happens: pending operations count seconds. */
 const TICK_MS = 250;
 
-/** Until the person leaves it. The terminal must be open. */
-export function runScreen(host: CliHost, source: Source): void {
-  const runner = new Runner(host, source);
-  while (!runner.over) runner.turn();
+/** Until the person leaves it. What is wrong with the terminal is returned; `null`: nothing. */
+export function runScreen(host: CliHost, source: Source): string | null {
+  if (!host.isTerminal(0) || !host.isTerminal(1))
+    return "this needs a terminal: stdin and stdout must be one";
+  const problem = host.screen.open();
+  if (problem !== null) return `cannot draw on this terminal: ${problem.message}`;
+  try {
+    const runner = new Runner(host, source);
+    while (!runner.over) runner.turn();
+  } finally {
+    host.screen.close();
+  }
+  return null;
 }
 
 interface Open {
@@ -87,7 +96,7 @@ class Runner {
     const open = this.#open.get(ticket);
     if (open === undefined) return;
     this.#open.delete(ticket);
-    const next = open.step.then(answer);
+    const next = open.step.read(answer);
     if (isStep(next)) this.#submit(open.request, next);
     else this.#take(next);
   }

@@ -17,12 +17,7 @@ export function matcher(text: string): Matcher {
 }
 
 /** The next line with the text from `from` on, going up (`-1`) or down (`1`); `null`: none. */
-export function find(
-  lines: readonly string[],
-  text: string,
-  from: number,
-  direction: 1 | -1,
-): number | null {
+export function find(lines: readonly string[], text: string, from: number, direction: 1 | -1): number | null {
   const places = matcher(text);
   for (let index = from; index >= 0 && index < lines.length; index += direction) {
     if (places(lines[index] ?? "").length > 0) return index;

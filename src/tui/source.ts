@@ -5,7 +5,7 @@ import type { Manner, Message, Request } from "./model.ts";
 /** A request, and what its answer leads to: a message, or one more request. */
 export interface Step {
   readonly call: Call;
-  readonly then: (reply: Reply) => Step | Message;
+  readonly read: (reply: Reply) => Step | Message;
 }
 
 export interface Source {

@@ -252,8 +252,7 @@ function infoLines(model: Model): Text[] {
 
 function needLines(model: Model): Text[] {
   return (model.details?.needs ?? []).map(({ name, how, satisfied }): Text => {
-    const mark =
-      satisfied === null ? "  " : satisfied ? paint("✓ ", "green") : paint("✗ ", "red");
+    const mark = satisfied === null ? "  " : satisfied ? paint("✓ ", "green") : paint("✗ ", "red");
     return ["  ", mark, `${how} ${clean(name)}`];
   });
 }
@@ -371,10 +370,7 @@ function zoomedView(model: Model): Widget {
       { fill: 1 },
       { type: "text", lines, scroll: Math.max(0, log.top === null ? lines.length - area.height : 0) },
     ],
-    [
-      { cells: 1 },
-      { type: "text", lines: [typeof bar === "string" ? [[bar, { reversed: true }]] : bar] },
-    ],
+    [{ cells: 1 }, { type: "text", lines: [typeof bar === "string" ? [[bar, { reversed: true }]] : bar] }],
   ]);
 }
 
@@ -438,10 +434,7 @@ const LOOKS = [
 ] as const;
 
 function helpLines(model: Model): Text[] {
-  const row = ([key, text]: readonly [string, string]): Text => [
-    paint(`  ${key.padEnd(10)}`, "green"),
-    text,
-  ];
+  const row = ([key, text]: readonly [string, string]): Text => [paint(`  ${key.padEnd(10)}`, "green"), text];
   const deeds = DEEDS.filter(([, action]) => model.manner.actions.includes(action));
   return [
     [strong("Keyboard Shortcuts", "cyan"), paint("  (any key closes this)", "darkGrey")],

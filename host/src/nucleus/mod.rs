@@ -45,9 +45,7 @@ mod tests;
 
 use crate::{
     brain::Answer,
-    protocol::{
-        Boot, Command, Event, Level, Machine, Part, SpawnFailure, SpawnSpec, Supervise,
-    },
+    protocol::{Boot, Command, Event, Level, Machine, Part, SpawnFailure, SpawnSpec, Supervise},
     script::Program,
     Programs,
 };

@@ -13,13 +13,9 @@ use serde::Deserialize;
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum Widget {
     /// Parts one below the other.
-    Rows {
-        parts: Vec<Part>,
-    },
+    Rows { parts: Vec<Part> },
     /// Parts side by side.
-    Columns {
-        parts: Vec<Part>,
-    },
+    Columns { parts: Vec<Part> },
     Text {
         lines: Vec<Text>,
         #[serde(default)]
@@ -312,7 +308,8 @@ mod tests {
 
     #[test]
     fn long_lines_wrap_and_scroll() {
-        let text = |scroll| json!({"type": "text", "lines": ["one two"], "wrap": true, "scroll": scroll});
+        let text =
+            |scroll| json!({"type": "text", "lines": ["one two"], "wrap": true, "scroll": scroll});
         assert_eq!(drawn(text(0), 4, 2), ["one ", "two "]);
         assert_eq!(drawn(text(1), 4, 2), ["two ", "    "]);
     }
