@@ -59,10 +59,11 @@ function ticked(model: Model, now: number): Change {
   if (model.refreshed === null || now - model.refreshed >= REFRESH_MS) {
     next = { ...next, refreshed: now };
     requests.push({ type: "services" });
-    if (next.selected !== null) requests.push({ type: "details", name: next.selected });
+    if (next.selected !== null && next.connected) requests.push({ type: "details", name: next.selected });
   }
   const { selected } = next;
-  if (selected !== null && (model.logsAsked === null || now - model.logsAsked >= LOGS_MS)) {
+  const due = model.logsAsked === null || now - model.logsAsked >= LOGS_MS;
+  if (selected !== null && next.connected && due) {
     next = { ...next, logsAsked: now };
     requests.push(logsOf(next, selected));
   }
@@ -155,7 +156,11 @@ function failed(model: Model, message: Message & { readonly type: "failed" }): C
       error(`${request.action} ${request.name} failed: ${text}`),
     );
   }
-  if (message.gone) return same({ ...model, connected: false, notice: error(GONE + text) });
+  if (message.gone) {
+    // Told once; what became of an operation is not to be covered by it again and again.
+    const told = !model.connected && model.notice !== null;
+    return same({ ...model, connected: false, notice: told ? model.notice : error(GONE + text) });
+  }
   switch (request.type) {
     case "services":
       return same({ ...model, notice: error(`Failed to fetch services: ${text}`) });

@@ -163,39 +163,51 @@ function tableView(model: Model): Widget {
   ]);
 }
 
-const HEAD = ["NAME", "STATE", "PID", "CPU", "MEMORY", "UPTIME", "RESTARTS"];
+interface Column {
+  readonly title: string;
+  readonly cells: number;
+  readonly of: (model: Model, service: Service) => Text;
+}
+
+const NAME_CELLS = 18;
+/** As they stand; which of them there is room for is told by `IMPORTANCE`. */
+const COLUMNS: readonly Column[] = [
+  { title: "STATE", cells: 9, of: (_, { state }) => [paint(state, look(state)[1])] },
+  { title: "PID", cells: 8, of: (_, { pid }) => String(pid ?? "-") },
+  { title: "CPU", cells: 7, of: (model, { name }) => percentText(model.samples.get(name)?.percent ?? null) },
+  {
+    title: "MEMORY",
+    cells: 10,
+    of: (_, { memoryBytes }) => (memoryBytes === null ? "-" : bytes(memoryBytes)),
+  },
+  { title: "UPTIME", cells: 8, of: (_, { uptimeMs }) => uptimeText(uptimeMs) },
+  { title: "RESTARTS", cells: 8, of: (_, { restarts }) => String(restarts ?? "-") },
+];
+const IMPORTANCE = ["STATE", "CPU", "MEMORY", "UPTIME", "PID", "RESTARTS"];
+
+function columnsFor(width: number): readonly Column[] {
+  let room = width - NAME_CELLS;
+  const kept = new Set<string>();
+  for (const title of IMPORTANCE) {
+    const column = COLUMNS.find((one) => one.title === title);
+    room -= (column?.cells ?? 0) + 1;
+    if (room < 0) break;
+    kept.add(title);
+  }
+  return COLUMNS.filter(({ title }) => kept.has(title));
+}
 
 function tableOf(model: Model): Widget {
+  // Borders and the mark of the selected row.
+  const shown = columnsFor(model.columns - 4);
   return {
     type: "table",
-    head: HEAD.map((word): Text => [strong(word, "cyan")]),
-    rows: model.services.map((service) => tableRow(model, service)),
-    widths: [
-      { fill: 1 },
-      { cells: 9 },
-      { cells: 8 },
-      { cells: 7 },
-      { cells: 10 },
-      { cells: 10 },
-      { cells: 8 },
-    ],
+    head: ["NAME", ...shown.map(({ title }) => title)].map((word): Text => [strong(word, "cyan")]),
+    rows: model.services.map((service) => [nameLine(service), ...shown.map(({ of }) => of(model, service))]),
+    widths: [{ fill: 1 }, ...shown.map(({ cells }) => ({ cells }))],
     selected: selectedIndex(model),
     block: servicesBlock(model),
   };
-}
-
-function tableRow(model: Model, service: Service): Text[] {
-  const [, colour] = look(service.state);
-  const percent = model.samples.get(service.name)?.percent ?? null;
-  return [
-    nameLine(service),
-    [paint(service.state, colour)],
-    service.pid === null ? "-" : String(service.pid),
-    percentText(percent),
-    service.memoryBytes === null ? "-" : bytes(service.memoryBytes),
-    uptimeText(service.uptimeMs),
-    service.restarts === null ? "-" : String(service.restarts),
-  ];
 }
 
 function percentText(percent: number | null): string {

@@ -20,6 +20,7 @@ restart = "never"
 [service.idle]
 command = "imp pause"
 autostart = false
+restart = "never"
 `;
 
 function supervise(box: Box, config = SERVICES): Promise<Supervisor> {

@@ -76,6 +76,17 @@ describe("connection", () => {
     expect(bench.text).toContain("Reconnected to zinit");
   });
 
+  it("asks only whether it is back while it is gone, and tells what became of an operation", () => {
+    const bench = new Bench().services({ name: "web" }).key("s").send(gone);
+    bench.asked();
+    bench.tick(2000);
+    expect(bench.asked()).toEqual([{ type: "services" }]);
+    const request = { type: "act", action: "start", name: "web" } as const;
+    bench.send({ type: "failed", request, text: "no answer", gone: true }).send(gone);
+    expect(bench.text).toContain("start web failed: no answer");
+    expect(bench.tick(5000).send(gone).text).toContain("Disconnected: connection refused");
+  });
+
   it("stays when all services have failed", () => {
     const bench = new Bench().services({ name: "a", state: "failed" }, { name: "b", state: "failed" });
     expect(bench.model.over).toBe(false);

@@ -85,6 +85,12 @@ describe("the table look", () => {
     expect(bench.text).toContain("[+] web | running | 9 | 12.5% | 2.0 KiB | 1m05s | 2");
   });
 
+  it("leaves out what there is no room for", () => {
+    const bench = new Bench(TABLE, 60).services({ name: "web" });
+    expect(bench.text).toContain("NAME | STATE | CPU | MEMORY | UPTIME\n");
+    expect(bench.send({ type: "resize", columns: 20, rows: 9 }).text).toContain("NAME\n");
+  });
+
   it("help shows only what is offered", () => {
     expect(new Bench(LIST).key("?").text).toContain("Remove service");
     expect(new Bench(TABLE).key("?").text).not.toContain("Remove");
