@@ -825,6 +825,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// A set of processes, by the name that an answer shall call it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct NamedSet {
+    pub name: String,
+    pub id: u32,
+}
+
 /// A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
 /// through the brain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -846,9 +854,15 @@ pub enum Part {
         query: EventQuery,
         format: StreamFormat,
     },
-    /// A JSON array of the processes of a set: `{"pid","parent","command","found","started_at"}`.
+    /// A JSON array of the processes of a set:
+    /// `{"pid","parent","command","found","started_at","memory_bytes","cpu_ms"}`.
     Processes {
         id: u32,
+    },
+    /// A JSON array of what the processes of sets use together:
+    /// `{"name","processes","memory_bytes","cpu_ms"}`.
+    Usage {
+        sets: Vec<NamedSet>,
     },
     /// `docs/openapi.json`, without line breaks. It is embedded in the executable, so that its
     /// text costs no memory.

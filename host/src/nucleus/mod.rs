@@ -694,6 +694,9 @@ impl Nucleus {
             Part::Processes { id } => Part::Text {
                 text: self.children.processes(id).to_string(),
             },
+            Part::Usage { sets } => Part::Text {
+                text: self.children.usage(&sets).to_string(),
+            },
             other => other,
         }
     }
