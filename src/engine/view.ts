@@ -4,6 +4,7 @@ import type { Kind } from "../model/spec.ts";
 import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
+import type { Obstacle } from "./guard.ts";
 import { newHealth, UNHEALTHY } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
 import { type RunView, runsOf } from "./schedule.ts";
@@ -48,7 +49,9 @@ export interface ServiceView {
   readonly pinned: "up" | "down" | null;
   readonly masked: boolean;
   readonly cause: string;
-  /** Of `failed` and `backoff`. */
+  /** What its guard has found in the way; first the port, then the processes. */
+  readonly obstacle: Obstacle | null;
+  /** Of `failed` and `backoff`, and of what was stopped in them. */
   readonly reason: Reason | null;
   /** What it told of itself last (`STATUS=`). */
   readonly status: string | null;
@@ -134,6 +137,7 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     pinned: service.pin?.state ?? null,
     masked: service.pin?.masked ?? false,
     cause: causeOf(service),
+    obstacle: service.look?.obstacle ?? null,
     reason: reasonOf(service),
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
     reloading: runs && (service.told?.reloading ?? false),
@@ -143,7 +147,7 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
 }
 
 function reasonOf({ state, past }: Service): Reason | null {
-  return state === "failed" || state === "backoff" ? past.reason : null;
+  return state === "failed" || state === "backoff" || state === "inactive" ? past.reason : null;
 }
 
 function nextStart(world: World, service: Service, clock: Clock): string | null {
@@ -274,7 +278,7 @@ function upOutcome(world: World, service: Service): Outcome {
     case "backoff":
       return { failed: cause };
     case "waiting":
-      return isBroken(service) ? { failed: cause } : "pending";
+      return isBroken(service) || service.look?.obstacle ? { failed: cause } : "pending";
     default:
       return isCrashing(service) ? { failed: cause } : "pending";
   }

@@ -11,6 +11,7 @@ import {
   PUBLIC,
   pinnedUp,
   type Service,
+  startsAlong,
   type World,
   wantsUp,
 } from "../../src/engine/world.ts";
@@ -82,7 +83,12 @@ export function checkWorld(world: World): void {
     if (wish === "up" && world.shutdown.phase !== "running") fail(service, "wanted in a shutdown");
     if (wantsUp(service)) {
       for (const other of edges.requires)
-        if (!wantsUp(other) && !pinnedUp(service) && !world.doomed.has(other))
+        if (
+          !wantsUp(other) &&
+          !pinnedUp(service) &&
+          !world.doomed.has(other) &&
+          startsAlong(world, service, other)
+        )
           fail(service, `requires ${other.spec.name}, unwanted`);
       for (const other of edges.conflicts)
         if (wantsUp(other) && !(pinnedUp(service) && pinnedUp(other)))

@@ -749,7 +749,7 @@ describe("what cannot be started as it is configured", () => {
 describe("a brain that is lost", () => {
   test("between a removal and its end goes on with it, hooks and all", () => {
     const hook = { argv: ["x"], timeoutMs: 1000 };
-    const stop = { ...STOP, signal: "INT", timeoutMs: 700 };
+    const stop = { signal: "INT", timeoutMs: 700, evict: "stop", tree: true } as const;
     const kernel = machine(
       [service("db", { stop }), service("web", { requires: needs("db"), hooks: { "after-exit": hook } })],
       { behaviours: { web: SLOW } },
