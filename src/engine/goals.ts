@@ -13,12 +13,14 @@ import {
   type Demand,
   hasEnded,
   heldText,
+  isDoomed,
   isLive,
   isTarget,
   mustLeave,
   type Named,
   ownPast,
   pinnedUp,
+  plannedSpec,
   type Service,
   startsAlong,
   touch,
@@ -55,11 +57,11 @@ function withMembers(world: World, named: readonly Named[]): Named[] {
 
 /** What it starts along: what it requires, but for what it only waits for, and what it wants. */
 function neededBy(world: World, service: Service): Service[] {
-  const { requires, wants } = service.spec;
+  const { requires, wants } = plannedSpec(world, service);
   const all = requires.every(({ start }) => start);
   const along = all
     ? service.edges.requires
-    : service.edges.requires.filter((other) => startsAlong(service, other));
+    : service.edges.requires.filter((other) => startsAlong(world, service, other));
   if (wants.length === 0) return along;
   const wanted = wants.map((name) => world.byName.get(name));
   return [...along, ...wanted.filter((other) => other !== undefined)];
@@ -95,6 +97,15 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
     case "support":
       support(world, demand.service);
       break;
+    case "remove":
+      remove(world, demand.named);
+      break;
+    case "renew":
+      renew(world, demand.service, demand.because);
+      break;
+    case "refit":
+      refit(world, demand.service);
+      break;
     case "unpinned":
       dropUnmet(world, demand.service, "is down");
       break;
@@ -116,7 +127,7 @@ function raise(world: World, asked: readonly Named[], sake: Sake): void {
 
 /** What a person does not let start is left alone; who needs it waits. */
 function mayBeNamed(world: World, service: Service, because: string): boolean {
-  const held = heldText(service);
+  const held = isDoomed(world, service) ? "is being removed" : heldText(service);
   if (held !== null) note(world, service, `${because}, but it ${held}`);
   return held === null;
 }
@@ -137,6 +148,7 @@ function raiseAll(world: World, first: readonly Named[], count: number, sake: Sa
     const entry = reached[index];
     if (entry === undefined) break;
     const { service, because } = entry;
+    if (isDoomed(world, service)) continue;
     const named = index < count;
     if (sake === "handler" && !named && service.state === "failed") setWish(world, service, "up");
     else raiseOne(world, service, because, named, named || sake === "asked");
@@ -153,15 +165,17 @@ function raiseAll(world: World, first: readonly Named[], count: number, sake: Sa
 
 /** What was reached after its requirement had been beaten by a conflict does not stay up without it. */
 function dropUnmet(world: World, service: Service, why: string): void {
-  const unmet = service.edges.requires.find((other) => !wantsUp(other) && !mayLack(service, other));
+  const unmet = service.edges.requires.find(
+    (other) => !wantsUp(other) && !isDoomed(world, other) && !mayLack(world, service, other),
+  );
   if (!wantsUp(service) || unmet === undefined || pinnedUp(service)) return;
   const because = `requires ${unmet.spec.name}, which ${why}`;
   lower(world, [{ service, because }], "down");
 }
 
 /** It goes on waiting for what it does not start along, wanted or not. */
-function mayLack(service: Service, other: Service): boolean {
-  return service.state === "waiting" && !startsAlong(service, other);
+function mayLack(world: World, service: Service, other: Service): boolean {
+  return service.state === "waiting" && !startsAlong(world, service, other);
 }
 
 /** `free`: somebody asks for it, so it need not stand in line for the budget. */
@@ -197,7 +211,9 @@ function startAfresh(world: World, service: Service): void {
 
 /** Starting one stops the other, or is given up if that one is held up. True if there was one. */
 function stopConflicting(world: World, service: Service): boolean {
-  const rivals = service.edges.conflicts.filter((other) => wantsUp(other) && !yieldsTo(service, other));
+  const rivals = service.edges.conflicts.filter(
+    (other) => wantsUp(other) && !yieldsTo(world, service, other),
+  );
   const strong = rivals.find(pinnedUp);
   if (strong !== undefined && wantsUp(service)) {
     const because = `conflicts with ${strong.spec.name}, which is pinned up`;
@@ -227,7 +243,7 @@ function lower(world: World, named: readonly Named[], to: "down" | "again"): voi
     const { service, because } = entry;
     if (to === "down" && pinnedUp(service)) continue;
     const dependents = service.edges.dependents.filter(
-      (other) => wantsUp(other) && !pinnedUp(other) && !seen.has(other) && !mayLack(other, service),
+      (other) => wantsUp(other) && !pinnedUp(other) && !seen.has(other) && !mayLack(world, other, service),
     );
     lowerOne(world, entry, to, index < named.length);
     for (const other of dependents) {
@@ -265,8 +281,8 @@ function takeAlong(world: World, gone: Service, because: string, onlyBound: bool
     const service = reached[index];
     if (service === undefined) break;
     for (const other of service.edges.dependents) {
-      if (seen.has(other) || !wantsUp(other) || pinnedUp(other) || (onlyBound && !isBound(other, service)))
-        continue;
+      if (seen.has(other) || !wantsUp(other) || pinnedUp(other)) continue;
+      if (onlyBound && !isBound(world, other, service)) continue;
       seen.add(other);
       reached.push(other);
       if (!isLive(other) || mustLeave(other) || hasEnded(other)) continue;
@@ -277,6 +293,43 @@ function takeAlong(world: World, gone: Service, because: string, onlyBound: bool
   }
 }
 
-function isBound(dependent: Service, requirement: Service): boolean {
-  return dependent.spec.requires.some(({ name, bind }) => bind && name === requirement.spec.name);
+function isBound(world: World, dependent: Service, requirement: Service): boolean {
+  return plannedSpec(world, dependent).requires.some(
+    ({ name, bind }) => bind && name === requirement.spec.name,
+  );
+}
+
+// ---- another set of services
+
+/** All of them go down before anybody else leaves because of it. */
+function remove(world: World, named: readonly Named[]): void {
+  for (const entry of named) lowerOne(world, entry, "down", true);
+  for (const { service, because } of named) {
+    takeAlong(world, service, passedOn(service.spec.name, because), false);
+  }
+}
+
+/** Defined anew and wanted: its run leaves, and another comes. */
+function renew(world: World, service: Service, because: string): void {
+  if (!isLive(service) || isDoomed(world, service)) return;
+  startAfresh(world, service);
+  dropTurn(world, service);
+  setWish(world, service, "again");
+  fire(world, service, "halt", { because, named: true });
+}
+
+/** Its neighbours are others than when it went up. */
+function refit(world: World, service: Service): void {
+  if (!wantsUp(service)) return;
+  stopConflicting(world, service);
+  if (!wantsUp(service) || pinnedUp(service)) return;
+  const because = `needed by ${service.spec.name}`;
+  const unmet = service.edges.requires.filter((other) => !wantsUp(other));
+  raiseAll(
+    world,
+    unmet.map((other) => ({ service: other, because })),
+    0,
+    "asked",
+  );
+  dropUnmet(world, service, "something conflicts with");
 }

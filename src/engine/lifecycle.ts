@@ -43,7 +43,8 @@
  * `spawned`, `refused`, `exited`, `stopped`: the nucleus's events for its process set. `due`: its
  * timer. `met`: its last readiness condition holds. `sick`: its health checks or its watchdog say so.
  * `hooked`: a process set beside the main one (a hook, the stop command, the reload command) is over
- * and its set is empty (`sides.ts`).
+ * and its set is empty (`sides.ts`). `barred`, `freed`: as it is configured now, it cannot be started,
+ * or can again (`faults.ts`).
  *
  * Events carry the id of a process set or the name of a timer; those that find nothing are dropped
  * before they come here. What is left and has no meaning in a state is `ignore` (it can come late)
@@ -52,6 +53,7 @@
 import type { Event } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { note, tell } from "./causes.ts";
+import { bar, free } from "./faults.ts";
 import { lookAgain } from "./guard.ts";
 import {
   afterRun,
@@ -106,6 +108,7 @@ import {
   isTarget,
   mustLeave,
   pushWork,
+  type Reason,
   remainsUp,
   type Service,
   type Side,
@@ -138,6 +141,9 @@ export interface Inputs {
   met: null;
   hooked: Side;
   sick: Eviction;
+  barred: Reason;
+  /** Because of what. */
+  freed: string;
 }
 
 export type Input = keyof Inputs;
@@ -160,6 +166,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    barred: bar,
+    freed: never,
   },
   waiting: {
     start: lookAgain,
@@ -175,6 +183,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    barred: bar,
+    freed: never,
   },
   preparing: {
     start: ignore,
@@ -190,6 +200,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: prepared,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   spawning: {
     start: ignore,
@@ -205,6 +217,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   starting: {
     start: ignore,
@@ -220,6 +234,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: becomeReady,
     hooked: never,
     sick: evict,
+    barred: ignore,
+    freed: never,
   },
   working: {
     start: ignore,
@@ -235,6 +251,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: noteSide,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   running: {
     start: ignore,
@@ -250,6 +268,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: noteSide,
     sick: evict,
+    barred: ignore,
+    freed: never,
   },
   parting: {
     start: startAfterParting,
@@ -265,6 +285,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: parted,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   stopping: {
     start: ignore, // Its wish says what happens afterwards.
@@ -280,6 +302,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: ignore, // What runs on beside it is waited for when it has left.
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   clearing: {
     start: startAfterwards,
@@ -295,6 +319,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: ignore,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   expiring: {
     start: startAfterwards,
@@ -310,6 +336,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: ignore,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   finishing: {
     start: startAfterParting,
@@ -325,6 +353,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: finished,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   backoff: {
     start: wake,
@@ -340,6 +370,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    barred: bar,
+    freed: never,
   },
   exited: {
     start: wake,
@@ -355,6 +387,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    barred: ignore, // What has been done is done.
+    freed: never,
   },
   failed: {
     start: wake,
@@ -370,6 +404,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    barred: bar,
+    freed: free,
   },
 };
 

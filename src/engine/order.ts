@@ -9,14 +9,19 @@
 import { assert } from "./assert.ts";
 import { noteRelease } from "./boot.ts";
 import {
+  ahead,
+  behind,
+  type Edges,
   heldText,
   isLive,
   mustLeave,
+  NO_EDGES,
   pushFact,
   pushWork,
   remainsUp,
   type Service,
   type State,
+  takeFact,
   touch,
   type Wish,
   type World,
@@ -81,7 +86,10 @@ function factsOf(service: Service): number {
 
 /** Tells the neighbours what has changed about a service. Returns the facts that changed. */
 export function spread(world: World, service: Service): number {
-  const facts = factsOf(service);
+  return tellFacts(world, service, factsOf(service));
+}
+
+function tellFacts(world: World, service: Service, facts: number): number {
   const changed = facts ^ service.facts;
   if (changed === 0) return 0;
   service.facts = facts;
@@ -92,14 +100,41 @@ export function spread(world: World, service: Service): number {
   if (changed & FACT_LIVE) block(world, service, conflicts, (facts & FACT_LIVE) !== 0);
   if (changed & FACT_BROKEN) breakNeighbours(world, dependents, (facts & FACT_BROKEN) !== 0);
   if (changed & FACT_LEAVING) {
-    for (const others of followed(service)) hold(world, others, (facts & FACT_LEAVING) !== 0);
+    for (const others of ahead(service)) hold(world, others, (facts & FACT_LEAVING) !== 0);
   }
   return changed;
 }
 
-/** Whom it stops before. */
-function followed({ edges }: Service): readonly (readonly Service[])[] {
-  return [edges.requires, edges.order, edges.begun, edges.loose];
+/** After the counts were reset: all that services have to tell one another. */
+export function settleFacts(world: World): void {
+  for (let next = takeFact(world); next !== null; next = takeFact(world)) spread(world, next);
+}
+
+/** It is no neighbour of anybody any more. It has no run, and nobody counts it once it is in nobody's way. */
+export function unlink(world: World, service: Service): void {
+  tellFacts(world, service, FACT_READY | FACT_CLEAR | FACT_BEGUN);
+  const { edges } = service;
+  service.edges = NO_EDGES;
+  for (const [forth, back] of MIRRORED) {
+    for (const other of edges[forth]) other.edges[back] = without(other.edges[back], service);
+  }
+}
+
+/** Each list of edges, and where its members have the same edge. */
+const MIRRORED: readonly (readonly [keyof Edges, keyof Edges])[] = [
+  ["requires", "dependents"],
+  ["order", "successors"],
+  ["begun", "begunFor"],
+  ["loose", "looseFor"],
+  ["dependents", "requires"],
+  ["successors", "order"],
+  ["begunFor", "begun"],
+  ["looseFor", "loose"],
+  ["conflicts", "conflicts"],
+];
+
+function without(services: readonly Service[], one: Service): Service[] {
+  return services.filter((service) => service !== one);
 }
 
 function block(world: World, by: Service, neighbours: readonly Service[], blocks: boolean): void {
@@ -149,7 +184,8 @@ export function resetCounts(service: Service): void {
 }
 
 export function mayStart(world: World, service: Service): boolean {
-  return world.shutdown.phase === "running" && service.blockers === 0 && heldText(service) === null;
+  if (world.shutdown.phase !== "running" || service.blockers > 0) return false;
+  return heldText(service) === null && !world.faults.has(service);
 }
 
 export function mayStop(world: World, service: Service): boolean {
@@ -173,10 +209,9 @@ export function waitsFor(service: Service): Service[] {
     ];
   }
   if (mustLeave(service) && !isLeaving(service.state) && service.holds > 0) {
-    const { dependents, successors, begunFor, looseFor } = service.edges;
-    return [...dependents, ...successors, ...begunFor, ...looseFor].filter(
-      (other) => other.facts & FACT_LEAVING,
-    );
+    return behind(service)
+      .flat()
+      .filter((other) => other.facts & FACT_LEAVING);
   }
   return [];
 }

@@ -14,6 +14,8 @@ import {
   say,
   waitingCause,
 } from "./causes.ts";
+import { takePlanned } from "./change.ts";
+import { bar } from "./faults.ts";
 import { dropTurn, passGate } from "./gate.ts";
 import { endLook, passGuard } from "./guard.ts";
 import { forgetHealth, isHealthAwaited, startHealth, stopHealth } from "./health.ts";
@@ -52,6 +54,11 @@ type Exited = Extract<Event, { type: "exited" }>;
 export function admit(world: World, service: Service, because: string): void {
   assert(wantsUp(service) && !mustLeave(service), "only what is wanted and free is started");
   assert(service.child === 0, "no second process set");
+  const fault = world.faults.get(service);
+  if (fault !== undefined) {
+    bar(world, service, fault);
+    return;
+  }
   if (mayStart(world, service)) {
     if (passGuard(world, service, because) && passGate(world, service, because)) {
       launch(world, service, because);
@@ -63,7 +70,7 @@ export function admit(world: World, service: Service, because: string): void {
   // What a person holds up comes back, and with it what it cannot do without.
   const lacks =
     pinnedUp(service) &&
-    service.edges.requires.some((other) => !wantsUp(other) && startsAlong(service, other));
+    service.edges.requires.some((other) => !wantsUp(other) && startsAlong(world, service, other));
   if (lacks) world.demands.push({ type: "support", service });
 }
 
@@ -281,6 +288,7 @@ export function reportReceipt(world: World, name: string | null, receipt: Receip
 /** The run that had to end has ended: down, or up again. Nothing is judged. */
 export function rest(world: World, service: Service, because = causeOf(service)): void {
   assert(mustLeave(service) && service.child === 0, "only what had to leave has left");
+  takePlanned(world, service);
   const again = service.wish === "again";
   service.wish = again ? "up" : "down";
   touch(world, service);
@@ -293,7 +301,9 @@ export function rest(world: World, service: Service, because = causeOf(service))
 /** Down because somebody asked. */
 export function comeToRest(world: World, service: Service, because: string): void {
   dropFds(world, service);
-  enter(world, service, "inactive", because);
+  const fault = world.faults.get(service);
+  if (fault === undefined) enter(world, service, "inactive", because);
+  else bar(world, service, fault);
 }
 
 /** It waited, or was in backoff, and is not wanted any more. */
@@ -314,6 +324,11 @@ export function cancelBackoff(world: World, service: Service): void {
 
 /** From a state of rest to the queue: a person asked, or something needs it. */
 export function wake(world: World, service: Service, because: string): void {
+  const fault = world.faults.get(service);
+  if (fault !== undefined) {
+    bar(world, service, fault);
+    return;
+  }
   cancelBackoff(world, service);
   // What was never touched goes straight on to its start, if it can: one change, not two.
   if (service.state === "inactive") note(world, service, because);

@@ -75,18 +75,18 @@ export interface HookSpec {
 /** What must not be there when it starts. */
 export type GuardSpec = Fields["guard"];
 
-/** The definition in the words of the dialect it was written in. The engine only keeps it. */
-export interface Origin {
-  /** Where it stands; `null`: nowhere, it goes with the supervisor. */
-  readonly file: string | null;
-  /** JSON. */
-  readonly document: string;
-}
-
 export type HookName = "before-start" | "after-start" | "before-stop" | "after-exit";
 
 /** Those that are configured. */
 export type HookSpecs = { readonly [K in HookName]?: HookSpec };
+
+/** Where a definition comes from, for the dialect that made it. */
+export interface Origin {
+  /** The file it stands in; `null`: it is in none and goes with the supervisor. */
+  readonly file: string | null;
+  /** The dialect's own text of the definition, as JSON. The engine only hands it on. */
+  readonly document: string;
+}
 
 export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" | "stop" | "guard"> {
   readonly name: string;
@@ -107,7 +107,6 @@ export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" |
   readonly hooks: HookSpecs | null;
   /** `inherit`: the supervisor's own stdin, stdout and stderr (single-command mode only). */
   readonly stdio: "log" | "inherit";
-  /** Absent: the native dialect has no use for it. */
   readonly origin?: Origin;
 }
 
@@ -117,31 +116,36 @@ export type SparseSpec = Partial<ServiceSpec> & { readonly name: string };
 /** The settings of `[supervisor]`. */
 export type SupervisorSettings = Outputs<typeof supervisorFields>;
 
-/** Bytes that are passed on to a service, which is started for them. */
+/** What a signal to the supervisor does. `renew`: the supervisor takes its own place. */
+export type SignalAction = "shutdown" | "poweroff" | "reboot" | "renew" | "ignore";
+
+/** A listener that passes bytes on to a service. */
 export interface ProxySpec {
   readonly name: string;
   readonly service: string;
   readonly proxy: ProxyAddresses;
 }
 
-/** What a signal to the supervisor asks for. */
-export type SignalMeaning = "shutdown" | "poweroff" | "reboot" | "renew" | "ignore";
-
 export interface Config {
   readonly services: readonly SparseSpec[];
+  /**
+   * Written by the brain alone: what runs at work have begun with, where that is not (any more)
+   * what stands in `services`.
+   */
+  readonly former?: readonly SparseSpec[];
   /** The time zones that schedules go by. */
   readonly zones?: Readonly<Record<string, Zone>>;
+  /** What only the personality understands; the engine hands it on. */
+  readonly personality?: unknown;
+  readonly proxies?: readonly ProxySpec[];
   /** `startConcurrency` and `restartBudget` are left out where they set no limit. */
   readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> &
     Partial<Pick<SupervisorSettings, "startConcurrency" | "restartBudget">> & {
       /** Single-command mode (`oneup -- CMD`): signals go to the one service. */
       readonly single: boolean;
-      /** By name without SIG; what is not named means what it always means. */
-      readonly signals?: Readonly<Record<string, SignalMeaning>>;
-      /** The path of a datagram socket that takes log messages of services. */
+      /** What a signal does, by its name without SIG, where that is not the usual. */
+      readonly signals?: Readonly<Record<string, SignalAction>>;
+      /** The path of a datagram socket that takes syslog messages. */
       readonly syslog?: string;
     };
-  readonly proxies?: readonly ProxySpec[];
-  /** What only the personality that serves this configuration understands. */
-  readonly personality?: unknown;
 }

@@ -54,6 +54,7 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     masked: false,
     cause: "started at boot",
     obstacle: null,
+    reason: null,
     status: null,
     reloading: false,
     health: null,
@@ -243,6 +244,7 @@ function engineOf(world: World): Engine<World> {
     },
     serviceNames: () => [...world.views.keys()],
     serviceView: (_world, name) => world.views.get(name) ?? null,
+    specOf: () => null,
     why: (_world, name): Why => ({
       service: name,
       state: "running",

@@ -130,6 +130,7 @@ describe("the view", () => {
       reloading: false,
       health: null,
       cause: "runs as pid 100",
+      reason: null,
       labels: { tier: "front" },
     });
     kernel.crash("web", { code: 3 });
