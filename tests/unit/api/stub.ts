@@ -57,7 +57,6 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     cause: "started at boot",
     obstacle: null,
     reason: null,
-    obstacle: null,
     status: null,
     reloading: false,
     health: null,
