@@ -3,6 +3,7 @@
  * a short sequential program, so nothing here is a promise.
  */
 import type { Supervise } from "../generated/protocol.ts";
+import type { Screen } from "./screen.ts";
 
 /** A system call's failure: the errno's name (`ENOENT`) and the sentence that goes with it. */
 export interface HostError {
@@ -25,6 +26,21 @@ export interface HttpCall {
   readonly body?: string;
   /** 0 or absent: no limit. */
   readonly timeoutMs?: number;
+}
+
+export interface LineCall {
+  readonly socket: string;
+  /** Without its line break. */
+  readonly text: string;
+  /** 0: no limit. */
+  readonly connectTimeoutMs: number;
+  /** For the answer to come; 0: no limit. */
+  readonly timeoutMs: number;
+}
+
+/** What went wrong with a `LineCall`, and whether somebody listens there at all. */
+export interface LineError extends HostError {
+  readonly connected: boolean;
 }
 
 export interface HttpAnswer {
@@ -83,10 +99,17 @@ export interface CliHost extends FileHost {
   /** Writes all of it. A reader that has gone ends the process as SIGPIPE would. */
   write(fd: 1 | 2, text: string): void;
   sleep(ms: number): void;
+  readonly screen: Screen;
   makeLink(target: string, path: string): HostError | null;
   /** The path of this executable, or `null` where nobody can tell (no /proc). */
   executable(): string | null;
+  /** With all folders above it; one that is there already is fine. */
+  makeFolder(path: string): HostError | null;
+  /** Sends a signal, by its name without SIG, to one process. */
+  signal(pid: number, signal: string): HostError | null;
   request(call: HttpCall): HttpAnswer | HostError;
+  /** One line out, one line back, on a connection of its own. */
+  callLine(call: LineCall): { readonly text: string } | LineError;
   /**
    * A streaming answer: `onText` gets the body piece by piece, cut anywhere but inside a
    * character, until it returns false or the stream ends. A status other than 200 comes as an

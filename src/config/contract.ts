@@ -1,6 +1,6 @@
 /** What the command line asks of the config program, and what it gets. */
 import type { ServiceDocument } from "../dialects/zinit/document.ts";
-import type { Config, Kind, SparseSpec } from "../model/spec.ts";
+import type { Config, Kind, ProxySpec, SparseSpec } from "../model/spec.ts";
 import type { ConfigIssue } from "./issues.ts";
 
 export type { ConfigIssue } from "./issues.ts";
@@ -83,6 +83,8 @@ export interface ZinitLoadInput extends ZinitPlaces {
 export interface ZinitLoadOutput {
   /** Folder by folder, file by file, each sorted. `origin` of each is its whole definition. */
   readonly services: readonly SparseSpec[];
+  /** Those that were to stay. Of interest to a start alone. */
+  readonly proxies?: readonly ProxySpec[];
   /** One sentence each, for the server's own log. */
   readonly warnings: readonly string[];
   /** A name and a name in its `requires` that nobody defines. */
@@ -164,5 +166,19 @@ export interface ZinitRead {
 
 export type ZinitReadOutput = ZinitRead | ZinitFailure;
 
-export type ZinitInput = ZinitLoadInput | ZinitSetInput | ZinitDeleteInput | ZinitReadInput;
-export type ZinitOutput = ZinitLoadOutput | ZinitSetOutput | ZinitDeleteOutput | ZinitReadOutput;
+/** Writes down which proxies are to be there after the next start of the server. */
+export interface ZinitXinetInput {
+  readonly zinit: "xinet";
+  readonly configDir: string;
+  readonly proxies: readonly ProxySpec[];
+}
+
+export type ZinitXinetOutput = { readonly ok: true } | ZinitFailure;
+
+export type ZinitInput = ZinitLoadInput | ZinitSetInput | ZinitDeleteInput | ZinitReadInput | ZinitXinetInput;
+export type ZinitOutput =
+  | ZinitLoadOutput
+  | ZinitSetOutput
+  | ZinitDeleteOutput
+  | ZinitReadOutput
+  | ZinitXinetOutput;

@@ -51,6 +51,10 @@ children: Array<ChildRecord>,
  */
 slate: { [key in string]: string }, 
 /**
+ * The proxies that are open.
+ */
+proxies?: Array<ProxyRecord>, 
+/**
  * The supervisor's own process.
  */
 pid: number, pidOne: boolean, wallStarted: number, };
@@ -113,11 +117,19 @@ tree: boolean, } | { "type": "extendStop", id: number, timeoutMs: number, } | { 
  * Lines of this process that the ring still holds count too: the brain that waited for
  * them may have been lost with the match.
  */
-sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": "query", key: string, query: Query, } | { "type": "keepConfig", config: unknown, } | { "type": "openProxy", name: string, proxy: Proxy, } | { "type": "closeProxy", name: string, } | { "type": "proxyUp", name: string, up: boolean, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, 
+sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": "query", key: string, query: Query, } | { "type": "keepConfig", config: unknown, } | { "type": "openProxy", name: string, 
+/**
+ * Whose backend it is. Proxies of the same service are idle together.
+ */
+service: string, proxy: Proxy, } | { "type": "closeProxy", name: string, } | { "type": "proxyUp", name: string, up: boolean, } | { "type": "proxyRefuse", name: string, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, 
 /**
  * Further header fields, such as `Allow`.
  */
-headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, 
+headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, 
+/**
+ * Matters only with `Supervise.ownLog`; absent: info.
+ */
+level?: Level, } | { "type": "exit", code: number, 
 /**
  * As PID 1 of a machine, do this to it instead of leaving. Where the kernel refuses, the
  * process sleeps for ever: PID 1 does not return.
@@ -194,6 +206,11 @@ caFile: string | null,
  */
 insecure: boolean, };
 
+/**
+ * How much a line of the supervisor's own matters.
+ */
+export type Level = "trace" | "debug" | "info" | "warn" | "error";
+
 export type Limit = { soft: number | null, hard: number | null, };
 
 export type ListenTcp = { address: string, tokenFile: string, };
@@ -234,7 +251,7 @@ logs: Array<string> | null,
  */
 lines: number | null, wallSince: number | null, wallUntil: number | null, 
 /**
- * `out` or `err`.
+ * `out`, `err` or `syslog`.
  */
 stream: string | null, 
 /**
@@ -252,6 +269,11 @@ export type MatchedProcesses = {
  * The part of a name that was asked for.
  */
 part: string, found: Array<ProcessFacts>, };
+
+/**
+ * A set of processes, by the name that an answer shall call it.
+ */
+export type NamedSet = { name: string, id: number, };
 
 /**
  * What a service tells of itself: sd_notify(3), or a line on the descriptor of s6's protocol,
@@ -315,10 +337,19 @@ export type Notify = { "type": "socket", path: string | null,
 watchdogMs: number | null, } | { "type": "descriptor", fd: number, };
 
 /**
+ * The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
+ */
+export type OwnLog = { 
+/**
+ * Lines below this level are left out; `null`: all of them.
+ */
+least: Level | null, colour: boolean, };
+
+/**
  * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
  * through the brain.
  */
-export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "openApi" };
+export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "usage", sets: Array<NamedSet>, } | { "type": "openApi" };
 
 export type Probe = { "type": "tcp", host: string, port: number, 
 /**
@@ -334,6 +365,10 @@ export type ProcessFacts = { pid: number, parent: number,
  * /proc/PID/comm.
  */
 name: string, command: string, 
+/**
+ * The letter of /proc/PID/stat: `R`, `S`, `D`, `Z`, …; empty where nobody can tell.
+ */
+state: string, 
 /**
  * Resident memory.
  */
@@ -360,7 +395,8 @@ idleMs: number,
  */
 single: boolean, 
 /**
- * The backend is there already, as `ProxyUp` would tell.
+ * The backend is there already: nobody waits until it takes its first connection, as after
+ * `ProxyUp`.
  */
 up: boolean, };
 
@@ -374,9 +410,30 @@ listening: boolean,
  */
 active: number, 
 /**
- * Clients ever.
+ * Clients ever, but those that `single` turned away.
  */
-total: number, bytesToBackend: number, bytesFromBackend: number, };
+total: number, 
+/**
+ * What the backend has taken, and what clients have.
+ */
+bytesToBackend: number, bytesFromBackend: number, };
+
+/**
+ * A proxy in the nucleus's table.
+ */
+export type ProxyRecord = { name: string, service: string, 
+/**
+ * As given by `OpenProxy`; `up` as it is held to be now.
+ */
+proxy: Proxy, 
+/**
+ * `ProxyWanted` was told, and no `ProxyUp` came since.
+ */
+wanted: boolean, 
+/**
+ * The same of `ProxyIdle`.
+ */
+idle: boolean, };
 
 /**
  * A question of the brain's to the nucleus.
@@ -520,6 +577,11 @@ brain: string,
  */
 socketMode: number, 
 /**
+ * A line of JSON-RPC is looked at only after the one before it on its connection has been
+ * answered. Otherwise they do not wait for each other.
+ */
+rpcFirst?: boolean, 
+/**
  * Where the control socket goes; `null`: none is made.
  */
 socket: string | null, 
@@ -543,4 +605,18 @@ colour: boolean,
 /**
  * Single-command mode: catch and report every signal, keep the terminal.
  */
-single: boolean, };
+single: boolean, 
+/**
+ * `null`: the supervisor's own lines are `oneup | text` on stderr.
+ */
+ownLog: OwnLog | null, 
+/**
+ * A datagram socket for log messages (RFC 3164); a message goes into the log whose name is
+ * its tag. `null`: there is none.
+ */
+syslog: string | null, 
+/**
+ * PID 1 of a machine, whose kernel panics when it ends: whatever would end it (but
+ * `Exit.machine`) starts it anew instead.
+ */
+neverLeave: boolean, };

@@ -1,6 +1,6 @@
 //! The global `host` of the command-line and config programs (`src/cli/host.ts` describes it).
 
-use super::{client, files, load_config, Wanted};
+use super::{client, files, load_config, screen, Wanted};
 use crate::{nucleus::users, protocol::Supervise, Programs};
 use rquickjs::{prelude::Func, Ctx, Exception, Function, Object, Result, Value};
 use serde_json::json;
@@ -70,11 +70,11 @@ where
     Func::from(move |ctx: Ctx<'js>, text: String| to_script(&ctx, &work(&text)))
 }
 
-fn to_script<'js>(ctx: &Ctx<'js>, value: &serde_json::Value) -> Result<Value<'js>> {
+pub(super) fn to_script<'js>(ctx: &Ctx<'js>, value: &serde_json::Value) -> Result<Value<'js>> {
     ctx.json_parse(value.to_string())
 }
 
-fn from_script<'js, T: serde::de::DeserializeOwned>(
+pub(super) fn from_script<'js, T: serde::de::DeserializeOwned>(
     ctx: &Ctx<'js>,
     value: Value<'js>,
 ) -> Result<T> {
@@ -97,10 +97,18 @@ pub fn install_cli<'js>(
     install_facts(&host, arguments)?;
     install_terminal(&host)?;
     install_calls(&host)?;
+    screen::install(ctx, &host)?;
     host.set(
         "makeLink",
         Func::from(|ctx: Ctx<'js>, target: String, path: String| {
             to_script(&ctx, &files::make_link(&target, &path))
+        }),
+    )?;
+    host.set("makeFolder", text_function(files::make_folder))?;
+    host.set(
+        "signal",
+        Func::from(|ctx: Ctx<'js>, pid: i32, signal: String| {
+            to_script(&ctx, &files::signal(pid, &signal))
         }),
     )?;
     host.set(
@@ -215,6 +223,13 @@ fn install_calls<'js>(host: &Object<'js>) -> Result<()> {
         Func::from(|ctx: Ctx<'js>, call: Value<'js>| {
             let call = from_script::<client::HttpCall>(&ctx, call)?;
             to_script(&ctx, &client::request(&call))
+        }),
+    )?;
+    host.set(
+        "callLine",
+        Func::from(|ctx: Ctx<'js>, call: Value<'js>| {
+            let call = from_script::<client::LineCall>(&ctx, call)?;
+            to_script(&ctx, &client::call_line(&call))
         }),
     )?;
     host.set("stream", Func::from(stream))

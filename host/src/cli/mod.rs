@@ -4,6 +4,8 @@
 pub mod client;
 mod files;
 mod host;
+mod jobs;
+mod screen;
 
 use crate::{
     called_as,
@@ -43,7 +45,10 @@ pub fn run(programs: Programs) -> Result<Outcome, String> {
         let engine = Engine::start(programs.get(program)?, &LIMITS, |ctx| {
             host::install_cli(ctx, programs, &arguments, Rc::clone(&wanted))
         })?;
-        let code = engine.call::<u8>("main", "")?;
+        let code = engine.call::<u8>("main", "");
+        // However the program ended.
+        screen::restore();
+        let code = code?;
         let wanted = wanted.take();
         if let Some(other) = wanted.become_ {
             arguments = other;

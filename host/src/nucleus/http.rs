@@ -121,6 +121,23 @@ pub struct Peer {
     pub pid: u32,
 }
 
+/// How the control socket is opened and served.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Permissions of its file.
+    pub mode: u32,
+    /// What does not begin as HTTP does is JSON-RPC, and a line of that is looked at after the one
+    /// before it has been answered.
+    pub rpc_first: bool,
+}
+
+impl Terms {
+    /// By the first byte of a connection.
+    fn is_rpc(self, first: u8) -> bool {
+        matches!(first, b'{' | b'[') || self.rpc_first && !first.is_ascii_uppercase()
+    }
+}
+
 /// All listeners and connections.
 pub struct Server {
     shared: Rc<Shared>,
@@ -165,13 +182,13 @@ impl Server {
 
     /// Makes the control socket, also in place of one that was made before and that somebody has
     /// removed. To be called inside a `LocalSet`.
-    pub fn listen_unix(&self, path: &str) -> Result<(), ListenError> {
-        let (listener, file) = listen::bind_unix(path)?;
+    pub fn listen_unix(&self, path: &str, terms: Terms) -> Result<(), ListenError> {
+        let (listener, file) = listen::bind_unix(path, terms.mode)?;
         let listener = UnixListener::from_std(listener).map_err(|error| ListenError {
             message: format!("cannot watch socket {path}: {}", listen::reason(&error)),
             taken: false,
         })?;
-        let task = tokio::task::spawn_local(accept_unix(self.shared.clone(), listener));
+        let task = tokio::task::spawn_local(accept_unix(self.shared.clone(), listener, terms));
         if let Some((_, old)) = self.unix.replace(Some((file, task.abort_handle()))) {
             old.abort();
         }
@@ -280,12 +297,12 @@ impl Drop for Seat {
     }
 }
 
-async fn accept_unix(shared: Rc<Shared>, listener: UnixListener) {
+async fn accept_unix(shared: Rc<Shared>, listener: UnixListener, terms: Terms) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 if let Some(seat) = Seat::take(&shared, 0) {
-                    tokio::task::spawn_local(serve_unix(stream, seat));
+                    tokio::task::spawn_local(serve_unix(stream, seat, terms));
                 }
             }
             Err(error) => rest_after(&error).await,
@@ -322,7 +339,7 @@ enum Check {
     Gate(Rc<Gate>),
 }
 
-async fn serve_unix(stream: UnixStream, seat: Seat) {
+async fn serve_unix(stream: UnixStream, seat: Seat, terms: Terms) {
     let shared = seat.shared.clone();
     let Ok(credentials) = stream.peer_cred() else {
         return;
@@ -340,8 +357,11 @@ async fn serve_unix(stream: UnixStream, seat: Seat) {
         () = shared.closed() => return,
     };
     match first {
-        Ok(Ok(b'{' | b'[')) if is_welcome => rpc::serve(shared, stream, peer, hangup).await,
-        Ok(Ok(b'{' | b'[')) => {}
+        Ok(Ok(first)) if terms.is_rpc(first) => {
+            if is_welcome {
+                rpc::serve(shared, stream, peer, hangup, terms.rpc_first).await;
+            }
+        }
         Ok(Ok(_)) => {
             let check = if is_welcome {
                 Check::None
@@ -574,7 +594,9 @@ impl ReplyBody {
                     Piece::Events(EventReader::new(&events, &query, format))
                 }
                 // The main loop has put a text in its place; if not, there is nothing known.
-                Part::Processes { .. } => Piece::Text(Bytes::from_static(b"[]")),
+                Part::Processes { .. } | Part::Usage { .. } => {
+                    Piece::Text(Bytes::from_static(b"[]"))
+                }
                 Part::OpenApi => Piece::OpenApi,
             });
         }

@@ -13,6 +13,7 @@ mod http;
 mod http_probe;
 mod listen;
 mod log;
+mod machine;
 mod mind;
 mod notice;
 mod notify;
@@ -31,6 +32,7 @@ mod sockdiag;
 mod spawn;
 mod startup;
 mod stop;
+mod syslog;
 mod tail;
 mod terminal;
 mod timers;
@@ -43,9 +45,7 @@ mod tests;
 
 use crate::{
     brain::Answer,
-    protocol::{
-        Boot, Command, Event, ListenTcp, Machine, Part, SpawnFailure, SpawnSpec, Supervise,
-    },
+    protocol::{Boot, Command, Event, Level, Machine, Part, SpawnFailure, SpawnSpec, Supervise},
     script::Program,
     Programs,
 };
@@ -68,7 +68,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     future::{self, poll_fn, Future},
     io,
-    os::fd::OwnedFd,
+    os::fd::{AsRawFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
     pin::pin,
     process::ExitCode,
@@ -77,9 +77,10 @@ use std::{
     thread,
     time::Duration,
 };
+use syslog::Syslog;
 use timers::Timers;
 use tokio::{
-    io::unix::{AsyncFd, AsyncFdReadyGuard},
+    io::unix::{AsyncFd, AsyncFdReadyGuard, AsyncFdReadyMutGuard},
     sync::mpsc::{self, UnboundedReceiver},
     task::LocalSet,
     time::Instant,
@@ -149,15 +150,19 @@ struct Inboxes {
     output: AsyncFd<OwnedFd>,
     /// Readable when a service has told something; from when one can.
     hearing: Option<AsyncFd<OwnedFd>>,
+    syslog: Option<AsyncFd<Syslog>>,
     answers: UnboundedReceiver<Answer>,
     probes: UnboundedReceiver<probe::Finished>,
     found: UnboundedReceiver<queries::Found>,
+    proxies: UnboundedReceiver<proxy::News>,
     calls: mpsc::Receiver<http::Knock>,
 }
 
 /// Becomes a supervisor, until the brain says `Exit`.
 pub fn run(programs: Programs, program: Program, options: Supervise) -> ExitCode {
     let inherited = startup::prepare();
+    machine::take_ctrl_alt_del();
+    let (own, never_leave) = (inherited.clone(), options.never_leave);
     settle::share_arena();
     settle::give_back();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -167,13 +172,25 @@ pub fn run(programs: Programs, program: Program, options: Supervise) -> ExitCode
     let result = runtime.and_then(|runtime| {
         LocalSet::new().block_on(&runtime, supervise(programs, program, options, inherited))
     });
-    match result {
-        Ok(code) => std::process::exit(code),
-        Err(error) => {
-            eprintln!("oneup: cannot supervise: {error}");
-            ExitCode::from(2)
+    let end = result.unwrap_or_else(|error| {
+        eprintln!("oneup: cannot supervise: {error}");
+        End {
+            code: 2,
+            machine: None,
         }
+    });
+    match end.machine {
+        Some(machine) if std::process::id() == 1 => machine::end(machine),
+        None if never_leave => machine::again(&own),
+        _ => std::process::exit(end.code),
     }
+}
+
+/// How a supervisor leaves.
+#[derive(Clone, Copy)]
+struct End {
+    code: i32,
+    machine: Option<Machine>,
 }
 
 async fn supervise(
@@ -181,8 +198,8 @@ async fn supervise(
     program: Program,
     options: Supervise,
     inherited: Inherited,
-) -> io::Result<i32> {
-    let mut console = Console::standard(options.console_format, options.colour)?;
+) -> io::Result<End> {
+    let mut console = Console::standard(options.console_format, options.colour, options.own_log)?;
     console.start()?;
     let mut logs = Logs::new(console)?;
     inherited.notes.iter().for_each(|note| logs.say(note));
@@ -193,22 +210,38 @@ async fn supervise(
     let (answers_in, answers) = mpsc::unbounded_channel();
     let (probes_in, probes) = mpsc::unbounded_channel();
     let (found_in, found) = mpsc::unbounded_channel();
+    let (proxies_in, proxies) = mpsc::unbounded_channel();
     let (calls_in, calls) = mpsc::channel(http::CALLS_MAX);
     let logs = Rc::new(RefCell::new(logs));
     let journal = Rc::new(RefCell::new(Events::new()));
     let server = Server::new(calls_in, Rc::clone(&logs), Rc::clone(&journal));
-    let listening = listen(&server, options.socket.as_deref(), options.listen.as_ref());
+    let listening = listen(&server, &options);
     if let Err(error) = listening {
         // Of two supervisors for one configuration the second must not start anything.
         if error.taken || options.socket_required || options.listen.is_some() {
             eprintln!("oneup: {}", error.message);
-            return Ok(2);
+            return Ok(End {
+                code: 2,
+                machine: None,
+            });
         }
         logs.borrow_mut().say(&format!(
             "{}; services run, but cannot be asked about",
             error.message
         ));
     }
+    let syslog = options.syslog.as_deref().and_then(|path| {
+        let opened = Syslog::open(path).and_then(|syslog| {
+            // SAFETY: hands out the one descriptor it owns and keeps open as long as it lives.
+            Ok(unsafe { AsyncFd::register(syslog) }?)
+        });
+        opened
+            .map_err(|error| {
+                let text = format!("cannot take log messages at {path}: {error}");
+                logs.borrow_mut().say(&text);
+            })
+            .ok()
+    });
     let mut nucleus = Nucleus {
         children: Children::new(inherited, options.single),
         probes: Probes::new(probes_in),
@@ -227,7 +260,7 @@ async fn supervise(
         child_logs: HashMap::new(),
         emergency: false,
         settling: Settling::new(),
-        proxies: Proxies::default(),
+        proxies: Proxies::new(proxies_in),
         queries: Queries::new(programs, found_in),
         exit: None,
         machine: None,
@@ -238,9 +271,11 @@ async fn supervise(
         signals,
         output,
         hearing: None,
+        syslog,
         answers,
         probes,
         found,
+        proxies,
         calls,
     };
     let code = loop {
@@ -254,7 +289,10 @@ async fn supervise(
     drop(inboxes);
     server.close(LEAVE_WITHIN).await;
     nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
-    Ok(code)
+    Ok(End {
+        code,
+        machine: nucleus.machine,
+    })
 }
 
 /// PID 1 does not end because of a fault of its own: the loop starts over on the same tables.
@@ -269,13 +307,16 @@ async fn without_panic<T>(work: impl Future<Output = T>) -> thread::Result<T> {
     .await
 }
 
-fn listen(
-    server: &Server,
-    socket: Option<&str>,
-    tcp: Option<&ListenTcp>,
-) -> Result<(), ListenError> {
-    socket.map_or(Ok(()), |path| server.listen_unix(path))?;
-    tcp.map_or(Ok(()), |tcp| server.listen_tcp(tcp))
+fn listen(server: &Server, options: &Supervise) -> Result<(), ListenError> {
+    let terms = http::Terms {
+        mode: options.socket_mode,
+        rpc_first: options.rpc_first,
+    };
+    let (socket, tcp) = (&options.socket, &options.listen);
+    socket
+        .as_ref()
+        .map_or(Ok(()), |path| server.listen_unix(path, terms))?;
+    tcp.as_ref().map_or(Ok(()), |tcp| server.listen_tcp(tcp))
 }
 
 impl Nucleus {
@@ -306,11 +347,19 @@ impl Nucleus {
                 Some(answer) = inboxes.answers.recv() => self.on_answer(answer),
                 Some(finished) = inboxes.probes.recv() => self.on_probe(finished),
                 Some(found) = inboxes.found.recv() => self.on_found(found),
+                Some(news) = inboxes.proxies.recv() => self.on_proxy(news),
                 // Both found by `on_deadlines`.
                 () = sleep_until(deadline) => {}
                 () = self.wall.alarm() => {}
                 Ok(mut ready) = readable(inboxes.hearing.as_ref()) => {
                     if self.on_heard() {
+                        tokio::task::yield_now().await;
+                    } else {
+                        ready.clear_ready();
+                    }
+                }
+                Ok(mut ready) = readable_mut(inboxes.syslog.as_mut()) => {
+                    if self.on_syslog(ready.get_inner_mut()) {
                         tokio::task::yield_now().await;
                     } else {
                         ready.clear_ready();
@@ -336,7 +385,10 @@ impl Nucleus {
 
     fn deliver(&mut self) {
         let (boot, children, slate) = (&self.boot, &self.children, &self.slate);
-        let result = self.mind.deliver(|lost| boot.fresh(lost, children, slate));
+        let proxies = &self.proxies;
+        let result = self
+            .mind
+            .deliver(|lost| boot.fresh(lost, children, slate, proxies));
         match result {
             Ok(requests) => requests
                 .into_iter()
@@ -452,6 +504,13 @@ impl Nucleus {
         let turn = self.logs.borrow_mut().on_readable(wall_ms());
         self.push_matches(turn.matched);
         turn.more
+    }
+
+    /// True: there may be more to read at once.
+    fn on_syslog(&mut self, syslog: &mut Syslog) -> bool {
+        let (more, matched) = syslog.read(&mut self.logs.borrow_mut(), wall_ms());
+        self.push_matches(matched);
+        more
     }
 
     /// True: there may be more to read at once.
@@ -608,12 +667,20 @@ impl Nucleus {
                 };
                 self.requests.reply(request, data);
             }
-            Command::Say { text } => self.say(text),
+            Command::Say { text, level } => {
+                let level = level.unwrap_or(Level::Info);
+                self.logs.borrow_mut().say_at(level, &text);
+            }
             Command::Query { key, query } => self.query(key, query),
             Command::KeepConfig { config } => self.boot.config = config,
-            Command::OpenProxy { name, proxy } => self.proxies.open(&name, &proxy),
+            Command::OpenProxy {
+                name,
+                service,
+                proxy,
+            } => self.proxies.open(name, service, proxy),
             Command::CloseProxy { name } => self.proxies.close(&name),
             Command::ProxyUp { name, up } => self.proxies.set_up(&name, up),
+            Command::ProxyRefuse { name } => self.proxies.refuse(&name),
             Command::Exit { code, machine } => {
                 self.exit = Some(code);
                 self.machine = machine;
@@ -626,6 +693,9 @@ impl Nucleus {
         match part {
             Part::Processes { id } => Part::Text {
                 text: self.children.processes(id).to_string(),
+            },
+            Part::Usage { sets } => Part::Text {
+                text: self.children.usage(&sets).to_string(),
             },
             other => other,
         }
@@ -729,6 +799,15 @@ async fn readable(fd: Option<&AsyncFd<OwnedFd>>) -> io::Result<AsyncFdReadyGuard
     }
 }
 
+async fn readable_mut<T: AsRawFd>(
+    fd: Option<&mut AsyncFd<T>>,
+) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
+    match fd {
+        Some(fd) => fd.readable_mut().await,
+        None => future::pending().await,
+    }
+}
+
 /// However absurd a number is, it is no reason to panic: it is cut to some
 /// thirty thousand years.
 fn duration(ms: f64) -> Duration {
@@ -761,6 +840,7 @@ impl BootFacts {
         lost: Option<String>,
         children: &Children,
         slate: &BTreeMap<String, String>,
+        proxies: &Proxies,
     ) -> Boot {
         let mut records = children.records();
         records.retain(|child| child.id < probe::FIRST_ID);
@@ -773,6 +853,7 @@ impl BootFacts {
             next_seq: self.next_seq,
             children: records,
             slate: slate.clone(),
+            proxies: proxies.records(),
             pid,
             pid_one: pid == 1,
             wall_started: self.wall_started,

@@ -14,7 +14,7 @@ const NOFILE_MAX: u64 = 1 << 20;
 const OOM_SCORE_ADJUST: i32 = -900;
 
 /// What the supervisor inherited and its children get back.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Inherited {
     /// Soft and hard limit of open files, where ours were changed.
     pub nofile: Option<(u64, u64)>,
@@ -24,6 +24,21 @@ pub struct Inherited {
     pub directory: Option<CString>,
     /// What did not work, each a sentence for the console.
     pub notes: Vec<String>,
+}
+
+impl Inherited {
+    /// Undoes it in this very process, for another program in it.
+    pub fn give_back(&self) {
+        if let Some((soft, hard)) = self.nofile {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
+        }
+        if let Some(score) = self.oom_score_adjust {
+            let _ = fs::write("/proc/self/oom_score_adj", score.to_string());
+        }
+        if let Some(directory) = &self.directory {
+            let _ = nix::unistd::chdir(directory.as_c_str());
+        }
+    }
 }
 
 /// Signals first, then descriptors, then the rest. Nothing here can fail for good: what is missing

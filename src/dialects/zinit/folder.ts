@@ -9,6 +9,7 @@ import { remarks } from "./remarks.ts";
 import { specOf } from "./spec.ts";
 import { parseToml, syntaxText } from "./toml.ts";
 import { validate } from "./validate.ts";
+import { loadProxies } from "./xinet.ts";
 
 /** A definition and the file it stands in. */
 export interface Found {
@@ -41,7 +42,8 @@ export function loadFolders(places: ZinitPlaces, host: FileHost): ZinitLoadOutpu
   warnings.push(...cycles.map(cycleText));
   const machine = systemDir !== null;
   const services = all.map(({ file, document }) => specOf(document, { file, machine, console: false }));
-  return { services, warnings, missing, cycles };
+  const proxies = loadProxies(configDir, host, (text) => warnings.push(text));
+  return { services, ...(proxies.length > 0 ? { proxies } : {}), warnings, missing, cycles };
 }
 
 /** Those of the system's folder are protected, whatever they say of themselves. */

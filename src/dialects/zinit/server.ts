@@ -3,6 +3,7 @@ import type { EditHost } from "../../cli/host.ts";
 import type { ZinitInput, ZinitOutput } from "../../config/contract.ts";
 import { deleteServices, readService, setService } from "./edits.ts";
 import { loadFolders } from "./folder.ts";
+import { keepProxies } from "./xinet.ts";
 
 export function answerZinit(input: ZinitInput, host: EditHost): ZinitOutput {
   switch (input.zinit) {
@@ -14,5 +15,7 @@ export function answerZinit(input: ZinitInput, host: EditHost): ZinitOutput {
       return deleteServices(input, host);
     case "read":
       return readService(input, host);
+    case "xinet":
+      return keepProxies(input, host);
   }
 }

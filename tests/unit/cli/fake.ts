@@ -1,10 +1,29 @@
 /** A machine of its own for the command line: files, sockets and a clock that tests set. */
 import { run } from "../../../src/cli/cli.ts";
-import type { CliHost, FileStatus, HostError, HttpAnswer, HttpCall } from "../../../src/cli/host.ts";
+import type {
+  CliHost,
+  FileStatus,
+  HostError,
+  HttpAnswer,
+  HttpCall,
+  LineCall,
+  LineError,
+} from "../../../src/cli/host.ts";
+import type { Screen } from "../../../src/cli/screen.ts";
 import type { Supervise } from "../../../src/generated/protocol.ts";
 import { Bench, replies, WALL } from "../api/stub.ts";
 
 export type Server = (call: HttpCall) => HttpAnswer | HostError;
+
+/** A screen that nobody takes: what draws on it has tests of its own. */
+const NO_SCREEN: Screen = {
+  open: () => ({ error: "ENOTTY", message: "not a terminal" }),
+  close: () => {},
+  size: () => ({ columns: 80, rows: 24 }),
+  draw: () => {},
+  nextInput: () => ({ type: "closed" }),
+  submit: () => false,
+};
 
 const NOBODY: HostError = { error: "ECONNREFUSED", message: "connection refused" };
 const MISSING: HostError = { error: "ENOENT", message: "no such file or folder" };
@@ -26,6 +45,10 @@ export class FakeHost implements CliHost {
   readonly links = new Map<string, string>();
   readonly sockets = new Map<string, Server>();
   readonly calls: HttpCall[] = [];
+  /** Who answers lines, by socket. */
+  readonly lines = new Map<string, (call: LineCall) => string | LineError>();
+  readonly folders: string[] = [];
+  readonly signals: [pid: number, signal: string][] = [];
   /** What a followed stream gives, cut as it comes. */
   pieces: readonly string[] = [];
   becomes: readonly string[] | null = null;
@@ -36,6 +59,7 @@ export class FakeHost implements CliHost {
   config: unknown = { ok: false, errors: [], names: [], warnings: [], root: null };
   own: string | null = "/usr/bin/oneup";
   badPatterns: Record<string, string> = {};
+  readonly screen = NO_SCREEN;
 
   file(path: string, more: Partial<FileStatus> = {}): this {
     this.files.set(path, { kind: "file", size: 1, mode: 0o644, uid: this.uid, ...more });
@@ -98,6 +122,18 @@ export class FakeHost implements CliHost {
   request(call: HttpCall): HttpAnswer | HostError {
     this.calls.push(call);
     return this.sockets.get(call.socket)?.(call) ?? NOBODY;
+  }
+  makeFolder(path: string): HostError | null {
+    this.folders.push(path);
+    return null;
+  }
+  signal(pid: number, signal: string): HostError | null {
+    this.signals.push([pid, signal]);
+    return null;
+  }
+  callLine(call: LineCall): { text: string } | LineError {
+    const answer = this.lines.get(call.socket)?.(call) ?? { ...NOBODY, connected: false };
+    return typeof answer === "string" ? { text: answer } : answer;
   }
   stream(call: HttpCall, onText: (text: string) => boolean): HttpAnswer | HostError {
     const answer = this.request(call);
