@@ -87,10 +87,12 @@ pub enum Event {
         at: f64,
         answer: QueryAnswer,
     },
-    /// A proxy's first client waits for a backend that is not up (`ProxyUp`), told once until the
-    /// next `ProxyUp`.
+    /// A client has come and waits, as the backend is not up (`ProxyUp`); told once until the next
+    /// `ProxyUp`.
     ProxyWanted { name: String, at: f64 },
-    /// A proxy with `idle_ms` had no connection for so long. Told once until the next connection.
+    /// The backend of a proxy with `idle_ms` was up so long without a connection, by this or any
+    /// proxy of the same service. All of these hold it to be down from now on, so that nobody is
+    /// connected to what is about to end: `ProxyUp` tells what became of it.
     ProxyIdle { name: String, at: f64 },
     /// Some of the addresses of an `OpenProxy` cannot be listened on; the others are served.
     ProxyFailed {
@@ -136,6 +138,10 @@ pub struct Boot {
     pub children: Vec<ChildRecord>,
     /// What former brains wrote by `Slate`.
     pub slate: BTreeMap<String, String>,
+    /// The proxies that are open.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<ProxyRecord>>"))]
+    pub proxies: Vec<ProxyRecord>,
     /// The supervisor's own process.
     pub pid: u32,
     pub pid_one: bool,
@@ -421,17 +427,24 @@ pub enum Command {
     /// name again replaces the proxy; connections that are open go on. Proxies outlive brains.
     OpenProxy {
         name: String,
+        /// Whose backend it is. Proxies of the same service are idle together.
+        service: String,
         proxy: Proxy,
     },
-    /// Stop listening (and unlink Unix sockets). Connections that are open go on to their end.
+    /// Stop listening (and unlink Unix sockets). Clients that wait are closed; connections that
+    /// are open go on to their end.
     CloseProxy {
         name: String,
     },
     /// Whether the proxy's backend is there: clients that wait are connected, later ones at once;
-    /// or clients have to wait, and are asked for by `ProxyWanted`.
+    /// or clients have to wait, and the next one is asked for by `ProxyWanted`.
     ProxyUp {
         name: String,
         up: bool,
+    },
+    /// There will be no backend: close the clients that wait for it.
+    ProxyRefuse {
+        name: String,
     },
     /// Make or change the log of this name: its ring, its file, whether the console shows it.
     /// `Spawn` with this log's name needs it to exist.
@@ -638,8 +651,24 @@ pub struct Proxy {
     pub idle_ms: f64,
     /// A second client at the same time is closed at once.
     pub single: bool,
-    /// The backend is there already, as `ProxyUp` would tell.
+    /// The backend is there already: nobody waits until it takes its first connection, as after
+    /// `ProxyUp`.
     pub up: bool,
+}
+
+/// A proxy in the nucleus's table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct ProxyRecord {
+    pub name: String,
+    pub service: String,
+    /// As given by `OpenProxy`; `up` as it is held to be now.
+    pub proxy: Proxy,
+    /// `ProxyWanted` was told, and no `ProxyUp` came since.
+    pub wanted: bool,
+    /// The same of `ProxyIdle`.
+    pub idle: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -651,9 +680,10 @@ pub struct ProxyFacts {
     pub listening: bool,
     /// Clients connected now, those that wait for the backend included.
     pub active: u32,
-    /// Clients ever.
+    /// Clients ever, but those that `single` turned away.
     #[cfg_attr(test, ts(type = "number"))]
     pub total: u64,
+    /// What the backend has taken, and what clients have.
     #[cfg_attr(test, ts(type = "number"))]
     pub bytes_to_backend: u64,
     #[cfg_attr(test, ts(type = "number"))]
@@ -795,6 +825,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// A set of processes, by the name that an answer shall call it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct NamedSet {
+    pub name: String,
+    pub id: u32,
+}
+
 /// A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
 /// through the brain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -816,9 +854,15 @@ pub enum Part {
         query: EventQuery,
         format: StreamFormat,
     },
-    /// A JSON array of the processes of a set: `{"pid","parent","command","found","started_at"}`.
+    /// A JSON array of the processes of a set:
+    /// `{"pid","parent","command","found","started_at","memory_bytes","cpu_ms"}`.
     Processes {
         id: u32,
+    },
+    /// A JSON array of what the processes of sets use together:
+    /// `{"name","processes","memory_bytes","cpu_ms"}`.
+    Usage {
+        sets: Vec<NamedSet>,
     },
     /// `docs/openapi.json`, without line breaks. It is embedded in the executable, so that its
     /// text costs no memory.

@@ -6,7 +6,7 @@
  * `Exit`, when it comes, is the last command of its step: replies that are owed go before it.
  */
 import type { Command, Event, Machine, Receipt, Scope } from "../generated/protocol.ts";
-import type { ServiceSpec } from "../model/spec.ts";
+import type { ProxySpec, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
 import { type ChangeAsk, dropGone, keepConfig, takeChange } from "./change.ts";
@@ -19,6 +19,15 @@ import { fire } from "./lifecycle.ts";
 import { takeNotice } from "./notify.ts";
 import { spread } from "./order.ts";
 import { type HeldVerb, type PinAsk, refusalOf, takePin } from "./pins.ts";
+import {
+  type ProxyAsk,
+  proxySpecs,
+  takeProxyAsk,
+  takeProxyFailed,
+  takeProxyIdle,
+  takeProxyWanted,
+  tellProxies,
+} from "./proxies.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
 import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
 import {
@@ -74,6 +83,7 @@ export type Ask =
     }
   | PinAsk
   | ChangeAsk
+  | ProxyAsk
   /** `machine`: what becomes of the machine, where we are its PID 1. */
   | { readonly type: "shutdown"; readonly because: string; readonly machine?: Machine };
 
@@ -126,6 +136,7 @@ function settle(world: World): void {
 
 function finish(world: World): Command[] {
   advanceShutdown(world);
+  tellProxies(world);
   writeSlate(world);
   keepConfig(world);
   if (world.shutdown.phase === "exiting") {
@@ -191,6 +202,18 @@ function take(world: World, event: EngineEvent): void {
       break;
     case "notified":
       ofSet(world, event.id, (service) => takeNotice(world, service, event));
+      break;
+    case "proxy":
+      takeProxyAsk(world, event);
+      break;
+    case "proxyWanted":
+      takeProxyWanted(world, event.name);
+      break;
+    case "proxyIdle":
+      takeProxyIdle(world, event.name);
+      break;
+    case "proxyFailed":
+      takeProxyFailed(world, event);
       break;
     case "spawned":
       ofSet(world, event.id, (service, side) => {
@@ -355,6 +378,11 @@ export function why(world: World, name: string, clock: Clock): Why | null {
 export function runs(world: World, name: string): readonly RunView[] | null {
   const service = world.byName.get(name);
   return service === undefined ? null : runsOf(service);
+}
+
+/** In the order they were set. */
+export function proxies(world: World): readonly ProxySpec[] {
+  return proxySpecs(world);
 }
 
 export function graph(world: World): Graph {

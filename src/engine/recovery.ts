@@ -21,6 +21,7 @@ import { fire } from "./lifecycle.ts";
 import { newTold, takeNotice } from "./notify.ts";
 import { newOccasions } from "./occasions.ts";
 import { resetCounts } from "./order.ts";
+import { resumeProxies } from "./proxies.ts";
 import { Random } from "./random.ts";
 import { newWatch, reopenWatch } from "./readiness.ts";
 import { armReload } from "./reload.ts";
@@ -81,6 +82,7 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
     faults: new Map(),
     zones: settings.zones ?? {},
     sets: new Map(),
+    proxies: new Map(),
     shutdown: {
       phase: "running",
       because: "",
@@ -218,6 +220,8 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
   findVanished(world, matched, settle);
   startAutomatic(world, known);
   startSchedules(world);
+  settle();
+  resumeProxies(world, boot.proxies ?? []);
   settle();
   if (isFirst) {
     limitBoot(world);

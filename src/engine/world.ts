@@ -446,6 +446,12 @@ export interface Shutdown {
   machine: Machine | null;
 }
 
+/** What the nucleus was told of a proxy's service. */
+export interface ProxyState {
+  readonly service: string;
+  up: boolean;
+}
+
 /** The configuration beside its services, as it came. */
 export type Settings = Omit<Config, "services" | "former">;
 
@@ -464,6 +470,8 @@ export interface World {
   readonly zones: Readonly<Record<string, Zone>>;
   /** Every process set not forgotten; `null`: it belongs to no service and is being stopped. */
   readonly sets: Map<number, Service | null>;
+  /** Those that are open, by their names. */
+  readonly proxies: Map<string, ProxyState>;
   readonly shutdown: Shutdown;
   readonly random: Random;
   /** `null`: nothing bounds starts. */

@@ -55,7 +55,7 @@ export interface Check {
 }
 
 /** Of a hook, `service` is `NAME/HOOK`. */
-export type Script = (service: string, run: number) => Behaviour;
+export type Script = (service: string, run: number, spec: SpawnSpec) => Behaviour;
 
 export interface KernelOptions {
   readonly services: readonly SparseSpec[];
@@ -499,7 +499,7 @@ export class Kernel {
     const name = spec.role === "main" ? spec.service : `${spec.service}/${spec.role}`;
     const run = (this.#runs.get(name) ?? 0) + 1;
     this.#runs.set(name, run);
-    const behaviour = this.#options.script?.(name, run) ?? {};
+    const behaviour = this.#options.script?.(name, run, spec) ?? {};
     this.#spawning.set(id, { spec, behaviour });
     this.at(this.now + (behaviour.spawnMs ?? 0), () => this.#spawnEnds(id));
   }

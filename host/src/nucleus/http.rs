@@ -594,7 +594,9 @@ impl ReplyBody {
                     Piece::Events(EventReader::new(&events, &query, format))
                 }
                 // The main loop has put a text in its place; if not, there is nothing known.
-                Part::Processes { .. } => Piece::Text(Bytes::from_static(b"[]")),
+                Part::Processes { .. } | Part::Usage { .. } => {
+                    Piece::Text(Bytes::from_static(b"[]"))
+                }
                 Part::OpenApi => Piece::OpenApi,
             });
         }

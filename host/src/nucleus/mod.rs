@@ -154,6 +154,7 @@ struct Inboxes {
     answers: UnboundedReceiver<Answer>,
     probes: UnboundedReceiver<probe::Finished>,
     found: UnboundedReceiver<queries::Found>,
+    proxies: UnboundedReceiver<proxy::News>,
     calls: mpsc::Receiver<http::Knock>,
 }
 
@@ -209,6 +210,7 @@ async fn supervise(
     let (answers_in, answers) = mpsc::unbounded_channel();
     let (probes_in, probes) = mpsc::unbounded_channel();
     let (found_in, found) = mpsc::unbounded_channel();
+    let (proxies_in, proxies) = mpsc::unbounded_channel();
     let (calls_in, calls) = mpsc::channel(http::CALLS_MAX);
     let logs = Rc::new(RefCell::new(logs));
     let journal = Rc::new(RefCell::new(Events::new()));
@@ -258,7 +260,7 @@ async fn supervise(
         child_logs: HashMap::new(),
         emergency: false,
         settling: Settling::new(),
-        proxies: Proxies::default(),
+        proxies: Proxies::new(proxies_in),
         queries: Queries::new(programs, found_in),
         exit: None,
         machine: None,
@@ -273,6 +275,7 @@ async fn supervise(
         answers,
         probes,
         found,
+        proxies,
         calls,
     };
     let code = loop {
@@ -344,6 +347,7 @@ impl Nucleus {
                 Some(answer) = inboxes.answers.recv() => self.on_answer(answer),
                 Some(finished) = inboxes.probes.recv() => self.on_probe(finished),
                 Some(found) = inboxes.found.recv() => self.on_found(found),
+                Some(news) = inboxes.proxies.recv() => self.on_proxy(news),
                 // Both found by `on_deadlines`.
                 () = sleep_until(deadline) => {}
                 () = self.wall.alarm() => {}
@@ -381,7 +385,10 @@ impl Nucleus {
 
     fn deliver(&mut self) {
         let (boot, children, slate) = (&self.boot, &self.children, &self.slate);
-        let result = self.mind.deliver(|lost| boot.fresh(lost, children, slate));
+        let proxies = &self.proxies;
+        let result = self
+            .mind
+            .deliver(|lost| boot.fresh(lost, children, slate, proxies));
         match result {
             Ok(requests) => requests
                 .into_iter()
@@ -666,9 +673,14 @@ impl Nucleus {
             }
             Command::Query { key, query } => self.query(key, query),
             Command::KeepConfig { config } => self.boot.config = config,
-            Command::OpenProxy { name, proxy } => self.proxies.open(&name, &proxy),
+            Command::OpenProxy {
+                name,
+                service,
+                proxy,
+            } => self.proxies.open(name, service, proxy),
             Command::CloseProxy { name } => self.proxies.close(&name),
             Command::ProxyUp { name, up } => self.proxies.set_up(&name, up),
+            Command::ProxyRefuse { name } => self.proxies.refuse(&name),
             Command::Exit { code, machine } => {
                 self.exit = Some(code);
                 self.machine = machine;
@@ -681,6 +693,9 @@ impl Nucleus {
         match part {
             Part::Processes { id } => Part::Text {
                 text: self.children.processes(id).to_string(),
+            },
+            Part::Usage { sets } => Part::Text {
+                text: self.children.usage(&sets).to_string(),
             },
             other => other,
         }
@@ -825,6 +840,7 @@ impl BootFacts {
         lost: Option<String>,
         children: &Children,
         slate: &BTreeMap<String, String>,
+        proxies: &Proxies,
     ) -> Boot {
         let mut records = children.records();
         records.retain(|child| child.id < probe::FIRST_ID);
@@ -837,6 +853,7 @@ impl BootFacts {
             next_seq: self.next_seq,
             children: records,
             slate: slate.clone(),
+            proxies: proxies.records(),
             pid,
             pid_one: pid == 1,
             wall_started: self.wall_started,

@@ -59,7 +59,10 @@ impl Nucleus {
             Query::Processes { ids } => QueryAnswer::Processes {
                 sets: self.children.facts(&ids),
             },
-            Query::Proxies | Query::Obstacles { .. } => QueryAnswer::Failed {
+            Query::Proxies => QueryAnswer::Proxies {
+                proxies: self.proxies.facts(),
+            },
+            Query::Obstacles { .. } => QueryAnswer::Failed {
                 message: "not supported yet".into(),
             },
         };

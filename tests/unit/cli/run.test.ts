@@ -42,6 +42,13 @@ describe("run", () => {
     });
   });
 
+  it("has files of other dialects read by the program that knows them", () => {
+    const host = loadable();
+    host.foreign = true;
+    expect(oneup(host, "run", "services/")).toMatchObject({ exit: 0, err: "" });
+    expect(host.supervised).toMatchObject({ config: { services: [{ name: "web" }] } });
+  });
+
   it("takes the address, the console's format and colours along", () => {
     const listen = { address: "127.0.0.1:7000", tokenFile: "/etc/token" };
     const host = loadable({ supervise: { listen, consoleFormat: "json" } });

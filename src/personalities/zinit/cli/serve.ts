@@ -43,6 +43,7 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
   const loaded = load(host, log, serving, { zinit: "load", ...places });
   const config: Config = {
     services: loaded.services,
+    ...(loaded.proxies === undefined ? {} : { proxies: loaded.proxies }),
     supervisor: {
       shutdownTimeoutMs: SHUTDOWN_TIMEOUT_MS,
       single: false,
