@@ -825,6 +825,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// A set of processes, by the name that an answer shall call it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct NamedSet {
+    pub name: String,
+    pub id: u32,
+}
+
 /// A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
 /// through the brain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -846,9 +854,15 @@ pub enum Part {
         query: EventQuery,
         format: StreamFormat,
     },
-    /// A JSON array of the processes of a set: `{"pid","parent","command","found","started_at"}`.
+    /// A JSON array of the processes of a set:
+    /// `{"pid","parent","command","found","started_at","memory_bytes","cpu_ms"}`.
     Processes {
         id: u32,
+    },
+    /// A JSON array of what the processes of sets use together:
+    /// `{"name","processes","memory_bytes","cpu_ms"}`.
+    Usage {
+        sets: Vec<NamedSet>,
     },
     /// `docs/openapi.json`, without line breaks. It is embedded in the executable, so that its
     /// text costs no memory.
@@ -921,11 +935,12 @@ pub struct Supervise {
     pub brain: String,
     /// Permissions of the control socket; who connects is checked all the same.
     pub socket_mode: u32,
-    /// A line of JSON-RPC is looked at only after the one before it on its connection has been
-    /// answered. Otherwise they do not wait for each other.
+    /// JSON-RPC is what is spoken on the control socket: what does not begin as a request of HTTP
+    /// does is a line of it, and a line is looked at only after the one before it on its
+    /// connection has been answered. Otherwise lines do not wait for each other.
     #[serde(default)]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
-    pub rpc_in_order: bool,
+    pub rpc_first: bool,
     /// Where the control socket goes; `null`: none is made.
     pub socket: Option<String>,
     /// True if the path was asked for (`--socket`): not being able to make it is then an error,

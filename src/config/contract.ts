@@ -1,4 +1,5 @@
 /** What the command line asks of the config program, and what it gets. */
+import type { ServiceDocument } from "../dialects/zinit/document.ts";
 import type { Config, Kind, ProxySpec, SparseSpec } from "../model/spec.ts";
 import type { ConfigIssue } from "./issues.ts";
 
@@ -149,6 +150,22 @@ export interface ZinitDeleted {
 
 export type ZinitDeleteOutput = ZinitDeleted | ZinitFailure;
 
+/** Reads one service file anywhere, for a client that gives it to a server. */
+export interface ZinitReadInput {
+  readonly zinit: "read";
+  readonly file: string;
+}
+
+export interface ZinitRead {
+  readonly ok: true;
+  /** With every default; what is wrong with its values is the server's to tell. */
+  readonly document: ServiceDocument;
+  /** Keys that mean nothing. */
+  readonly warnings: readonly string[];
+}
+
+export type ZinitReadOutput = ZinitRead | ZinitFailure;
+
 /** Writes down which proxies are to be there after the next start of the server. */
 export interface ZinitXinetInput {
   readonly zinit: "xinet";
@@ -158,5 +175,10 @@ export interface ZinitXinetInput {
 
 export type ZinitXinetOutput = { readonly ok: true } | ZinitFailure;
 
-export type ZinitInput = ZinitLoadInput | ZinitSetInput | ZinitDeleteInput | ZinitXinetInput;
-export type ZinitOutput = ZinitLoadOutput | ZinitSetOutput | ZinitDeleteOutput | ZinitXinetOutput;
+export type ZinitInput = ZinitLoadInput | ZinitSetInput | ZinitDeleteInput | ZinitReadInput | ZinitXinetInput;
+export type ZinitOutput =
+  | ZinitLoadOutput
+  | ZinitSetOutput
+  | ZinitDeleteOutput
+  | ZinitReadOutput
+  | ZinitXinetOutput;

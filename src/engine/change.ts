@@ -20,6 +20,7 @@ import { dropFromBoot, growBoot } from "./boot.ts";
 import { enter, publishChange } from "./causes.ts";
 import { findFaults, judgeFaults } from "./faults.ts";
 import { rankAgain } from "./gate.ts";
+import { endLook } from "./guard.ts";
 import { dropFds } from "./notify.ts";
 import { resetCounts, settleFacts, unlink } from "./order.ts";
 import { linkAll } from "./recovery.ts";
@@ -127,6 +128,7 @@ export function takePlanned(world: World, service: Service): void {
 function takeSpec(world: World, service: Service, spec: ServiceSpec): void {
   const former = service.spec;
   service.spec = spec;
+  endLook(world, service); // For what was in the way of the former one.
   reschedule(world, service, former.schedule);
   touch(world, service);
   if (former.kind === spec.kind) return;

@@ -17,7 +17,7 @@ import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteHook, tell } from "./causes.ts";
 import { takePlanned } from "./change.ts";
 import { conclude, hookEnd, surviveRun } from "./restart.ts";
-import { leaveAlone, rest, spawnMain, stopRun } from "./runs.ts";
+import { isKilled, leaveAlone, rest, spawnMain, stopRun } from "./runs.ts";
 import { cutSides, hasSides, openSide, roleText } from "./sides.ts";
 import {
   type Around,
@@ -113,7 +113,7 @@ export function noteSide(world: World, service: Service, side: Side): void {
 /** It is to be stopped: at once, or after its before-stop hook and by its stop command. */
 export function part(world: World, service: Service, because: string): void {
   const plain = !has(service, "before-stop") && service.spec.stopCommand === null && !hasSides(service);
-  if (plain || world.shutdown.hurried) {
+  if (plain || world.shutdown.hurried || isKilled(service)) {
     stopRun(world, service, stopState(service), because);
     return;
   }

@@ -12,6 +12,7 @@ import { note, publishReceipt } from "./causes.ts";
 import { type ChangeAsk, dropGone, keepConfig, takeChange } from "./change.ts";
 import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
+import { guardDue, takeLook } from "./guard.ts";
 import { healthDue, takeHealthAnswer } from "./health.ts";
 import { sideRoles, wholeReceipt } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
@@ -59,6 +60,7 @@ import { isDoomed, plannedSpec, type Service, type Side, takeFact, takeWork, typ
 
 export { type BootReport, bootReport } from "./boot.ts";
 export type { ChangeAsk } from "./change.ts";
+export type { Obstacle } from "./guard.ts";
 export type { HeldVerb } from "./pins.ts";
 export type { BootInput } from "./recovery.ts";
 export type { RunView } from "./schedule.ts";
@@ -189,6 +191,9 @@ function take(world: World, event: EngineEvent): void {
     case "clockSet":
       clockSet(world);
       break;
+    case "answered":
+      if (event.key.startsWith("guard ")) takeLook(world, event);
+      break;
     case "probed":
       takeAnswer(world, event);
       break;
@@ -257,7 +262,7 @@ function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): 
 }
 
 /**
- * Keys: `shutdown`, `gate`, `again NAME`, `schedule NAME`, `start SET`, `linger SET`, `reload SET`,
+ * Keys: `shutdown`, `gate`, `again NAME`, `guard NAME`, `schedule NAME`, `start SET`, `linger SET`, `reload SET`,
  * `hook SET` (the hook's own set), `probe SET CONDITION`, `delay SET CONDITION`, `health SET`,
  * `watchdog SET`.
  */
@@ -273,6 +278,11 @@ function takeTimer(world: World, key: string): void {
     case "again": {
       const service = world.byName.get(key.slice("again ".length));
       if (service !== undefined) fire(world, service, "due", null);
+      break;
+    }
+    case "guard": {
+      const service = world.byName.get(key.slice("guard ".length));
+      if (service !== undefined) guardDue(world, service);
       break;
     }
     case "schedule": {
@@ -412,7 +422,7 @@ export function logNamesOf(world: World, name: string): string[] {
 /** Why a pin or a mask forbids what a person asks; `null`: it does not. */
 export function refusal(world: World, name: string, verb: HeldVerb): string | null {
   const service = world.byName.get(name);
-  return service === undefined ? null : refusalOf(service, verb);
+  return service === undefined ? null : refusalOf(world, service, verb);
 }
 
 /** Why it cannot be reloaded now; `null`: it can. */

@@ -8,14 +8,14 @@
  */
 import type { Boot, ChildRecord } from "../generated/protocol.ts";
 import { withDefaults } from "../model/defaults.ts";
-import type { Config, ServiceSpec, SparseSpec } from "../model/spec.ts";
+import type { Config, Following, ServiceSpec, SparseSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
 import { openLog, takePlanned } from "./change.ts";
 import { findFaults, judgeFaults } from "./faults.ts";
 import { makeGate } from "./gate.ts";
-import { resumeHealth } from "./health.ts";
+import { isHealthAwaited, resumeHealth } from "./health.ts";
 import { afterRun, armLinger } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
 import { newTold, takeNotice } from "./notify.ts";
@@ -55,6 +55,7 @@ import {
   pushWork,
   Service,
   type State,
+  startsAlong,
   type World,
   wantsUp,
 } from "./world.ts";
@@ -96,6 +97,7 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
     },
     random: new Random(boot.seed),
     gate: null,
+    hindered: new Set(),
     starting: 0,
     boot: makeBootLog(services.length),
     nextId: boot.nextId,
@@ -129,12 +131,23 @@ export function linkAll(world: Pick<World, "services" | "byName" | "planned">): 
     const reverse = follows.get(name) ?? NONE;
     const plain = requires.length + wants.length + after.length + reverse.length + conflicts.length === 0;
     if (plain) continue; // As most are: no set is made for them.
-    const required = new Set(requires.map((requirement) => requirement.name));
-    const ordered = new Set([...wants, ...after.map((following) => following.name), ...reverse]);
-    for (const other of required) link(service, byName.get(other), "requires", "dependents");
-    for (const other of ordered) {
-      if (!required.has(other)) link(service, byName.get(other), "order", "successors");
-    }
+    const following = (until: Following["until"]) =>
+      after.filter((one) => one.until === until).map((one) => one.name);
+    const seen = new Set([name]);
+    const linkEach = (names: readonly string[], forth: keyof Edges, back: keyof Edges) => {
+      for (const other of names) {
+        if (!seen.has(other)) link(service, byName.get(other), forth, back);
+        seen.add(other);
+      }
+    };
+    linkEach(
+      requires.map((requirement) => requirement.name),
+      "requires",
+      "dependents",
+    );
+    linkEach([...wants, ...following("ready"), ...reverse], "order", "successors");
+    linkEach(following("begun"), "begun", "begunFor");
+    linkEach(following("any"), "loose", "looseFor");
     for (const conflict of conflicts) linkConflict(service, byName.get(conflict.name));
   }
 }
@@ -287,7 +300,8 @@ function startAutomatic(world: World, known: readonly Service[]): void {
     }
     if (pinnedUp(service)) continue; // Up, whatever has become of what it requires.
     for (const other of service.edges.requires) {
-      if (!wantsUp(other)) named.push({ service: other, because: `needed by ${service.spec.name}` });
+      if (wantsUp(other) || !startsAlong(world, service, other)) continue;
+      named.push({ service: other, because: `needed by ${service.spec.name}` });
     }
   }
   if (named.length > 0) world.demands.push({ type: "start", named });
@@ -362,6 +376,7 @@ function rearm(world: World, matched: ReadonlyMap<Service, ChildRecord>): void {
     if (service.state === "running") resumeCare(world, service, child);
     if (service.state !== "starting" && service.state !== "working") continue;
     reopenWatch(world, service);
+    if (service.state === "starting" && isHealthAwaited(service)) resumeHealth(world, service);
     watchRun(world, service);
   }
 }

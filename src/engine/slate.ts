@@ -8,7 +8,7 @@
  */
 import { type BootLog, loadBoot, saveBoot } from "./boot.ts";
 import type { Gate } from "./gate.ts";
-import { newHealth } from "./health.ts";
+import { isHealthAwaited, newHealth } from "./health.ts";
 import { newTold } from "./notify.ts";
 import type { Run } from "./occasions.ts";
 import { newWatch } from "./readiness.ts";
@@ -227,8 +227,9 @@ function agrees(service: Service): boolean {
   const { spec, state, wish, child, pid, deadline, past } = service;
   if (!WISHES_OF[state].includes(wish)) return false;
   if (!evictionAgrees(service)) return false;
-  const caredFor = (service.health?.first ?? 0) > 0 || (service.told?.aliveAt ?? 0) > 0;
-  if (caredFor && state !== "running") return false;
+  const mayBeChecked = state === "running" || (state === "starting" && isHealthAwaited(service));
+  if ((service.health?.first ?? 0) > 0 && !mayBeChecked) return false;
+  if ((service.told?.aliveAt ?? 0) > 0 && state !== "running") return false;
   const target = spec.kind === "target";
   const live = isLiveState(state);
   if (live && target && state !== "running") return false;

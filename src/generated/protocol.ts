@@ -271,6 +271,11 @@ export type MatchedProcesses = {
 part: string, found: Array<ProcessFacts>, };
 
 /**
+ * A set of processes, by the name that an answer shall call it.
+ */
+export type NamedSet = { name: string, id: number, };
+
+/**
  * What a service tells of itself: sd_notify(3), or a line on the descriptor of s6's protocol,
  * which is `ready`. Only what comes from a process of the set counts.
  */
@@ -344,7 +349,7 @@ least: Level | null, colour: boolean, };
  * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
  * through the brain.
  */
-export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "openApi" };
+export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "usage", sets: Array<NamedSet>, } | { "type": "openApi" };
 
 export type Probe = { "type": "tcp", host: string, port: number, 
 /**
@@ -575,7 +580,7 @@ socketMode: number,
  * A line of JSON-RPC is looked at only after the one before it on its connection has been
  * answered. Otherwise they do not wait for each other.
  */
-rpcInOrder?: boolean, 
+rpcFirst?: boolean, 
 /**
  * Where the control socket goes; `null`: none is made.
  */

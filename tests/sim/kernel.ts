@@ -56,7 +56,7 @@ export interface Check {
 }
 
 /** Of a hook, `service` is `NAME/HOOK`. */
-export type Script = (service: string, run: number) => Behaviour;
+export type Script = (service: string, run: number, spec: SpawnSpec) => Behaviour;
 
 export interface KernelOptions {
   readonly services: readonly SparseSpec[];
@@ -73,6 +73,8 @@ export interface KernelOptions {
   /** What belongs to no service at the end. */
   readonly strays?: number;
   readonly zones?: Config["zones"];
+  /** What signals do, where that is not the usual. */
+  readonly signals?: Config["supervisor"]["signals"];
 }
 
 /** A notice in which nothing is told. */
@@ -182,6 +184,7 @@ export class Kernel {
         shutdownTimeoutMs: options.shutdownTimeoutMs ?? 60_000,
         ...(options.startConcurrency === undefined ? {} : { startConcurrency: options.startConcurrency }),
         ...(options.restartBudget === undefined ? {} : { restartBudget: options.restartBudget }),
+        ...(options.signals === undefined ? {} : { signals: options.signals }),
         single: options.single ?? false,
       },
       ...(options.zones === undefined ? {} : { zones: options.zones }),
@@ -506,7 +509,7 @@ export class Kernel {
     const name = spec.role === "main" ? spec.service : `${spec.service}/${spec.role}`;
     const run = (this.#runs.get(name) ?? 0) + 1;
     this.#runs.set(name, run);
-    const behaviour = this.#options.script?.(name, run) ?? {};
+    const behaviour = this.#options.script?.(name, run, spec) ?? {};
     this.#spawning.set(id, { spec, behaviour });
     this.at(this.now + (behaviour.spawnMs ?? 0), () => this.#spawnEnds(id));
   }

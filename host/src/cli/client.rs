@@ -90,11 +90,14 @@ fn answer(result: io::Result<Answer>) -> Value {
             "contentType": answer.content_type,
             "body": answer.body,
         }),
-        Err(error) => {
-            let (name, message) = explain(&error);
-            json!({ "error": name, "message": message })
-        }
+        Err(error) => host_error(&error),
     }
+}
+
+/// `{error, message}`.
+pub fn host_error(error: &io::Error) -> Value {
+    let (name, message) = explain(error);
+    json!({ "error": name, "message": message })
 }
 
 fn explain(error: &io::Error) -> (String, String) {

@@ -4,6 +4,8 @@
 pub mod client;
 mod files;
 mod host;
+mod jobs;
+mod screen;
 
 use crate::{
     called_as,
@@ -43,7 +45,10 @@ pub fn run(programs: Programs) -> Result<Outcome, String> {
         let engine = Engine::start(programs.get(program)?, &LIMITS, |ctx| {
             host::install_cli(ctx, programs, &arguments, Rc::clone(&wanted))
         })?;
-        let code = engine.call::<u8>("main", "")?;
+        let code = engine.call::<u8>("main", "");
+        // However the program ended.
+        screen::restore();
+        let code = code?;
         let wanted = wanted.take();
         if let Some(other) = wanted.become_ {
             arguments = other;
@@ -60,5 +65,5 @@ pub fn run(programs: Programs) -> Result<Outcome, String> {
 
 /// Runs a config program once, in an engine of its own whose memory goes back at the end.
 pub fn load_config(config: Program, input: &str) -> Result<String, String> {
-    Engine::start(config, &LIMITS, host::install_files)?.call("loadConfig", input)
+    Engine::start(config, &LIMITS, host::install_config)?.call("loadConfig", input)
 }

@@ -310,7 +310,7 @@ async fn without_panic<T>(work: impl Future<Output = T>) -> thread::Result<T> {
 fn listen(server: &Server, options: &Supervise) -> Result<(), ListenError> {
     let terms = http::Terms {
         mode: options.socket_mode,
-        rpc_in_order: options.rpc_in_order,
+        rpc_first: options.rpc_first,
     };
     let (socket, tcp) = (&options.socket, &options.listen);
     socket
@@ -693,6 +693,9 @@ impl Nucleus {
         match part {
             Part::Processes { id } => Part::Text {
                 text: self.children.processes(id).to_string(),
+            },
+            Part::Usage { sets } => Part::Text {
+                text: self.children.usage(&sets).to_string(),
             },
             other => other,
         }

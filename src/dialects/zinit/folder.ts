@@ -7,7 +7,7 @@ import { decodeService, decodeTarget, type Misshapen } from "./decode.ts";
 import { isTarget, nameOf, waitsFor, type ZinitDocument } from "./document.ts";
 import { remarks } from "./remarks.ts";
 import { specOf } from "./spec.ts";
-import { parseToml } from "./toml.ts";
+import { parseToml, syntaxText } from "./toml.ts";
 import { validate } from "./validate.ts";
 import { loadProxies } from "./xinet.ts";
 
@@ -108,11 +108,7 @@ export function readDefinition(file: string, host: FileHost): Answer {
 
 function parseDefinition(file: string, text: string): Answer {
   const parsed = parseToml(text);
-  if (!("value" in parsed)) {
-    const [reason = ""] = parsed.message.split("\n");
-    const place = `line ${parsed.line}, column ${parsed.column}`;
-    return unparseable(file, `${reason.replace("Invalid TOML document: ", "")} at ${place}`);
-  }
+  if (!("value" in parsed)) return unparseable(file, syntaxText(parsed));
   const decoded = decodeDefinition(parsed.value);
   if (!("document" in decoded)) return unparseable(file, shapeText(decoded));
   const { document } = decoded;

@@ -39,6 +39,13 @@ describe("run", () => {
     });
   });
 
+  it("has files of other dialects read by the program that knows them", () => {
+    const host = loadable();
+    host.foreign = true;
+    expect(oneup(host, "run", "services/")).toMatchObject({ exit: 0, err: "" });
+    expect(host.supervised).toMatchObject({ config: { services: [{ name: "web" }] } });
+  });
+
   it("takes the address, the console's format and colours along", () => {
     const listen = { address: "127.0.0.1:7000", tokenFile: "/etc/token" };
     const host = loadable({ supervise: { listen, consoleFormat: "json" } });
@@ -124,7 +131,7 @@ describe("one command", () => {
               main: true,
               restart: "never",
               stdio: "inherit",
-              stop: { signal: "TERM", timeoutMs: 10_000, tree: true },
+              stop: { signal: "TERM", timeoutMs: 10_000, evict: "stop", tree: true },
             },
           ],
           supervisor: { shutdownTimeoutMs: 60_000, single: true },

@@ -125,10 +125,12 @@ describe("the view", () => {
       goal: "up",
       pinned: null,
       masked: false,
+      obstacle: null,
       status: null,
       reloading: false,
       health: null,
       cause: "runs as pid 100",
+      reason: null,
       labels: { tier: "front" },
     });
     kernel.crash("web", { code: 3 });
@@ -160,7 +162,7 @@ describe("the view", () => {
     ]);
     expect(graph(kernel.world).services).toEqual([
       { name: "a", requires: [], wants: [], after: [], conflicts: [] },
-      { name: "b", requires: [], wants: ["c"], after: ["c", "a"], conflicts: [{ name: "d", wait: false }] },
+      { name: "b", requires: [], wants: ["c"], after: ["c", "a"], conflicts: ["d"] },
       { name: "c", requires: [], wants: [], after: [], conflicts: [] },
       { name: "d", requires: [], wants: [], after: [], conflicts: [] },
     ]);

@@ -90,6 +90,19 @@ export function ask(kernel: Kernel, type: Verb, ...names: string[]): void {
   kernel.run(kernel.now);
 }
 
+/** Another set of services, and with all that follows at once having followed. */
+export function change(
+  kernel: Kernel,
+  given: {
+    readonly set?: readonly SparseSpec[];
+    readonly remove?: readonly string[];
+    readonly restart?: boolean;
+  },
+): void {
+  kernel.ask({ type: "change", set: [], remove: [], restart: false, because: "asked by uid 0", ...given });
+  kernel.run(kernel.now);
+}
+
 /** Held, or no longer, and with all that follows at once having followed. */
 export function hold(
   kernel: Kernel,

@@ -164,7 +164,11 @@ fn fcntl_nonblocking(pipe: &fs::File) {
 }
 
 fn read_with(logs: &Logs, query: LogQuery, most: usize) -> Vec<Value> {
-    let mut reader = LogReader::new(logs, query, StreamFormat::Array).unwrap();
+    read_as(StreamFormat::Array, logs, query, most)
+}
+
+fn read_as(format: StreamFormat, logs: &Logs, query: LogQuery, most: usize) -> Vec<Value> {
+    let mut reader = LogReader::new(logs, query, format).unwrap();
     let mut all = Vec::new();
     loop {
         let mut out = Vec::new();
@@ -1259,4 +1263,32 @@ fn options_can_change() {
     assert_eq!(f.content("web.log"), b"50\n");
     assert!(f.logs.write_ends("none").is_err());
     assert!(f.logs.close("none", WALL).is_empty());
+}
+
+#[test]
+fn entries_and_lines_say_nothing_of_what_was_lost() {
+    let mut f = fixture();
+    let options = LogOptions {
+        lines: 3,
+        console: false,
+        file: None,
+    };
+    f.logs.open("web", &options);
+    let (mut out, _err) = f.ends("web");
+    for line in 0..5 {
+        writeln!(out, "line {line}").unwrap();
+        f.settle();
+    }
+    let read = |format| read_as(format, &f.logs, LogQuery::default(), 1 << 20);
+    assert_eq!(texts(&read(StreamFormat::Array))[0], "lost 2");
+    let entries = read(StreamFormat::Entries);
+    assert_eq!(
+        entries[0],
+        serde_json::json!({"timestamp_ms": 1_700_000_000_000_u64, "service": "web",
+            "stream": "stdout", "content": "line 2"})
+    );
+    assert_eq!(entries.len(), 3);
+    let lines = read(StreamFormat::Lines);
+    assert_eq!(lines[2], "1700000000000 [stdout] line 4");
+    assert_eq!(lines.len(), 3);
 }

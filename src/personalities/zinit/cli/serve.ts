@@ -56,7 +56,7 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
     brain: "zinit-brain",
     socket,
     socketMode: SOCKET_MODE,
-    rpcInOrder: true,
+    rpcFirst: true,
     socketRequired: !serving.neverLeave,
     listen: null,
     consoleFormat: "text",
