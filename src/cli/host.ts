@@ -121,8 +121,11 @@ export interface CliHost extends FileHost {
    * own and returns its JSON answer.
    */
   loadConfig(program: "config" | "config-all", input: string): string;
-  /** When this program returns, it runs again with these arguments, the first being its name. */
-  become(argv: readonly string[]): void;
+  /**
+   * When this program returns, another one runs with these arguments, the first being its name: the
+   * one that this name stands for, or the embedded program that is named.
+   */
+  become(argv: readonly string[], program?: string): void;
   /** Becomes a supervisor when this program returns. */
   supervise(options: Supervise): void;
 }
