@@ -122,6 +122,10 @@ pub enum Event {
 pub struct Boot {
     /// `null` at the first start, else why the former brain was lost.
     pub lost: Option<String>,
+    /// Everything comes from a supervisor before this one (`Renew`, `Keep`). The configuration is
+    /// that one's, too, and worth being read again.
+    #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+    pub renewed: bool,
     /// The configuration as the config program made it (`src/model/spec.ts`: `Config`). Opaque
     /// to the nucleus.
     #[cfg_attr(test, ts(type = "unknown"))]
@@ -228,6 +232,8 @@ pub enum Exit {
     Code(i32),
     /// Name without SIG.
     Signal(String),
+    /// Nobody can tell: it was not our child, but that of a supervisor before us.
+    Unknown(()),
 }
 
 /// Why a child never came to run its program.
@@ -468,6 +474,26 @@ pub enum Command {
     /// A line of the supervisor's own, for the person at the console (stderr).
     Say {
         text: String,
+    },
+    /// Execute the program anew, in the same process; services, logs and sockets do not notice. Its
+    /// brain starts as after a lost one, with `Boot.renewed`. Where it does not work, a message
+    /// says so and all goes on.
+    Renew {
+        /// Another program than the one that was started.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        binary: Option<String>,
+    },
+    /// Leave the process and everything in it to a keeper, for a supervisor that is started with
+    /// `Supervise.adopt` soon. No service is stopped. Nothing else of the same batch may follow.
+    Keep {
+        /// Answered with `reply` as `Reply` would with 200, as soon as all is safe; or with a
+        /// problem, and then all goes on as before.
+        request: u32,
+        reply: Vec<Part>,
+        /// A file that is written for the successor, with this text.
+        path: String,
+        state: String,
     },
     /// Leave the process, after the console was given a moment to drain.
     Exit {
@@ -871,6 +897,11 @@ pub struct Supervise {
     pub colour: bool,
     /// Single-command mode: catch and report every signal, keep the terminal.
     pub single: bool,
+    /// The file of a `Keep`, if what was left there is to be gone on with. Where nobody keeps it any
+    /// more, this is a first start.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional))]
+    pub adopt: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -29,6 +29,11 @@ export type Boot = {
  */
 lost: string | null, 
 /**
+ * Everything comes from a supervisor before this one (`Renew`, `Keep`). The configuration is
+ * that one's, too, and worth being read again.
+ */
+renewed?: boolean, 
+/**
  * The configuration as the config program made it (`src/model/spec.ts`: `Config`). Opaque
  * to the nucleus.
  */
@@ -117,7 +122,20 @@ sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": 
 /**
  * Further header fields, such as `Allow`.
  */
-headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, 
+headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "renew", 
+/**
+ * Another program than the one that was started.
+ */
+binary?: string, } | { "type": "keep", 
+/**
+ * Answered with `reply` as `Reply` would with 200, as soon as all is safe; or with a
+ * problem, and then all goes on as before.
+ */
+request: number, reply: Array<Part>, 
+/**
+ * A file that is written for the successor, with this text.
+ */
+path: string, state: string, } | { "type": "exit", code: number, 
 /**
  * As PID 1 of a machine, do this to it instead of leaving. Where the kernel refuses, the
  * process sleeps for ever: PID 1 does not return.
@@ -161,7 +179,7 @@ afterSeq: number | null, follow: boolean, };
 /**
  * How a process ended.
  */
-export type Exit = { "code": number } | { "signal": string };
+export type Exit = { "code": number } | { "signal": string } | { "unknown": null };
 
 /**
  * How a process was found to belong to its set.
@@ -543,4 +561,9 @@ colour: boolean,
 /**
  * Single-command mode: catch and report every signal, keep the terminal.
  */
-single: boolean, };
+single: boolean, 
+/**
+ * The file of a `Keep`, if what was left there is to be gone on with. Where nobody keeps it any
+ * more, this is a first start.
+ */
+adopt?: string, };
