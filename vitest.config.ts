@@ -10,6 +10,7 @@ export default defineConfig({
       { extends: true, test: { name: "unit", include: ["tests/unit/**/*.test.ts"] } },
       { extends: true, test: { name: "sim", include: ["tests/sim/**/*.test.ts"] } },
       { extends: true, test: { name: "e2e", include: ["tests/e2e/**/*.test.ts"] } },
+      { extends: true, test: { name: "compat", include: ["tests/compat/**/*.test.ts"] } },
     ],
   },
 });

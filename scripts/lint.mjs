@@ -7,6 +7,7 @@ needCommands([rust, command("rustfmt", "rustfmt-web"), command("cargo-clippy", "
 const host = { cwd: join(root, "host") };
 run("npx", ["tsc", "-p", "."]);
 run("npx", ["tsc", "-p", "tests"]);
+run("npx", ["tsc", "-p", "packages/client", "--noEmit"]);
 run("npx", ["biome", "check", "."]);
 run("cargo", ["fmt", "--check"], host);
 run("cargo", ["clippy", "--locked", "--all-targets", "--quiet", "--", "-D", "warnings"], host);

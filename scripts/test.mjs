@@ -1,4 +1,5 @@
 // `npm test`: install, build, and run every test. Arguments go to vitest (`npm test -- tests/unit`).
+import { buildOriginals } from "./originals.mjs";
 import { command, compiler, file, needCommands, needPackages, run, rust } from "./tools.mjs";
 
 needPackages();
@@ -22,4 +23,5 @@ if (only.length === 0)
     cwd: new URL("../host", import.meta.url),
   });
 run(process.execPath, ["scripts/build.mjs", "--faults"]);
+if (only.length === 0 || only.some((path) => path.startsWith("tests/compat"))) buildOriginals();
 run("timeout", [...limit(30), "npx", "vitest", "run", ...only]);

@@ -7,11 +7,14 @@ import { fileURLToPath } from "node:url";
 const bench = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const folder = resolve(bench, "../build/bench");
 
+const header = join(bench, "programs/stamp.h");
+
 function program(name) {
   const source = join(bench, "programs", `${name}.c`);
   const target = join(folder, name);
   const built = statSync(target, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (built < statSync(source).mtimeMs) {
+  const changed = Math.max(...[source, header].map((file) => statSync(file).mtimeMs));
+  if (built < changed) {
     mkdirSync(folder, { recursive: true });
     execFileSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o", target, source]);
   }

@@ -54,6 +54,15 @@ function exit(more: Readonly<Record<string, Schema>>): Schema {
   };
 }
 
+function reason(type: string, more: Readonly<Record<string, Schema>>): Schema {
+  return {
+    type: "object",
+    properties: { type: { const: type }, ...more },
+    required: ["type", ...Object.keys(more)],
+    additionalProperties: false,
+  };
+}
+
 export const SCHEMAS: Readonly<Record<string, Schema>> = {
   Service: object("A service, task or target as it is now.", {
     name,
@@ -75,11 +84,32 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     pinned: orNull({ enum: ["up", "down"] }, "Held by a person, whatever the rules say; `null`: not."),
     masked: { type: "boolean", description: "A person does not let it start." },
     cause: { type: "string", description: "Why it is in this state." },
+    reason: orNull(ref("Reason"), "The same for programs, of `failed` and `backoff`."),
     status: orNull(text, "What it told of itself last (`STATUS=` of sd_notify)."),
     reloading: { type: "boolean", description: "It told that it reads its configuration again." },
     health: orNull(ref("ServiceHealth"), "`null` where nothing is checked."),
     labels: { type: "object", additionalProperties: text },
   }),
+  Reason: {
+    description: "Why a service has failed, or would have.",
+    anyOf: [
+      reason("exit", { code: { type: "integer" } }),
+      reason("signal", { signal: { type: "string", description: "Without SIG." } }),
+      reason("start-timeout", {}),
+      reason("unhealthy", { failures: { ...count, description: "Checks that failed in a row." } }),
+      reason("watchdog", {}),
+      reason("spawn", { message: { type: "string", description: "Why it could not be started." } }),
+      reason("hook", { message: { type: "string", description: "Why one of its hooks has failed." } }),
+      reason("lost", {}),
+      reason("survived", {}),
+      reason("missing", { name: { ...name, description: "What it requires and is not configured." } }),
+      reason("cycle", { path: { ...names, description: "Who waits for whom, and the last for the first." } }),
+      reason("limit", {
+        restarts: { ...count, description: "How many are allowed." },
+        last: orNull(ref("Reason"), "Why it would have been restarted once more."),
+      }),
+    ],
+  },
   ServiceHealth: object("The health checks of a service.", {
     healthy: orNull(flag, "`null` until there have been enough checks of the present run."),
     failures_in_row: count,
@@ -222,13 +252,13 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       event: {
         type: "string",
         description:
-          "`state`, `ready`, `health`, `reload`, `hook`, `pin`, `receipt`, `schedule` or `supervisor`.",
+          "`state`, `ready`, `health`, `reload`, `hook`, `pin`, `receipt`, `schedule`, `change` or `supervisor`.",
       },
       from: orNull(
         text,
         "The state before; of `health`: `unknown`, `healthy` or `unhealthy`; of `pin`: what held it.",
       ),
-      to: orNull(text, "The state after."),
+      to: orNull(text, "The state after; of `change`: `added`, `changed` or `removed`."),
       cause: orNull(text),
       receipt: { ...ref("Receipt"), description: "With `receipt` events." },
     }),

@@ -16,6 +16,7 @@ import type {
   Why,
 } from "../engine/index.ts";
 import type { Scope } from "../generated/protocol.ts";
+import type { ServiceSpec } from "../model/spec.ts";
 
 export interface Services {
   readonly clock: Clock;
@@ -23,6 +24,8 @@ export interface Services {
   readonly supervisor: { readonly pid: number; readonly wallStarted: number };
   names(): readonly string[];
   view(name: string): ServiceView | null;
+  /** What is configured under a name; `null`: nothing (any more). */
+  specOf(name: string): ServiceSpec | null;
   why(name: string): Why | null;
   /** Newest first; `null`: no such service. */
   runs(name: string): readonly RunView[] | null;

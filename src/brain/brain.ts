@@ -18,7 +18,7 @@ import type {
   Why,
 } from "../engine/index.ts";
 import type { Batch, Boot, Command, Event, Receipt, Scope } from "../generated/protocol.ts";
-import type { Config } from "../model/spec.ts";
+import type { Config, ServiceSpec } from "../model/spec.ts";
 import { FAULT_ROUTES, stumble } from "./faults.ts";
 
 /** What the brain needs of `src/engine/`; a module's functions, so that tests can put another in. */
@@ -27,6 +27,7 @@ export interface Engine<World> {
   step(world: World, event: EngineEvent, clock: Clock): Command[];
   serviceNames(world: World): readonly string[];
   serviceView(world: World, name: string, clock: Clock): ServiceView | null;
+  specOf(world: World, name: string): ServiceSpec | null;
   why(world: World, name: string, clock: Clock): Why | null;
   runs(world: World, name: string): readonly RunView[] | null;
   graph(world: World): Graph;
@@ -118,6 +119,10 @@ class Life<World> implements Services {
 
   view(name: string): ServiceView | null {
     return this.#engine.serviceView(this.#world, name, this.clock);
+  }
+
+  specOf(name: string): ServiceSpec | null {
+    return this.#engine.specOf(this.#world, name);
   }
 
   why(name: string): Why | null {

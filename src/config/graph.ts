@@ -204,26 +204,35 @@ const VERBS: Readonly<Record<Relation["field"], string>> = {
 function checkConflicts(byName: ByName, issues: Issues): void {
   const atBoot = bootSet(byName);
   const told = new Set<string>();
-  for (const definition of byName.values()) {
-    for (const { field, name, node } of definition.relations) {
-      const key = [definition.name, name].sort().join(" ");
-      if (field !== "conflicts" || !byName.has(name) || told.has(key)) continue;
-      told.add(key);
-      const why = name === definition.name ? "itself" : conflictReason(definition.name, name, byName, atBoot);
-      if (why === null) continue;
-      const hint =
-        why === "itself" ? "remove it" : `set autostart = false for one of them, or remove the conflict`;
-      const message = why === "itself" ? `"${name}" conflicts with itself` : why;
-      issues.at(node.place, `conflicts: ${message}`, hint);
-    }
+  for (const { from, relation } of conflictsOf(byName)) {
+    const { name, node, weak = false } = relation;
+    const key = [from, name].sort().join(" ");
+    if (told.has(key)) continue;
+    told.add(key);
+    const why = name === from ? "itself" : conflictReason(from, name, byName, weak ? null : atBoot);
+    if (why === null) continue;
+    const hint =
+      why === "itself" ? "remove it" : "set autostart = false for one of them, or remove the conflict";
+    const message = why === "itself" ? `"${name}" conflicts with itself` : why;
+    issues.at(node.place, `conflicts: ${message}`, hint);
   }
+}
+
+/** Of a pair that names each other, what says more comes first: that one stops the other. */
+function conflictsOf(byName: ByName): { readonly from: string; readonly relation: Relation }[] {
+  const all = [...byName.values()].flatMap(({ name, relations }) =>
+    relations
+      .filter((relation) => relation.field === "conflicts" && byName.has(relation.name))
+      .map((relation) => ({ from: name, relation })),
+  );
+  return all.sort((a, b) => Number(a.relation.weak ?? false) - Number(b.relation.weak ?? false));
 }
 
 function conflictReason(
   a: string,
   b: string,
   byName: ByName,
-  atBoot: ReadonlyMap<string, string | null>,
+  atBoot: ReadonlyMap<string, string | null> | null,
 ): string | null {
   for (const [one, other] of [
     [a, b],
@@ -231,6 +240,7 @@ function conflictReason(
   ] as const) {
     if (pulledBy(one, byName).has(other)) return `"${one}" needs "${other}" and conflicts with it`;
   }
+  if (atBoot === null) return null;
   const [reasonA, reasonB] = [atBoot.get(a), atBoot.get(b)];
   if (reasonA === undefined || reasonB === undefined) return null;
   const because = [
@@ -258,7 +268,8 @@ function bootSet(byName: ByName): Map<string, string | null> {
   for (const [name] of set) {
     for (const relation of byName.get(name)?.relations ?? []) {
       const pulls = relation.field === "requires" || relation.field === "wants";
-      if (pulls && byName.has(relation.name) && !set.has(relation.name)) set.set(relation.name, name);
+      if (pulls && !relation.weak && byName.has(relation.name) && !set.has(relation.name))
+        set.set(relation.name, name);
     }
   }
   return set;

@@ -16,6 +16,8 @@ export interface Relation {
   /** What the name must be, where the file says so. */
   readonly kind: Kind | null;
   readonly node: Node;
+  /** Of `requires`: not started along. Of `conflicts`: waits, and stops nobody. */
+  readonly weak?: boolean;
 }
 
 /** One service, task or target. */

@@ -17,11 +17,11 @@ export interface BootLog {
   began: number;
   beganWall: number;
   /** By a service's index, in tenths of ms from then on, 0: not yet. */
-  readonly started: Uint32Array;
+  started: Uint32Array;
   /** The same; `OVER`: it has no part in the start (any more). */
-  readonly ready: Uint32Array;
+  ready: Uint32Array;
   /** The neighbour that released it last: its index + 1, 0: none. */
-  readonly releasers: Uint32Array;
+  releasers: Uint32Array;
 }
 
 const OVER = 0xffff_ffff;
@@ -64,6 +64,33 @@ export function makeBootLog(count: number): BootLog {
     ready: new Uint32Array(count).fill(OVER),
     releasers: new Uint32Array(count),
   };
+}
+
+/** Services were added: they have no part. */
+export function growBoot({ boot, services }: World): void {
+  const former = boot.ready.length;
+  if (services.length === former) return;
+  const { started, ready, releasers } = makeBootLog(services.length);
+  started.set(boot.started);
+  ready.set(boot.ready);
+  releasers.set(boot.releasers);
+  Object.assign(boot, { started, ready, releasers });
+}
+
+/** The service of this index is gone, and those after it have moved up. */
+export function dropFromBoot({ boot }: World, index: number): void {
+  boot.started = withoutOne(boot.started, index);
+  boot.ready = withoutOne(boot.ready, index);
+  boot.releasers = withoutOne(boot.releasers, index).map((releaser) => {
+    if (releaser === index + 1) return 0;
+    return releaser > index + 1 ? releaser - 1 : releaser;
+  });
+}
+
+function withoutOne(numbers: Uint32Array, index: number): Uint32Array {
+  const fewer = numbers.slice(0, -1);
+  fewer.set(numbers.subarray(index + 1), index);
+  return fewer;
 }
 
 // ---- writing
@@ -112,20 +139,23 @@ export function noteRelease(world: World, service: Service, by: Service): void {
   touch(world, service);
 }
 
-/** For the slate; `undefined`: it has no part. */
-export function saveBoot({ index }: Service, { boot }: World): unknown {
+/** For the slate, with the releaser's name, since its index may be another then; `undefined`: it has no part. */
+export function saveBoot({ index }: Service, { boot, services }: World): unknown {
   if (boot.ready[index] === OVER && boot.started[index] === 0) return undefined;
-  return [boot.started[index], boot.ready[index], boot.releasers[index]];
+  const releaser = services[(boot.releasers[index] ?? 0) - 1];
+  return [boot.started[index], boot.ready[index], releaser?.spec.name ?? 0];
 }
 
-export function loadBoot({ index }: Service, value: unknown, { boot }: World): boolean {
-  if (!Array.isArray(value) || !value.every(isCount)) return false;
-  const [started, ready, releaser] = value;
-  if (started === undefined || ready === undefined || releaser === undefined) return false;
-  if (releaser > boot.ready.length) return false;
+export function loadBoot({ index }: Service, value: unknown, { boot, byName }: World): boolean {
+  if (!Array.isArray(value)) return false;
+  const [started, ready, releaser]: unknown[] = value;
+  if (!isCount(started) || !isCount(ready)) return false;
+  if (typeof releaser !== "string" && releaser !== 0) return false;
   boot.started[index] = started;
   boot.ready[index] = ready;
-  boot.releasers[index] = releaser;
+  // It may be gone from the configuration.
+  const found = releaser === 0 ? undefined : byName.get(releaser);
+  boot.releasers[index] = found === undefined ? 0 : found.index + 1;
   return true;
 }
 

@@ -178,6 +178,16 @@ export function publishReloadNews(world: World, service: Service, cause: string)
   publish(world, service.spec.name, "reload", null, null, cause, null);
 }
 
+/** Another set of services: it is one of them, is defined anew, or is one no longer. */
+export function publishChange(
+  world: World,
+  service: Service,
+  to: "added" | "changed" | "removed",
+  cause: string,
+): void {
+  publish(world, service.spec.name, "change", null, to, cause, null);
+}
+
 /** Pinned, masked, or free again (`null`). */
 export function publishPin(
   world: World,

@@ -34,7 +34,7 @@ export interface Gate {
   readonly tokens: number;
   readonly windowMs: number;
   /** By a service's index: how many others, one after the other, have to be up before it. */
-  readonly ranks: Uint16Array;
+  ranks: Uint16Array;
   /** When the bucket is full again, monotonic ms. */
   full: number;
   lastTicket: number;
@@ -81,6 +81,16 @@ function ranksOf(services: readonly Service[]): Uint16Array {
     }
   }
   return ranks;
+}
+
+/** The graph is another one. */
+export function rankAgain({ gate, services }: World): void {
+  if (gate === null) return;
+  gate.ranks = ranksOf(services);
+  for (const line of [gate.starts, gate.restarts]) {
+    const standing = line.filter((turn) => turn.service.turn === turn);
+    line.splice(0, line.length, ...standing.sort((a, b) => (precedes(gate, a, b) ? -1 : 1)));
+  }
 }
 
 // ---- whose next start costs a token

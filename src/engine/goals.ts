@@ -13,12 +13,14 @@ import {
   type Demand,
   hasEnded,
   heldText,
+  isDoomed,
   isLive,
   isTarget,
   mustLeave,
   type Named,
   ownPast,
   pinnedUp,
+  plannedSpec,
   type Service,
   touch,
   type World,
@@ -53,8 +55,9 @@ function withMembers(world: World, named: readonly Named[]): Named[] {
 
 /** What it requires and wants. */
 function neededBy(world: World, service: Service): Service[] {
-  if (service.spec.wants.length === 0) return service.edges.requires;
-  const wanted = service.spec.wants.map((name) => world.byName.get(name));
+  const { wants } = plannedSpec(world, service);
+  if (wants.length === 0) return service.edges.requires;
+  const wanted = wants.map((name) => world.byName.get(name));
   return [...service.edges.requires, ...wanted.filter((other) => other !== undefined)];
 }
 
@@ -88,6 +91,15 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
     case "support":
       support(world, demand.service);
       break;
+    case "remove":
+      remove(world, demand.named);
+      break;
+    case "renew":
+      renew(world, demand.service, demand.because);
+      break;
+    case "refit":
+      refit(world, demand.service);
+      break;
     case "unpinned":
       dropUnmet(world, demand.service, "is down");
       break;
@@ -109,7 +121,7 @@ function raise(world: World, asked: readonly Named[], sake: Sake): void {
 
 /** What a person does not let start is left alone; who needs it waits. */
 function mayBeNamed(world: World, service: Service, because: string): boolean {
-  const held = heldText(service);
+  const held = isDoomed(world, service) ? "is being removed" : heldText(service);
   if (held !== null) note(world, service, `${because}, but it ${held}`);
   return held === null;
 }
@@ -130,6 +142,7 @@ function raiseAll(world: World, first: readonly Named[], count: number, sake: Sa
     const entry = reached[index];
     if (entry === undefined) break;
     const { service, because } = entry;
+    if (isDoomed(world, service)) continue;
     const named = index < count;
     if (sake === "handler" && !named && service.state === "failed") setWish(world, service, "up");
     else raiseOne(world, service, because, named, named || sake === "asked");
@@ -146,7 +159,7 @@ function raiseAll(world: World, first: readonly Named[], count: number, sake: Sa
 
 /** What was reached after its requirement had been beaten by a conflict does not stay up without it. */
 function dropUnmet(world: World, service: Service, why: string): void {
-  const unmet = service.edges.requires.find((other) => !wantsUp(other));
+  const unmet = service.edges.requires.find((other) => !wantsUp(other) && !isDoomed(world, other));
   if (!wantsUp(service) || unmet === undefined || pinnedUp(service)) return;
   const because = `requires ${unmet.spec.name}, which ${why}`;
   lower(world, [{ service, because }], "down");
@@ -252,8 +265,8 @@ function takeAlong(world: World, gone: Service, because: string, onlyBound: bool
     const service = reached[index];
     if (service === undefined) break;
     for (const other of service.edges.dependents) {
-      if (seen.has(other) || !wantsUp(other) || pinnedUp(other) || (onlyBound && !isBound(other, service)))
-        continue;
+      if (seen.has(other) || !wantsUp(other) || pinnedUp(other)) continue;
+      if (onlyBound && !isBound(world, other, service)) continue;
       seen.add(other);
       reached.push(other);
       if (!isLive(other) || mustLeave(other) || hasEnded(other)) continue;
@@ -264,6 +277,43 @@ function takeAlong(world: World, gone: Service, because: string, onlyBound: bool
   }
 }
 
-function isBound(dependent: Service, requirement: Service): boolean {
-  return dependent.spec.requires.some(({ name, bind }) => bind && name === requirement.spec.name);
+function isBound(world: World, dependent: Service, requirement: Service): boolean {
+  return plannedSpec(world, dependent).requires.some(
+    ({ name, bind }) => bind && name === requirement.spec.name,
+  );
+}
+
+// ---- another set of services
+
+/** All of them go down before anybody else leaves because of it. */
+function remove(world: World, named: readonly Named[]): void {
+  for (const entry of named) lowerOne(world, entry, "down", true);
+  for (const { service, because } of named) {
+    takeAlong(world, service, passedOn(service.spec.name, because), false);
+  }
+}
+
+/** Defined anew and wanted: its run leaves, and another comes. */
+function renew(world: World, service: Service, because: string): void {
+  if (!isLive(service) || isDoomed(world, service)) return;
+  startAfresh(world, service);
+  dropTurn(world, service);
+  setWish(world, service, "again");
+  fire(world, service, "halt", { because, named: true });
+}
+
+/** Its neighbours are others than when it went up. */
+function refit(world: World, service: Service): void {
+  if (!wantsUp(service)) return;
+  stopConflicting(world, service);
+  if (!wantsUp(service) || pinnedUp(service)) return;
+  const because = `needed by ${service.spec.name}`;
+  const unmet = service.edges.requires.filter((other) => !wantsUp(other));
+  raiseAll(
+    world,
+    unmet.map((other) => ({ service: other, because })),
+    0,
+    "asked",
+  );
+  dropUnmet(world, service, "something conflicts with");
 }

@@ -207,7 +207,8 @@ function sickened(world: World, service: Service, reason: string): void {
   setHealthy(world, service, health, false, text);
   const action = spec.health.onFailure;
   if (action !== "mark") {
-    fire(world, service, "sick", { text, action, abort: false });
+    const reason = { type: "unhealthy" as const, failures: health.failures };
+    fire(world, service, "sick", { text, action, abort: false, reason });
     return;
   }
   noteState(world, service, text);

@@ -15,6 +15,7 @@ import type { Event, Receipt } from "../generated/protocol.ts";
 import type { HookName } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteHook, tell } from "./causes.ts";
+import { takePlanned } from "./change.ts";
 import { conclude, hookEnd, surviveRun } from "./restart.ts";
 import { leaveAlone, rest, spawnMain, stopRun } from "./runs.ts";
 import { cutSides, hasSides, openSide, roleText } from "./sides.ts";
@@ -262,6 +263,7 @@ export function finished(world: World, service: Service, side: Side): void {
 
 function settleRun(world: World, service: Service, end: End | null, because: string): void {
   service.around = null;
+  takePlanned(world, service);
   touch(world, service);
   if (end !== null && end.kind === "survived") surviveRun(world, service, end);
   else if (mustLeave(service)) rest(world, service, because);

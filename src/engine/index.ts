@@ -5,9 +5,11 @@
  *
  * `Exit`, when it comes, is the last command of its step: replies that are owed go before it.
  */
-import type { Command, Event, Receipt, Scope } from "../generated/protocol.ts";
+import type { Command, Event, Machine, Receipt, Scope } from "../generated/protocol.ts";
+import type { ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
+import { type ChangeAsk, dropGone, keepConfig, takeChange } from "./change.ts";
 import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
 import { healthDue, takeHealthAnswer } from "./health.ts";
@@ -44,14 +46,15 @@ import {
   whyOf,
 } from "./view.ts";
 import { takePressure, watchdogDue } from "./watchdog.ts";
-import { type Service, type Side, takeFact, takeWork, type World } from "./world.ts";
+import { isDoomed, plannedSpec, type Service, type Side, takeFact, takeWork, type World } from "./world.ts";
 
 export { type BootReport, bootReport } from "./boot.ts";
+export type { ChangeAsk } from "./change.ts";
 export type { HeldVerb } from "./pins.ts";
 export type { BootInput } from "./recovery.ts";
 export type { RunView } from "./schedule.ts";
 export type { Clock, Graph, Health, HealthView, Outcome, ServiceView, Why, WhyEntry } from "./view.ts";
-export type { PublicState, World } from "./world.ts";
+export type { PublicState, Reason, World } from "./world.ts";
 
 /** What a person asks. `because` says who, as the end of a sentence: `asked by uid 0`. */
 export type Ask =
@@ -68,7 +71,9 @@ export type Ask =
       readonly because: string;
     }
   | PinAsk
-  | { readonly type: "shutdown"; readonly because: string };
+  | ChangeAsk
+  /** `machine`: what becomes of the machine, where we are its PID 1. */
+  | { readonly type: "shutdown"; readonly because: string; readonly machine?: Machine };
 
 export type EngineEvent = Exclude<Event, { type: "boot" | "request" | "gone" }> | Ask;
 
@@ -113,14 +118,18 @@ function settle(world: World): void {
     }
     const passed = nextThroughGate(world);
     if (passed !== null) launch(world, passed.service, passed.because || wokenBy(passed.service));
-    else if (!closeGate(world)) break;
+    else if (!dropGone(world) && !closeGate(world)) break;
   }
 }
 
 function finish(world: World): Command[] {
   advanceShutdown(world);
   writeSlate(world);
-  if (world.shutdown.phase === "exiting") world.out.push({ type: "exit", code: world.shutdown.code });
+  keepConfig(world);
+  if (world.shutdown.phase === "exiting") {
+    const { code, machine } = world.shutdown;
+    world.out.push({ type: "exit", code, ...(machine === null ? {} : { machine }) });
+  }
   const commands = world.out;
   world.out = [];
   return commands;
@@ -151,9 +160,15 @@ function take(world: World, event: EngineEvent): void {
         askReload(world, service, because);
       }
       break;
-    case "shutdown":
-      world.demands.push({ type: "shutdown", because: `shutdown ${event.because}`, code: 0, asked: true });
+    case "change":
+      takeChange(world, event);
       break;
+    case "shutdown": {
+      const { machine = null } = event;
+      const because = `shutdown ${event.because}`;
+      world.demands.push({ type: "shutdown", because, code: 0, asked: true, machine });
+      break;
+    }
     case "signal":
       takeSignal(world, event);
       break;
@@ -315,6 +330,12 @@ export function serviceView(world: World, name: string, clock: Clock): ServiceVi
   return service === undefined ? null : viewOf(world, service, clock);
 }
 
+/** What is configured under a name, from its next start on; `null`: nothing (any more). */
+export function specOf(world: World, name: string): ServiceSpec | null {
+  const service = world.byName.get(name);
+  return service === undefined || isDoomed(world, service) ? null : plannedSpec(world, service);
+}
+
 export function why(world: World, name: string, clock: Clock): Why | null {
   const service = world.byName.get(name);
   return service === undefined ? null : whyOf(world, service, clock);
@@ -336,7 +357,8 @@ export function health(world: World): Health {
 
 export function outcome(world: World, name: string, want: "up" | "down"): Outcome {
   const service = world.byName.get(name);
-  return service === undefined ? { failed: "no such service" } : outcomeOf(world, service, want);
+  if (service !== undefined) return outcomeOf(world, service, want);
+  return want === "down" ? "done" : { failed: "no such service" }; // It may have been removed meanwhile.
 }
 
 /** Is there a process that a signal of this scope reaches? */

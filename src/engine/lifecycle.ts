@@ -42,7 +42,8 @@
  * `spawned`, `refused`, `exited`, `stopped`: the nucleus's events for its process set. `due`: its
  * timer. `met`: its last readiness condition holds. `sick`: its health checks or its watchdog say so.
  * `hooked`: a process set beside the main one (a hook, the stop command, the reload command) is over
- * and its set is empty (`sides.ts`).
+ * and its set is empty (`sides.ts`). `barred`, `freed`: as it is configured now, it cannot be started,
+ * or can again (`faults.ts`).
  *
  * Events carry the id of a process set or the name of a timer; those that find nothing are dropped
  * before they come here. What is left and has no meaning in a state is `ignore` (it can come late)
@@ -51,6 +52,7 @@
 import type { Event } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { note, tell } from "./causes.ts";
+import { bar, free } from "./faults.ts";
 import {
   afterRun,
   endParting,
@@ -104,6 +106,7 @@ import {
   isTask,
   mustLeave,
   pushWork,
+  type Reason,
   type Service,
   type Side,
   type State,
@@ -135,6 +138,9 @@ export interface Inputs {
   met: null;
   hooked: Side;
   sick: Eviction;
+  barred: Reason;
+  /** Because of what. */
+  freed: string;
 }
 
 export type Input = keyof Inputs;
@@ -157,6 +163,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    barred: bar,
+    freed: never,
   },
   waiting: {
     start: ignore,
@@ -172,6 +180,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    barred: bar,
+    freed: never,
   },
   preparing: {
     start: ignore,
@@ -187,6 +197,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: prepared,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   spawning: {
     start: ignore,
@@ -202,6 +214,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   starting: {
     start: ignore,
@@ -217,6 +231,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: becomeReady,
     hooked: never,
     sick: evict,
+    barred: ignore,
+    freed: never,
   },
   working: {
     start: ignore,
@@ -232,6 +248,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: noteSide,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   running: {
     start: ignore,
@@ -247,6 +265,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: noteSide,
     sick: evict,
+    barred: ignore,
+    freed: never,
   },
   parting: {
     start: startAfterParting,
@@ -262,6 +282,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: parted,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   stopping: {
     start: ignore, // Its wish says what happens afterwards.
@@ -277,6 +299,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: ignore, // What runs on beside it is waited for when it has left.
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   clearing: {
     start: startAfterwards,
@@ -292,6 +316,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: ignore,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   expiring: {
     start: startAfterwards,
@@ -307,6 +333,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: ignore,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   finishing: {
     start: startAfterParting,
@@ -322,6 +350,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: finished,
     sick: ignore,
+    barred: ignore,
+    freed: never,
   },
   backoff: {
     start: wake,
@@ -337,6 +367,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    barred: bar,
+    freed: never,
   },
   exited: {
     start: wake,
@@ -352,6 +384,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    barred: ignore, // What has been done is done.
+    freed: never,
   },
   failed: {
     start: wake,
@@ -367,6 +401,8 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    barred: bar,
+    freed: free,
   },
 };
 

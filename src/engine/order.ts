@@ -13,10 +13,12 @@ import {
   isLive,
   isTask,
   mustLeave,
+  NO_EDGES,
   pushFact,
   pushWork,
   type Service,
   type State,
+  takeFact,
   touch,
   type Wish,
   type World,
@@ -77,7 +79,10 @@ function factsOf(service: Service): number {
 
 /** Tells the neighbours what has changed about a service. Returns the facts that changed. */
 export function spread(world: World, service: Service): number {
-  const facts = factsOf(service);
+  return tellFacts(world, service, factsOf(service));
+}
+
+function tellFacts(world: World, service: Service, facts: number): number {
   const changed = facts ^ service.facts;
   if (changed === 0) return 0;
   service.facts = facts;
@@ -91,6 +96,27 @@ export function spread(world: World, service: Service): number {
     hold(world, order, (facts & FACT_LEAVING) !== 0);
   }
   return changed;
+}
+
+/** After the counts were reset: all that services have to tell one another. */
+export function settleFacts(world: World): void {
+  for (let next = takeFact(world); next !== null; next = takeFact(world)) spread(world, next);
+}
+
+/** It is no neighbour of anybody any more. It has no run, and nobody counts it once it is in nobody's way. */
+export function unlink(world: World, service: Service): void {
+  tellFacts(world, service, FACT_READY | FACT_CLEAR);
+  const { requires, order, dependents, successors, conflicts } = service.edges;
+  service.edges = NO_EDGES;
+  for (const { edges } of requires) edges.dependents = without(edges.dependents, service);
+  for (const { edges } of order) edges.successors = without(edges.successors, service);
+  for (const { edges } of dependents) edges.requires = without(edges.requires, service);
+  for (const { edges } of successors) edges.order = without(edges.order, service);
+  for (const { edges } of conflicts) edges.conflicts = without(edges.conflicts, service);
+}
+
+function without(services: readonly Service[], one: Service): Service[] {
+  return services.filter((service) => service !== one);
 }
 
 function block(world: World, by: Service, neighbours: readonly Service[], blocks: boolean): void {
@@ -139,7 +165,8 @@ export function resetCounts(service: Service): void {
 }
 
 export function mayStart(world: World, service: Service): boolean {
-  return world.shutdown.phase === "running" && service.blockers === 0 && heldText(service) === null;
+  if (world.shutdown.phase !== "running" || service.blockers > 0) return false;
+  return heldText(service) === null && !world.faults.has(service);
 }
 
 export function mayStop(world: World, service: Service): boolean {

@@ -8,7 +8,7 @@
  */
 import { noteHook, publishPin, tell } from "./causes.ts";
 import { isReady, spread } from "./order.ts";
-import { mustLeave, pinnedUp, pushWork, type Service, touch, type World } from "./world.ts";
+import { isDoomed, mustLeave, pinnedUp, pushWork, type Service, touch, type World } from "./world.ts";
 
 export type PinAsk =
   | { readonly type: "pin"; readonly name: string; readonly state: "up" | "down"; readonly because: string }
@@ -23,7 +23,7 @@ export function pinText({ pin }: Service): string | null {
 
 export function takePin(world: World, ask: PinAsk): void {
   const service = world.byName.get(ask.name);
-  if (service === undefined || world.shutdown.phase !== "running") return;
+  if (service === undefined || isDoomed(world, service) || world.shutdown.phase !== "running") return;
   if (refusalOf(service, ask.type === "pin" ? `pin ${ask.state}` : ask.type) !== null) return;
   const before = pinText(service);
   const { state, masked } = service.pin ?? { state: null, masked: false };

@@ -8,15 +8,18 @@
  */
 import type { Boot, ChildRecord } from "../generated/protocol.ts";
 import { withDefaults } from "../model/defaults.ts";
-import type { Config, ServiceSpec } from "../model/spec.ts";
+import type { Config, ServiceSpec, SparseSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
+import { openLog, takePlanned } from "./change.ts";
+import { findFaults, judgeFaults } from "./faults.ts";
 import { makeGate } from "./gate.ts";
 import { resumeHealth } from "./health.ts";
 import { afterRun, armLinger } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
 import { newTold, takeNotice } from "./notify.ts";
+import { newOccasions } from "./occasions.ts";
 import { resetCounts } from "./order.ts";
 import { Random } from "./random.ts";
 import { newWatch, reopenWatch } from "./readiness.ts";
@@ -27,6 +30,7 @@ import { startSchedules } from "./schedule.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
 import { armSide, hasSides, refuseSide, sendSideStop, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
 import {
+  isOfFormer,
   readBootRecord,
   readGateRecord,
   readServiceRecord,
@@ -45,6 +49,7 @@ import {
   newChildId,
   PUBLIC,
   pinnedUp,
+  plannedSpec,
   pushFact,
   pushWork,
   Service,
@@ -58,15 +63,22 @@ export type BootInput = Omit<Boot, "config"> & { readonly config: Config };
 const FIRST_PROBE_ID = 0x8000_0000;
 
 export function makeWorld(boot: BootInput, now: number, wall: number): World {
-  const services = boot.config.services.map((sparse, index) => new Service(withDefaults(sparse), index));
+  const { services: configured, former = [], ...settings } = boot.config;
+  const services = configured.map((sparse, index) => new Service(withDefaults(sparse), index));
   const byName = new Map(services.map((service) => [service.spec.name, service]));
   assert(byName.size === services.length, "names are unique");
-  linkAll(services, byName);
-  return {
-    supervisor: boot.config.supervisor,
+  const doomed = addDoomed(services, byName, former);
+  const planned = new Map<Service, ServiceSpec>();
+  linkAll({ services, byName, planned });
+  const world: World = {
+    supervisor: settings.supervisor,
+    settings,
     services,
     byName,
-    zones: boot.config.zones ?? {},
+    planned,
+    doomed,
+    faults: new Map(),
+    zones: settings.zones ?? {},
     sets: new Map(),
     shutdown: {
       phase: "running",
@@ -78,9 +90,10 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
       deadline: 0,
       rest: 0,
       signals: [],
+      machine: null,
     },
     random: new Random(boot.seed),
-    gate: makeGate(boot.config.supervisor, services),
+    gate: null,
     starting: 0,
     boot: makeBootLog(services.length),
     nextId: boot.nextId,
@@ -93,37 +106,44 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
     work: { first: null, last: null },
     touched: new Set(),
     shutdownTouched: false,
+    configTouched: false,
     timeText: "",
     timeWall: Number.NaN,
   };
+  findFaults(world);
+  world.gate = makeGate(settings.supervisor, services);
+  return world;
 }
 
 // ---- the graph
 
 /** Each pair once, whatever it is named by; a requirement says more than an order. */
-function linkAll(services: readonly Service[], byName: ReadonlyMap<string, Service>): void {
-  const follows = reverseBefore(services);
+export function linkAll(world: Pick<World, "services" | "byName" | "planned">): void {
+  const { services, byName } = world;
+  const follows = reverseBefore(world);
+  for (const service of services) service.edges = NO_EDGES;
   for (const service of services) {
-    const { name, requires, wants, after, conflicts } = service.spec;
+    const { name, requires, wants, after, conflicts } = plannedSpec(world, service);
     const reverse = follows.get(name) ?? NONE;
     const plain = requires.length + wants.length + after.length + reverse.length + conflicts.length === 0;
     if (plain) continue; // As most are: no set is made for them.
     const required = new Set(requires.map((requirement) => requirement.name));
-    const ordered = new Set([...wants, ...after, ...reverse]);
+    const ordered = new Set([...wants, ...after.map((following) => following.name), ...reverse]);
     for (const other of required) link(service, byName.get(other), "requires", "dependents");
     for (const other of ordered) {
       if (!required.has(other)) link(service, byName.get(other), "order", "successors");
     }
-    for (const other of conflicts) linkConflict(service, byName.get(other));
+    for (const conflict of conflicts) linkConflict(service, byName.get(conflict.name));
   }
 }
 
 const NONE: readonly string[] = Object.freeze([]);
 
 /** Who names whom in `before`, the other way round. */
-function reverseBefore(services: readonly Service[]): Map<string, string[]> {
+function reverseBefore(world: Pick<World, "services" | "planned">): Map<string, string[]> {
   const follows = new Map<string, string[]>();
-  for (const { spec } of services) {
+  for (const service of world.services) {
+    const spec = plannedSpec(world, service);
     for (const name of spec.before) {
       const followers = follows.get(name);
       if (followers === undefined) follows.set(name, [spec.name]);
@@ -158,9 +178,11 @@ function addNeighbour(service: Service, list: keyof Edges, other: Service): void
 export function recover(world: World, boot: BootInput, settle: () => void): void {
   const isFirst = boot.lost === null || (boot.children.length === 0 && Object.keys(boot.slate).length === 0);
   if (isFirst) beginBoot(world);
-  openLogs(world);
+  for (const service of world.services) openLog(world, service);
   readSupervisorRecord(world.shutdown, boot.slate);
+  takeUpFormer(world, boot);
   const known = world.services.filter((service) => readServiceRecord(world, service, boot.slate));
+  letGoFormer(world, known);
   if (!isFirst) readBootRecord(world.boot, boot.slate);
   if (world.gate !== null) readGateRecord(world.gate, boot.slate, world.now);
   const children = boot.children.filter(({ id }) => id < FIRST_PROBE_ID && id !== world.shutdown.rest);
@@ -173,6 +195,8 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
     pushWork(world, service);
   }
   rearm(world, matched);
+  settle();
+  judgeFaults(world, "it can be started as it is configured now");
   settle();
   for (const child of children) {
     replay(world, child);
@@ -204,17 +228,47 @@ function isStarting({ state }: Service): boolean {
   return PUBLIC[state] === "starting";
 }
 
-/** Making a log that is there already changes nothing. */
-function openLogs(world: World): void {
-  for (const { spec } of world.services) {
-    if (spec.kind === "target" || spec.stdio !== "log") continue;
-    world.out.push({ type: "openLog", log: spec.name, options: logOptions(spec) });
+// ---- runs that have begun with another definition than the configured one
+
+/** Those that are not configured any more: they still have to leave, or are forgotten at once. */
+function addDoomed(
+  services: Service[],
+  byName: Map<string, Service>,
+  former: readonly SparseSpec[],
+): Set<Service> {
+  const doomed = new Set<Service>();
+  for (const sparse of former) {
+    if (byName.has(sparse.name)) continue;
+    const service = new Service(withDefaults(sparse), services.length);
+    services.push(service);
+    byName.set(sparse.name, service);
+    doomed.add(service);
+  }
+  return doomed;
+}
+
+/** Before the records are read, which tell of the run. */
+function takeUpFormer(world: World, { config, slate }: BootInput): void {
+  for (const sparse of config.former ?? []) {
+    const service = world.byName.get(sparse.name);
+    if (service === undefined || world.doomed.has(service) || !isOfFormer(slate, service)) continue;
+    world.planned.set(service, service.spec);
+    service.spec = withDefaults(sparse);
+    service.occasions = service.spec.schedule === null ? null : newOccasions();
   }
 }
 
-function logOptions({ log }: ServiceSpec) {
-  const { file, maxSize, keep, format, console, lines } = log;
-  return { lines, console, file: file === null ? null : { path: file, maxBytes: maxSize, keep, format } };
+/** A record that is not believed tells of no run. */
+function letGoFormer(world: World, known: readonly Service[]): void {
+  for (const service of world.planned.keys()) {
+    if (!known.includes(service) || !isLive(service)) takePlanned(world, service);
+  }
+  for (const service of world.doomed) {
+    service.occasions = null;
+    service.pin = null;
+    if (isLive(service)) service.wish = "leave";
+    else service.wish = "down";
+  }
 }
 
 /** What the configuration starts by itself, unless a record knows better; and what a lost record had kept up. */
@@ -269,7 +323,7 @@ function isSideOf(service: Service, id: number): boolean {
 
 /** A set without a record that names it: the table decides what its service is doing. */
 function adopt(world: World, service: Service, child: ChildRecord): void {
-  const unwanted = service.chain !== "" && !wantsUp(service);
+  const unwanted = (service.chain !== "" && !wantsUp(service)) || world.doomed.has(service);
   service.state = adoptedState(service, child);
   service.wish = unwanted ? "leave" : "up";
   if (service.state === "stopping") service.wish = unwanted || !service.spec.autostart ? "leave" : "again";
@@ -417,11 +471,12 @@ function vanish(world: World, service: Service): void {
   // A start that failed leaves no entry, and the news of it went down with the former brain.
   const neverBegan = service.state === "spawning";
   forgetRun(world, service);
-  // A start that has had its before-start hook is a run, and one is owed its after-exit hook.
   const { hooks } = service.spec;
+  // A start that has had its before-start hook is a run, and one is owed its after-exit hook.
   const hooked = hooks?.["before-start"] !== undefined || hooks?.["after-exit"] !== undefined;
   if (neverBegan && !hooked && !mustLeave(service)) {
     service.around = null;
+    takePlanned(world, service);
     enter(world, service, "waiting", "its start was not seen through, it is tried again");
     pushWork(world, service);
   } else afterRun(world, service, mustLeave(service) ? null : vanishedEnd(service));

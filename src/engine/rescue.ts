@@ -10,7 +10,16 @@
 import type { Exit } from "../generated/protocol.ts";
 import { tell } from "./causes.ts";
 import { exitEnvironment } from "./sides.ts";
-import { type Failure, heldText, isLive, mustLeave, type Service, touch, type World } from "./world.ts";
+import {
+  type Failure,
+  heldText,
+  isDoomed,
+  isLive,
+  mustLeave,
+  type Service,
+  touch,
+  type World,
+} from "./world.ts";
 
 const TRAIL_MAX = 16;
 
@@ -23,7 +32,7 @@ export function runHandler(
   exit: Exit | null,
 ): void {
   const handler = world.byName.get(name);
-  if (handler === undefined || world.shutdown.phase !== "running") return;
+  if (handler === undefined || isDoomed(world, handler) || world.shutdown.phase !== "running") return;
   const trail = [...(failed.call?.now?.trail ?? []), failed.spec.name];
   if (trail.includes(name) || trail.length > TRAIL_MAX) {
     tell(world, failed, `does not run ${name}: that is where this failure comes from (${trail.join(", ")})`);

@@ -4,7 +4,8 @@
  */
 import type { Exit, SpawnFailure } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
-import { causeOf, enter, say, tell } from "./causes.ts";
+import { causeOf, enter, noteState, say, tell } from "./causes.ts";
+import { bar } from "./faults.ts";
 import { markAutomatic } from "./gate.ts";
 import { errnoText } from "./notify.ts";
 import { endCall, runHandler } from "./rescue.ts";
@@ -19,11 +20,14 @@ import {
   mustLeave,
   ownPast,
   pinnedUp,
+  type Reason,
   type Service,
   touch,
   type World,
   wantsUp,
 } from "./world.ts";
+
+const LATE: Reason = { type: "start-timeout" };
 
 type Verdict = "again" | "exited" | "failed";
 
@@ -42,12 +46,16 @@ export function exitEnd(service: Service): End {
   const code = "code" in exit ? exit.code : null;
   const success = code !== null && service.spec.successCodes.includes(code);
   const text = `${exitText(exit)}${errnoText(service)}`;
-  return { text, success, code, outward: outwardCode(exit), kind: "judged" };
+  return { text, success, code, outward: outwardCode(exit), kind: "judged", reason: exitReason(exit) };
+}
+
+function exitReason(exit: Exit): Reason {
+  return "code" in exit ? { type: "exit", code: exit.code } : { type: "signal", signal: exit.signal };
 }
 
 /** It was not ready in time, or sick, and has been stopped: a failed run, whatever its exit says. */
 export function expiredEnd(service: Service, eviction: Eviction | null): End {
-  const end = failedEnd(eviction?.text ?? lateText(service));
+  const end = failedEnd(eviction?.text ?? lateText(service), eviction?.reason ?? LATE);
   return eviction?.action === "stop" ? { ...end, kind: "hopeless" } : end;
 }
 
@@ -55,7 +63,7 @@ export function expiredEnd(service: Service, eviction: Eviction | null): End {
 export function lateEviction(service: Service): Eviction {
   const found = service.watch?.reason ?? "";
   const last = found === "" ? "" : `, last: ${found}`;
-  return { text: `${lateText(service)}${last}`, action: "restart", abort: false };
+  return { text: `${lateText(service)}${last}`, action: "restart", abort: false, reason: LATE };
 }
 
 function lateText(service: Service): string {
@@ -66,17 +74,17 @@ function lateText(service: Service): string {
 /** Its before-start hook has failed: a failed run without a process, and so without an exit. */
 export function hookEnd(service: Service, text: string): End {
   ownPast(service).exit = null;
-  return failedEnd(text);
+  return failedEnd(text, { type: "hook", message: text });
 }
 
 /** The nucleus does not know of the process we had started, and nobody saw it end. */
 export function vanishedEnd(service: Service): End {
   ownPast(service).exit = null;
-  return failedEnd("its process was lost from sight");
+  return failedEnd("its process was lost from sight", { type: "lost" });
 }
 
-export function failedEnd(text: string): End {
-  return { text, success: false, code: null, outward: 1, kind: "judged" };
+function failedEnd(text: string, reason: Reason): End {
+  return { text, success: false, code: null, outward: 1, kind: "judged", reason };
 }
 
 /** It could not even be started. What may pass by itself is tried again, the rest is not. */
@@ -84,19 +92,23 @@ export function refusalEnd(world: World, service: Service, failure: SpawnFailure
   ownPast(service).exit = null;
   if (world.supervisor.single) say(world, text); // A command that never ran cannot say it itself.
   const kind = failure.transient ? "judged" : "hopeless";
-  return { text, success: false, code: null, outward: refusalCode(failure), kind };
+  const reason: Reason = { type: "spawn", message: text };
+  return { text, success: false, code: null, outward: refusalCode(failure), kind, reason };
 }
 
 /** It could not be ended: it must not run again beside what is left of it, whatever is wanted. */
 export function survivedEnd(text: string): End {
-  return { text, success: false, code: null, outward: 1, kind: "survived" };
+  return { ...failedEnd(text, { type: "survived" }), kind: "survived" };
 }
 
 export function surviveRun(world: World, service: Service, end: End): void {
   const wanted = wantsUp(service);
   service.wish = wanted ? "up" : "down";
-  if (wanted) fail(world, service, end.text, end.outward);
-  else enter(world, service, "failed", end.text);
+  if (wanted) fail(world, service, end);
+  else {
+    ownPast(service).reason = end.reason;
+    enter(world, service, "failed", end.text);
+  }
   endCall(world, service, wanted);
 }
 
@@ -112,7 +124,7 @@ export function conclude(world: World, service: Service, end: End): void {
   if (verdict === "exited") {
     enter(world, service, "exited", end.text);
     endMain(world, service, end.outward);
-  } else fail(world, service, end.text, end.outward);
+  } else fail(world, service, end);
   endCall(world, service, true);
 }
 
@@ -133,11 +145,18 @@ function verdictOf(service: Service, end: End): Verdict {
 /** `allowed`: by its own rules, as opposed to a pin alone. */
 function startAgain(world: World, service: Service, end: End, allowed: boolean): void {
   const kept = isKept(service, end);
+  const fault = world.faults.get(service);
+  if (fault !== undefined) {
+    noteState(world, service, end.text);
+    bar(world, service, fault);
+    return;
+  }
   const room = allowed && takeFromWindow(world, service);
   if (!room && !kept) {
     const { restartLimit, restartWindowMs } = service.spec;
     const limit = `more than ${restartLimit} ${restartLimit === 1 ? "restart" : "restarts"} within ${durationText(restartWindowMs)}`;
-    fail(world, service, `${limit}, last: ${end.text}`, end.outward);
+    const reason: Reason = { type: "limit", restarts: restartLimit, last: end.reason };
+    fail(world, service, { text: `${limit}, last: ${end.text}`, outward: end.outward, reason });
     endCall(world, service, true);
     return;
   }
@@ -152,6 +171,7 @@ function startAgain(world: World, service: Service, end: End, allowed: boolean):
   const past = ownPast(service);
   past.streak++;
   past.restarts++;
+  past.reason = end.reason;
   touch(world, service);
   markAutomatic(world, service);
   if (delay === 0) {
@@ -198,13 +218,18 @@ export function restartCause(service: Service): string {
 }
 
 /** Failed for good: its state, and what its on-failure demands. */
-export function fail(world: World, service: Service, because: string, outward: number): void {
+function fail(
+  world: World,
+  service: Service,
+  { text: because, outward, reason }: Pick<End, "text" | "outward" | "reason">,
+): void {
   const { name, onFailure, main } = service.spec;
+  ownPast(service).reason = reason;
   enter(world, service, "failed", because);
   tell(world, service, `failed: ${because}`);
   if (main) endMain(world, service, outward);
   else if (onFailure === "shutdown") {
-    world.demands.push({ type: "shutdown", because: `${name} failed: ${because}`, code: 1, asked: false });
+    demandShutdown(world, `${name} failed: ${because}`, 1);
   } else if (onFailure === "stop-dependents") {
     world.demands.push({ type: "abandon", service, because: `requires ${name}, which failed: ${because}` });
   } else if (onFailure !== "ignore") {
@@ -222,8 +247,11 @@ export function endedCode(service: Service): number {
 function endMain(world: World, service: Service, code: number): void {
   const { name, main } = service.spec;
   if (!main) return;
-  const because = `main service ${name} has ended: ${causeOf(service)}`;
-  world.demands.push({ type: "shutdown", because, code, asked: false });
+  demandShutdown(world, `main service ${name} has ended: ${causeOf(service)}`, code);
+}
+
+function demandShutdown(world: World, because: string, code: number): void {
+  world.demands.push({ type: "shutdown", because, code, asked: false, machine: null });
 }
 
 /** As a shell puts it: 128+n for a signal. */

@@ -14,6 +14,8 @@ import {
   say,
   waitingCause,
 } from "./causes.ts";
+import { takePlanned } from "./change.ts";
+import { bar } from "./faults.ts";
 import { dropTurn, passGate } from "./gate.ts";
 import { forgetHealth, startHealth, stopHealth } from "./health.ts";
 import { afterStart, noteBegun, part, prepare } from "./hooks.ts";
@@ -50,6 +52,11 @@ type Exited = Extract<Event, { type: "exited" }>;
 export function admit(world: World, service: Service, because: string): void {
   assert(wantsUp(service) && !mustLeave(service), "only what is wanted and free is started");
   assert(service.child === 0, "no second process set");
+  const fault = world.faults.get(service);
+  if (fault !== undefined) {
+    bar(world, service, fault);
+    return;
+  }
   if (mayStart(world, service)) {
     if (passGate(world, service, because)) launch(world, service, because);
     return;
@@ -263,6 +270,7 @@ export function reportReceipt(world: World, name: string | null, receipt: Receip
 /** The run that had to end has ended: down, or up again. Nothing is judged. */
 export function rest(world: World, service: Service, because = causeOf(service)): void {
   assert(mustLeave(service) && service.child === 0, "only what had to leave has left");
+  takePlanned(world, service);
   const again = service.wish === "again";
   service.wish = again ? "up" : "down";
   touch(world, service);
@@ -275,7 +283,9 @@ export function rest(world: World, service: Service, because = causeOf(service))
 /** Down because somebody asked. */
 export function comeToRest(world: World, service: Service, because: string): void {
   dropFds(world, service);
-  enter(world, service, "inactive", because);
+  const fault = world.faults.get(service);
+  if (fault === undefined) enter(world, service, "inactive", because);
+  else bar(world, service, fault);
 }
 
 /** It waited, or was in backoff, and is not wanted any more. */
@@ -295,6 +305,11 @@ export function cancelBackoff(world: World, service: Service): void {
 
 /** From a state of rest to the queue: a person asked, or something needs it. */
 export function wake(world: World, service: Service, because: string): void {
+  const fault = world.faults.get(service);
+  if (fault !== undefined) {
+    bar(world, service, fault);
+    return;
+  }
   cancelBackoff(world, service);
   // What was never touched goes straight on to its start, if it can: one change, not two.
   if (service.state === "inactive") note(world, service, because);

@@ -3,7 +3,7 @@
  * with care. `undefined`: nothing to keep; `null`: not to be understood.
  */
 import type { Exit } from "../generated/protocol.ts";
-import type { Around, Call, End, Failure, Pin, Reload, Role, Side } from "./world.ts";
+import type { Around, Call, End, Failure, Pin, Reason, Reload, Role, Side } from "./world.ts";
 
 const ROLES: readonly string[] = [
   "before-start",
@@ -16,6 +16,7 @@ const ROLES: readonly string[] = [
 const KINDS: readonly string[] = ["judged", "hopeless", "survived"] satisfies End["kind"][];
 const TEXT_MAX = 16_384;
 const TRAIL_MAX = 64;
+const PATH_MAX = 64;
 
 export function isId(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0;
@@ -29,6 +30,36 @@ export function isExit(value: unknown): value is Exit {
   if (typeof value !== "object" || value === null) return false;
   if ("code" in value) return Number.isInteger(value.code);
   return "signal" in value && typeof value.signal === "string";
+}
+
+/** What `limit` gives as its last one is no `limit` itself. */
+export function isReason(value: unknown, inner = false): value is Reason {
+  if (typeof value !== "object" || value === null || !("type" in value)) return false;
+  const reason: Readonly<Record<string, unknown>> = { ...value };
+  switch (reason.type) {
+    case "start-timeout":
+    case "watchdog":
+    case "lost":
+    case "survived":
+      return true;
+    case "exit":
+      return Number.isInteger(reason.code);
+    case "signal":
+      return isText(reason.signal);
+    case "unhealthy":
+      return isId(reason.failures);
+    case "spawn":
+    case "hook":
+      return isText(reason.message);
+    case "missing":
+      return isText(reason.name);
+    case "cycle":
+      return Array.isArray(reason.path) && reason.path.length <= PATH_MAX && reason.path.every(isText);
+    case "limit":
+      return !inner && isId(reason.restarts) && (reason.last === null || isReason(reason.last, true));
+    default:
+      return false;
+  }
 }
 
 function isText(value: unknown): value is string {
@@ -82,16 +113,16 @@ export function loadAround(value: unknown): Around | null {
 }
 
 function saveEnd(end: End | null): unknown {
-  return end && [end.text, end.success, end.code, end.outward, end.kind];
+  return end && [end.text, end.success, end.code, end.outward, end.kind, end.reason];
 }
 
 function loadEnd(value: unknown): End | null | undefined {
   if (value === null) return null;
   if (!Array.isArray(value)) return undefined;
-  const [text, success, code, outward, kind]: unknown[] = value;
+  const [text, success, code, outward, kind, reason]: unknown[] = value;
   if (!isText(text) || !isFlag(success) || !isTime(outward) || !isKind(kind)) return undefined;
-  if (code !== null && !isTime(code)) return undefined;
-  return { text, success, code, outward, kind };
+  if ((code !== null && !isTime(code)) || !isReason(reason)) return undefined;
+  return { text, success, code, outward, kind, reason };
 }
 
 function loadLeft(value: unknown): Around["left"] | undefined {

@@ -15,7 +15,7 @@ import { nextAfter } from "../schedule/match.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { causeOf, isoText, publishSchedule, tell } from "./causes.ts";
 import { fire } from "./lifecycle.ts";
-import type { Occasions, Run } from "./occasions.ts";
+import { newOccasions, type Occasions, type Run } from "./occasions.ts";
 import { setWish } from "./order.ts";
 import { refusalOf } from "./pins.ts";
 import { isLive, mustLeave, type Service, touch, type World } from "./world.ts";
@@ -60,6 +60,30 @@ function begin(world: World, { service, schedule, occasions }: Scheduled): void 
   occasions.offset = world.wall - world.now;
   occasions.next =
     schedule.cron === null ? world.wall + schedule.everyMs : afterwards(world, schedule, world.wall);
+  touch(world, service);
+}
+
+/** It is defined anew, or for the first time. What is remembered of its runs remains. */
+export function reschedule(world: World, service: Service, former: Schedule | null): void {
+  const { occasions } = service;
+  const { schedule } = service.spec;
+  const same = JSON.stringify(former) === JSON.stringify(schedule);
+  if (same && (occasions === null) === (schedule === null)) return;
+  const { runs, open } = occasions ?? newOccasions();
+  endSchedule(world, service);
+  if (schedule !== null) service.occasions = { ...newOccasions(), runs, open };
+  const scheduled = scheduledOf(service);
+  if (scheduled === null) return;
+  begin(world, scheduled);
+  if (world.shutdown.phase === "running") arm(world, scheduled);
+  else scheduled.occasions.next = 0;
+}
+
+/** It has none any more. */
+export function endSchedule(world: World, service: Service): void {
+  if (service.occasions === null) return;
+  if (service.occasions.next !== 0) world.out.push({ type: "cancel", key: timerKey(service) });
+  service.occasions = null;
   touch(world, service);
 }
 

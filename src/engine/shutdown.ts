@@ -4,7 +4,7 @@
  * All goals go down, services leave in order, then what belongs to no service is stopped, then the
  * supervisor leaves. A deadline, or a second request, ends all patience: KILL, in no order.
  */
-import type { Event, Receipt } from "../generated/protocol.ts";
+import type { Event, Machine, Receipt } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { publishReceipt, publishSupervisor, say } from "./causes.ts";
 import { fire } from "./lifecycle.ts";
@@ -33,6 +33,7 @@ export function meetShutdown(world: World, demand: ShutdownDemand): void {
 /** The first request of a person may meet a shutdown that a service's end began. */
 function askAgain(world: World, demand: ShutdownDemand): void {
   world.shutdownTouched = true;
+  if (demand.machine !== null) world.shutdown.machine = demand.machine;
   if (world.shutdown.asked) hurry(world, `${demand.because}, once more`);
   else world.shutdown.asked = true;
 }
@@ -45,6 +46,7 @@ function beginShutdown(world: World, demand: ShutdownDemand): void {
   const main = world.services.find(({ spec }) => spec.main);
   shutdown.code = demand.code || (main === undefined ? 0 : endedCode(main));
   shutdown.asked = demand.asked;
+  shutdown.machine = demand.machine;
   shutdown.deadline = world.now + world.supervisor.shutdownTimeoutMs;
   world.shutdownTouched = true;
   armShutdown(world);
@@ -144,15 +146,43 @@ export function restStopped(world: World, receipt: Receipt): void {
 // ---- signals to the supervisor
 
 export function takeSignal(world: World, event: Extract<Event, { type: "signal" }>): void {
-  if (world.supervisor.single) forward(world, event);
-  else if (SHUTDOWN_SIGNALS.has(event.signal)) requestShutdown(world, event);
-  else if (event.signal === "HUP")
-    say(world, "got HUP: reading the configuration again is not supported yet");
+  if (world.supervisor.single) {
+    forward(world, event);
+    return;
+  }
+  const usual = SHUTDOWN_SIGNALS.has(event.signal) ? "shutdown" : null;
+  switch (world.supervisor.signals?.[event.signal] ?? usual) {
+    case "shutdown":
+      requestShutdown(world, event, null);
+      break;
+    case "poweroff":
+      requestShutdown(world, event, "poweroff");
+      break;
+    case "reboot":
+      requestShutdown(world, event, "reboot");
+      break;
+    case "renew":
+      renew(world, event);
+      break;
+    case "ignore":
+      break;
+    case null:
+      if (event.signal === "HUP") say(world, "got HUP: reading the configuration again is not supported yet");
+  }
 }
 
-function requestShutdown(world: World, { signal, sender }: Extract<Event, { type: "signal" }>): void {
+function requestShutdown(
+  world: World,
+  { signal, sender }: Extract<Event, { type: "signal" }>,
+  machine: Machine | null,
+): void {
   const because = sender === 0 ? `signal ${signal}` : `signal ${signal} from process ${sender}`;
-  world.demands.push({ type: "shutdown", because, code: askedCode(world), asked: true });
+  world.demands.push({ type: "shutdown", because, code: askedCode(world), asked: true, machine });
+}
+
+/** The supervisor is to take its own place. */
+function renew(world: World, { signal }: Extract<Event, { type: "signal" }>): void {
+  say(world, `got ${signal}: taking the supervisor's own place is not supported yet`);
 }
 
 /** 0, as asked for; but a single command that has ended already has set the code. */
@@ -172,6 +202,6 @@ function forward(world: World, event: Extract<Event, { type: "signal" }>): void 
     if (world.shutdown.signals.length < EARLY_SIGNALS_LIMIT) world.shutdown.signals.push(event.signal);
     world.shutdownTouched = true;
   } else if (SHUTDOWN_SIGNALS.has(event.signal)) {
-    requestShutdown(world, event); // The command has ended: patience with what it left can end too.
+    requestShutdown(world, event, null); // The command has ended: patience with what it left can end too.
   }
 }

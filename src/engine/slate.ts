@@ -15,6 +15,7 @@ import { newWatch } from "./readiness.ts";
 import {
   isExit,
   isId,
+  isReason,
   isTime,
   loadAround,
   loadCall,
@@ -50,6 +51,18 @@ function slateKey(service: Service): string {
   return `service ${service.spec.name}`;
 }
 
+/** Has the run of this record begun with another definition than the configured one? */
+export function isOfFormer(slate: Slate, service: Service): boolean {
+  const parts = parseArray(slate[slateKey(service)])?.[8];
+  return isObject(parts) && parts.former === 1;
+}
+
+/** Its service is gone. */
+export function dropRecord(world: World, service: Service): void {
+  world.touched.delete(service);
+  world.out.push({ type: "slate", key: slateKey(service), value: null });
+}
+
 /** The records that the step has changed. */
 export function writeSlate(world: World): void {
   for (const service of world.touched) {
@@ -78,8 +91,8 @@ function serviceRecord(world: World, service: Service): string {
 }
 
 function supervisorRecord(shutdown: Shutdown): string {
-  const { phase, because, code, asked, hurried, unclean, deadline, rest, signals } = shutdown;
-  return JSON.stringify([phase, because, code, asked, hurried, unclean, deadline, rest, signals]);
+  const { phase, because, code, asked, hurried, unclean, deadline, rest, signals, machine } = shutdown;
+  return JSON.stringify([phase, because, code, asked, hurried, unclean, deadline, rest, signals, machine]);
 }
 
 // ---- reading
@@ -176,6 +189,12 @@ const PARTS: readonly Part[] = [
     save: ({ turn }) => (turn === null ? undefined : [turn.automatic, turn.ticket]),
     load: loadTurn,
   },
+  {
+    key: "former",
+    // What it has begun with stands in the configuration that goes out with this record.
+    save: (service, { planned }) => (planned.has(service) ? 1 : undefined),
+    load: () => true,
+  },
   { key: "boot", save: saveBoot, load: loadBoot },
   { key: "told", save: saveTold, load: loadTold },
   { key: "health", save: saveHealth, load: loadHealth },
@@ -244,16 +263,17 @@ function sidesAgree(service: Service): boolean {
 
 function savePast({ past }: Service): unknown {
   if (past === NO_PAST) return undefined;
-  return [past.streak, past.restarts, past.times, past.exit, past.exitWall];
+  const { streak, restarts, times, exit, exitWall, reason } = past;
+  return [streak, restarts, times, exit, exitWall, reason];
 }
 
 function loadPast(service: Service, value: unknown): boolean {
   if (!Array.isArray(value)) return false;
-  const [streak, restarts, times, exit, exitWall]: unknown[] = value;
+  const [streak, restarts, times, exit, exitWall, reason]: unknown[] = value;
   if (!isId(streak) || !isId(restarts) || !isTime(exitWall)) return false;
   if (!Array.isArray(times) || !times.every(isTime)) return false;
-  if (exit !== null && !isExit(exit)) return false;
-  service.past = { streak, restarts, times, exit, exitWall };
+  if ((exit !== null && !isExit(exit)) || (reason !== null && !isReason(reason))) return false;
+  service.past = { streak, restarts, times, exit, exitWall, reason };
   return true;
 }
 
@@ -365,22 +385,24 @@ function loadHealth(service: Service, value: unknown): boolean {
 
 function loadEviction(service: Service, value: unknown): boolean {
   if (!isObject(value)) return false;
-  const { text, action, abort } = value;
+  const { text, action, abort, reason } = value;
   if (typeof text !== "string" || (action !== "restart" && action !== "stop")) return false;
-  if (typeof abort !== "boolean") return false;
-  service.eviction = { text, action, abort };
+  if (typeof abort !== "boolean" || !isReason(reason)) return false;
+  service.eviction = { text, action, abort, reason };
   return true;
 }
 
 export function readSupervisorRecord(shutdown: Shutdown, slate: Slate): void {
   const record = parseArray(slate[SUPERVISOR]);
   if (record === null) return;
-  const [phase, because, code, asked, hurried, unclean, deadline, rest, signals] = record;
+  const [phase, because, code, asked, hurried, unclean, deadline, rest, signals, machine] = record;
   if (!isPhase(phase) || typeof because !== "string" || !Number.isInteger(code)) return;
   if (typeof asked !== "boolean" || typeof hurried !== "boolean" || typeof unclean !== "boolean") return;
   if (!isTime(deadline) || !isId(rest) || !Array.isArray(signals)) return;
   if (!signals.every((signal) => typeof signal === "string")) return;
-  Object.assign(shutdown, { phase, because, code, asked, hurried, unclean, deadline, rest, signals });
+  if (machine !== null && machine !== "poweroff" && machine !== "reboot") return;
+  const given = { phase, because, code, asked, hurried, unclean, deadline, rest, signals, machine };
+  Object.assign(shutdown, given);
 }
 
 function parseArray(text: string | undefined): unknown[] | null {

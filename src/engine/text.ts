@@ -59,6 +59,8 @@ export function conditionText(condition: ReadyCondition): string {
       return condition.way === "socket" ? "its READY=1" : `a line on its descriptor ${condition.fd}`;
     case "listen":
       return "a listening socket";
+    case "health":
+      return "its health checks to say that it is well";
     case "log":
       return `a log line that matches ${condition.pattern}`;
     case "delay":

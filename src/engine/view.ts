@@ -8,7 +8,16 @@ import { newHealth, UNHEALTHY } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
 import { type RunView, runsOf } from "./schedule.ts";
 import { NOT_ENDED } from "./text.ts";
-import { mustLeave, PUBLIC, type PublicState, type Service, type World, wantsUp } from "./world.ts";
+import {
+  mustLeave,
+  PUBLIC,
+  type PublicState,
+  plannedSpec,
+  type Reason,
+  type Service,
+  type World,
+  wantsUp,
+} from "./world.ts";
 
 export interface Clock {
   /** CLOCK_MONOTONIC, ms. Everything that is decided by time is decided by this one. */
@@ -39,6 +48,8 @@ export interface ServiceView {
   readonly pinned: "up" | "down" | null;
   readonly masked: boolean;
   readonly cause: string;
+  /** Of `failed` and `backoff`. */
+  readonly reason: Reason | null;
   /** What it told of itself last (`STATUS=`). */
   readonly status: string | null;
   /** It told that it reads its configuration again. */
@@ -123,11 +134,16 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     pinned: service.pin?.state ?? null,
     masked: service.pin?.masked ?? false,
     cause: causeOf(service),
+    reason: reasonOf(service),
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
     reloading: runs && (service.told?.reloading ?? false),
     health: healthView(service),
-    labels: spec.labels,
+    labels: plannedSpec(world, service).labels,
   };
+}
+
+function reasonOf({ state, past }: Service): Reason | null {
+  return state === "failed" || state === "backoff" ? past.reason : null;
 }
 
 function nextStart(world: World, service: Service, clock: Clock): string | null {
@@ -194,23 +210,26 @@ function entriesOf(service: Service, limit: number): WhyEntry[] {
 
 export function graphOf(world: World): Graph {
   return {
-    services: world.services.map(({ spec }) => ({
-      name: spec.name,
-      requires: spec.requires.map(({ name }) => name),
-      wants: spec.wants,
-      after: afterOf(world, spec.name),
-      conflicts: spec.conflicts,
-    })),
+    services: world.services.map((service) => {
+      const { name, requires, wants, conflicts } = plannedSpec(world, service);
+      const after = afterOf(world, service);
+      return {
+        name,
+        requires: requires.map((other) => other.name),
+        wants,
+        after,
+        conflicts: conflicts.map((other) => other.name),
+      };
+    }),
   };
 }
 
 /** Its own `after` and the `before` of others. */
-function afterOf(world: World, name: string): string[] {
-  const service = world.byName.get(name);
-  if (service === undefined) return [];
-  const { after, wants } = service.spec;
+function afterOf(world: World, service: Service): string[] {
+  const { name, wants, ...spec } = plannedSpec(world, service);
+  const after = spec.after.map((following) => following.name);
   const reverse = service.edges.order
-    .filter((other) => other.spec.before.includes(name))
+    .filter((other) => plannedSpec(world, other).before.includes(name))
     .map((other) => other.spec.name);
   return [...new Set([...after, ...reverse])].filter(
     (other) => after.includes(other) || !wants.includes(other),

@@ -80,7 +80,7 @@ export function setWatchdog(world: World, service: Service, ms: number, at: numb
 /** `WATCHDOG=trigger`: it knows by itself that it is in trouble. */
 export function takeTrigger(world: World, service: Service): void {
   const text = "it told that it has failed (WATCHDOG=trigger)";
-  fire(world, service, "sick", { text, action: "restart", abort: true });
+  fire(world, service, "sick", { text, action: "restart", abort: true, reason: { type: "watchdog" } });
 }
 
 // ---- none
@@ -127,7 +127,7 @@ function putOff(world: World, service: Service, told: Told, factor: number, pres
 function overdue(world: World, service: Service, told: Told): void {
   const given = told.stretched > 1 ? `, nor within ${durationText(told.watchdogMs * told.stretched)}` : "";
   const text = `watchdog: ${lateText(told)}${given}`;
-  fire(world, service, "sick", { text, action: "restart", abort: true });
+  fire(world, service, "sick", { text, action: "restart", abort: true, reason: { type: "watchdog" } });
 }
 
 function lateText({ watchdogMs }: Told): string {

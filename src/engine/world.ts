@@ -5,7 +5,7 @@
  * fields: what can be derived is not kept, what most services never have (edges, a past, a watch)
  * is one shared object until it is needed.
  */
-import type { Command, Exit } from "../generated/protocol.ts";
+import type { Command, Exit, Machine } from "../generated/protocol.ts";
 import type { Config, HookName, ServiceSpec } from "../model/spec.ts";
 import type { Zone } from "../schedule/zone.ts";
 import { assert } from "./assert.ts";
@@ -80,6 +80,29 @@ export interface Edges {
   conflicts: Service[];
 }
 
+/** Why a service is in `failed` or `backoff`, for programs; the cause has it for people. */
+export type Reason =
+  | { readonly type: "exit"; readonly code: number }
+  | { readonly type: "signal"; readonly signal: string }
+  | { readonly type: "start-timeout" }
+  /** So many checks in a row have failed. */
+  | { readonly type: "unhealthy"; readonly failures: number }
+  | { readonly type: "watchdog" }
+  /** It could not be started. */
+  | { readonly type: "spawn"; readonly message: string }
+  /** One of its hooks has failed. */
+  | { readonly type: "hook"; readonly message: string }
+  /** Its process was lost from sight. */
+  | { readonly type: "lost" }
+  /** It could not be ended. */
+  | { readonly type: "survived" }
+  /** It requires a service that is not configured. */
+  | { readonly type: "missing"; readonly name: string }
+  /** It waits for itself: the names along the way, the first one not once more at the end. */
+  | { readonly type: "cycle"; readonly path: readonly string[] }
+  /** It has been restarted as often as is allowed; `last`: why it would have been once more. */
+  | { readonly type: "limit"; readonly restarts: number; readonly last: Reason | null };
+
 /** What its former runs left behind. */
 export interface Past {
   /** Restarts in a row, without a run that lasted. */
@@ -90,6 +113,8 @@ export interface Past {
   times: readonly number[];
   exit: Exit | null;
   exitWall: number;
+  /** Why it came into `failed` or `backoff` last. */
+  reason: Reason | null;
 }
 
 /** Readiness conditions at work. Bit n stands for condition n of the spec. */
@@ -169,6 +194,7 @@ export interface Eviction {
   readonly action: "restart" | "stop";
   /** ABRT is its first signal, so that it leaves a core. */
   readonly abort: boolean;
+  readonly reason: Reason;
 }
 
 export type Role = HookName | "stop" | "reload";
@@ -201,6 +227,7 @@ export interface End {
   readonly outward: number;
   /** `hopeless`: no restart would help. `survived`: something of it is still there. */
   readonly kind: "judged" | "hopeless" | "survived";
+  readonly reason: Reason;
 }
 
 export interface Around {
@@ -272,12 +299,14 @@ export const NO_PAST: Past = Object.freeze({
   times: Object.freeze([]),
   exit: null,
   exitWall: 0,
+  reason: null,
 });
 
 export class Service {
-  readonly spec: ServiceSpec;
+  /** What the present run has begun with; what it begins with next is `plannedSpec`. */
+  spec: ServiceSpec;
   /** Its place in `World.services`. */
-  readonly index: number;
+  index: number;
   state: State = "inactive";
   wish: Wish = "down";
   /** What its neighbours have been told about it: bits of `order.ts`. */
@@ -347,12 +376,19 @@ export type Demand =
   | { readonly type: "support"; readonly service: Service }
   /** No longer pinned up: does it still have what it requires? */
   | { readonly type: "unpinned"; readonly service: Service }
+  /** Gone from the configuration; what requires them leaves too, and comes again if they do. */
+  | { readonly type: "remove"; readonly named: readonly Named[] }
+  /** Defined anew: leaves, and comes again; what requires it stays as it is. */
+  | { readonly type: "renew"; readonly service: Service; readonly because: string }
+  /** Up, and its neighbours are others now: what it needs goes up, what it conflicts with goes down. */
+  | { readonly type: "refit"; readonly service: Service }
   | {
       readonly type: "shutdown";
       readonly because: string;
       readonly code: number;
       /** By a person or a signal, as opposed to a service's end. */
       readonly asked: boolean;
+      readonly machine: Machine | null;
     };
 
 export interface Named {
@@ -381,12 +417,24 @@ export interface Shutdown {
   rest: number;
   /** Single-command mode: signals that came before the command ran. */
   signals: string[];
+  /** What becomes of the machine at the end. */
+  machine: Machine | null;
 }
+
+/** The configuration beside its services, as it came. */
+export type Settings = Omit<Config, "services" | "former">;
 
 export interface World {
   readonly supervisor: Config["supervisor"];
-  readonly services: readonly Service[];
-  readonly byName: ReadonlyMap<string, Service>;
+  settings: Settings;
+  readonly services: Service[];
+  readonly byName: Map<string, Service>;
+  /** What services that run begin with next, where that is not what they run with. */
+  readonly planned: Map<Service, ServiceSpec>;
+  /** Gone from the configuration, and forgotten as soon as nothing of them is left. */
+  readonly doomed: Set<Service>;
+  /** Those that cannot be started as they are configured. */
+  readonly faults: Map<Service, Reason>;
   /** That schedules go by. */
   readonly zones: Readonly<Record<string, Zone>>;
   /** Every process set not forgotten; `null`: it belongs to no service and is being stopped. */
@@ -394,7 +442,7 @@ export interface World {
   readonly shutdown: Shutdown;
   readonly random: Random;
   /** `null`: nothing bounds starts. */
-  readonly gate: Gate | null;
+  gate: Gate | null;
   /** How many services are `starting`, as the public state goes. */
   starting: number;
   readonly boot: BootLog;
@@ -411,6 +459,8 @@ export interface World {
   /** Services whose slate record is out of date. */
   touched: Set<Service>;
   shutdownTouched: boolean;
+  /** The configuration is not what the nucleus keeps. */
+  configTouched: boolean;
   /** `wall` as text, made once. */
   timeText: string;
   timeWall: number;
@@ -514,6 +564,16 @@ export function isLiveState(state: State): boolean {
 /** Its run has come to its end by itself, and only what it left behind or its hooks are still there. */
 export function hasEnded({ state, around }: Service): boolean {
   return state === "clearing" || (state === "finishing" && around !== null && around.end !== null);
+}
+
+/** What it begins with next: what is configured. */
+export function plannedSpec(world: Pick<World, "planned">, service: Service): ServiceSpec {
+  return world.planned.get(service) ?? service.spec;
+}
+
+/** Gone from the configuration: it only leaves. */
+export function isDoomed({ doomed }: World, service: Service): boolean {
+  return doomed.size > 0 && doomed.has(service);
 }
 
 export function isTarget(service: Service): boolean {

@@ -16,6 +16,8 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   conflicts: [],
   autostart: true,
   main: false,
+  critical: false,
+  guard: null,
 
   directory: null,
   user: null,
@@ -32,9 +34,11 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   restart: "always",
   restartDelayMs: 100,
   restartDelayMaxMs: 30_000,
+  restartJitter: 0.1,
   restartResetMs: 10_000,
   restartLimit: 0,
   restartWindowMs: 60_000,
+  remainAfterExit: false,
   successCodes: [0],
   noRestartCodes: [],
   onFailure: "ignore",
@@ -47,13 +51,16 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   startTimeoutMs: 30_000,
   health: null,
   watchdogMs: 0,
-  stop: { signal: "TERM", timeoutMs: 10_000, tree: true },
+  stop: { signal: "TERM", timeoutMs: 10_000, evict: "stop", tree: true },
   log: { file: null, maxSize: 10 * 1024 * 1024, keep: 5, format: "text", console: true, lines: 1000 },
   schedule: null,
   labels: {},
 
   stdio: "log",
 });
+
+/** What a `guard` that says nothing else has. */
+export const GUARD_DEFAULTS = freeze({ ports: [], processes: [], kill: false });
 
 /** How long a hook may take for which nothing is set. */
 export const HOOK_TIMEOUT_MS = 30_000;

@@ -147,6 +147,22 @@ export function integer(
   };
 }
 
+/** A number that need not be a whole one. */
+export function number(low: number, high: number): Schema<number> {
+  const title = `number, ${low} to ${high}`;
+  const wanted: Expected = { expected: `a number from ${low} to ${high}` };
+  return {
+    title,
+    json: () => ({ type: "number", minimum: low, maximum: high }),
+    read(node, reader) {
+      const { value } = node;
+      if (typeof value !== "number") return mismatch(node, reader, title, wanted);
+      // Nor one that is none, which is neither below nor above.
+      return value >= low && value <= high ? value : mismatch(node, reader, title, wanted, `${value}`);
+    },
+  };
+}
+
 export const boolean: Schema<boolean> = {
   title: "boolean",
   json: () => ({ type: "boolean" }),

@@ -195,6 +195,10 @@ export const listenCondition: Schema<{ readonly type: "listen" }> = map(boolean,
   on ? { type: "listen" as const } : onlyTrue(node, reader),
 );
 
+export const healthCondition: Schema<{ readonly type: "health" }> = map(boolean, (on, node, reader) =>
+  on ? { type: "health" as const } : onlyTrue(node, reader),
+);
+
 function onlyTrue(node: Node, reader: Reader): undefined {
   return complain(node, reader, "true", { message: "it can only be true", hint: "leave it out" });
 }

@@ -5,11 +5,20 @@
  * `defaults.ts`.
  */
 import { field, group, nullable } from "./fields.ts";
-import { bodyPattern, headers, httpProbe, listenCondition, notifyCondition, statusRanges } from "./probes.ts";
+import {
+  bodyPattern,
+  headers,
+  healthCondition,
+  httpProbe,
+  listenCondition,
+  notifyCondition,
+  statusRanges,
+} from "./probes.ts";
 import {
   budget,
   choice,
   command,
+  conflicts,
   count,
   countFromOne,
   cronPattern,
@@ -21,6 +30,7 @@ import {
   failureAction,
   fileProbe,
   flag,
+  followings,
   group as groupName,
   groups,
   hook,
@@ -31,9 +41,12 @@ import {
   listenAddress,
   logProbe,
   names,
+  number,
   optionalPath,
   path,
   paths,
+  ports,
+  processNames,
   reload,
   requirements,
   signal,
@@ -48,9 +61,10 @@ import {
 /** What a service, a task and a target have in common: how it stands to others. */
 const relations = {
   requires: field("requires", requirements, {
-    text: 'What must be up first. It is started along, and this one waits until it is ready (a task: until it has succeeded). An asked-for stop or restart of it takes this one along. A name stands for a service, task or target; `{ task = "migrate" }`, `{ target = "net" }` and `{ service = "db" }` also say which kind it must be. With `{ service = "db", bind = true }` a crash of `db`, even one that is restarted, takes this one along too.',
+    text: 'What must be up first. It is started along, and this one waits until it is ready (a task: until it has succeeded). An asked-for stop or restart of it takes this one along. A name stands for a service, task or target; `{ task = "migrate" }`, `{ target = "net" }` and `{ service = "db" }` also say which kind it must be. With `{ service = "db", bind = true }` a crash of `db`, even one that is restarted, takes this one along too. With `start = false` it is waited for as ever, but not started along.',
     change: "live",
-    example: 'requires = ["db", { task = "migrate" }, { service = "cache", bind = true }]',
+    example:
+      'requires = ["db", { task = "migrate" }, { service = "cache", bind = true }]\n# or\nrequires = [{ service = "db", start = false }]',
     errors: "An unknown name; a name of another kind; a cycle, shown as a path with its places.",
   }),
   wants: field("wants", names, {
@@ -59,10 +73,10 @@ const relations = {
     example: 'wants = ["cache"]',
     errors: "An unknown name; a cycle.",
   }),
-  after: field("after", names, {
-    text: "Order only: if both are to start, this one starts after those are ready, and stops before them.",
+  after: field("after", followings, {
+    text: 'Order only: if both are to start, this one starts after those are ready, and stops before them. With `until = "begun"` it starts once the other has begun: started at least, whatever has become of it since; and that is waited for whether or not the other is to start. With `until = "any"` its start waits for nothing, and only the order of stops remains.',
     change: "live",
-    example: 'after = ["logger"]',
+    example: 'after = ["logger"]\n# or\nafter = [{ service = "logger", until = "begun" }]',
     errors: "An unknown name; a cycle.",
   }),
   before: field("before", names, {
@@ -71,12 +85,12 @@ const relations = {
     example: 'before = ["proxy"]',
     errors: "An unknown name; a cycle.",
   }),
-  conflicts: field("conflicts", names, {
-    text: "Those that cannot run beside this one: starting one stops the other.",
+  conflicts: field("conflicts", conflicts, {
+    text: "Those that cannot run beside this one: starting one stops the other. With `wait = true` neither stops the other: who comes second waits until nothing of the first is left.",
     change: "live",
-    example: 'conflicts = ["legacy-api"]',
+    example: 'conflicts = ["legacy-api"]\n# or\nconflicts = [{ service = "backup", wait = true }]',
     errors:
-      "An unknown name; two that conflict and would both start at boot; one that conflicts with what it requires.",
+      "An unknown name; two that conflict, without `wait`, and would both start at boot; one that conflicts with what it requires.",
   }),
   autostart: field("autostart", flag, {
     text: "Start at boot. `false`: only when asked for, or when something needs it.",
@@ -88,6 +102,11 @@ const relations = {
     change: "live",
     example: 'on-failure = "shutdown"\n# or\non-failure = { run = "report" }',
     errors: "`run` names no task, or the task itself.",
+  }),
+  critical: field("critical", flag, {
+    text: "The machine is of no use without it: when it has failed for good, the console says so in a block of its own, with what to look at.",
+    change: "live",
+    example: "critical = true",
   }),
   labels: field("labels", labels, {
     text: "Free text under names of your choice, shown in the API.",
@@ -190,6 +209,42 @@ const execution = {
   }),
 };
 
+/** What must not be there when it starts. */
+const guarding = {
+  guard: group(
+    "guard",
+    {
+      ports: field("ports", ports, {
+        text: "No other service that is up may have one of these ports in its own guard, and nobody may listen on one (TCP, on any address of this machine by IPv4).",
+        change: "live",
+        example: "guard = { ports = [80, 443] }",
+        errors: "A port outside 1 to 65535; an empty list.",
+        default: "none",
+      }),
+      processes: field("processes", processNames, {
+        text: "No process may run whose name (the 15 characters of `/proc/PID/comm`) has one of these in it, in upper or lower case.",
+        change: "live",
+        example: 'guard = { processes = ["nginx"] }',
+        errors: "An empty list; an empty string.",
+        default: "none",
+      }),
+      kill: field("kill", flag, {
+        text: "Who listens there or is called so is killed, with all that it has started, and then the service starts. The supervisor, what has started it, and what belongs to other services is never killed.",
+        change: "live",
+        example: "guard = { ports = [8080], kill = true }",
+        default: "`false`",
+      }),
+    },
+    {
+      text: "Who would be in its way is looked for before each start: first other services with the same port, then who listens on its ports, then processes of these names. While somebody is in the way it stays `waiting` and says for whom; it is looked again when any service changes its state, and else after 1 s, 2 s, … up to 30 s. The supervisor, what has started it, and what belongs to its services are not in the way of `processes`. A listener whose process cannot be found out is no obstacle.",
+      change: "live",
+      example: 'guard = { ports = [80], processes = ["nginx"] }',
+      errors: "A table with neither ports nor processes.",
+      default: "none",
+    },
+  ),
+};
+
 /** When it is started again, and when it counts as failed. */
 const restarts = {
   main: field("main", flag, {
@@ -205,7 +260,7 @@ const restarts = {
     default: '`"always"`; `"never"` for a task, and with `main = true`',
   }),
   "restart-delay": field("restartDelayMs", duration, {
-    text: "How long to wait before the first restart. It doubles with each further one, with 10 % of jitter. `0s`: restart at once.",
+    text: "How long to wait before the first restart. It doubles with each further one, give or take `restart-jitter`. `0s`: restart at once.",
     change: "live",
     example: 'restart-delay = "1s"',
     errors: "More than `restart-delay-max`, where both are set.",
@@ -217,8 +272,14 @@ const restarts = {
     errors: "Less than `restart-delay`.",
     default: '`"30s"`, or `restart-delay` if that is longer',
   }),
+  "restart-jitter": field("restartJitter", number(0, 1), {
+    text: "How far the delay may be off at random, so that services which fail together do not come back together: `0.1` is 10 % in both directions, never beyond `restart-delay-max`. `0`: exactly the delay.",
+    change: "live",
+    example: "restart-jitter = 0",
+    errors: "Less than 0; more than 1.",
+  }),
   "restart-reset": field("restartResetMs", duration, {
-    text: "After a run of at least this length the delay starts over.",
+    text: "After a run of at least this length the delay starts over, and so does the limit that counts restarts in a row.",
     change: "live",
     example: 'restart-reset = "30s"',
   }),
@@ -228,9 +289,14 @@ const restarts = {
     example: 'restart-limit = 5\nrestart-window = "1m"',
   }),
   "restart-window": field("restartWindowMs", duration, {
-    text: "The time over which `restart-limit` counts.",
+    text: "The time over which `restart-limit` counts. `0s`: it counts restarts in a row, that is since the last run of at least `restart-reset`, however long they take.",
     change: "live",
     example: 'restart-window = "10m"',
+  }),
+  "remain-after-exit": field("remainAfterExit", flag, {
+    text: "Having ended with success, it is still as good as ready for what requires it, as a task is. Not for a task.",
+    change: "live",
+    example: 'restart = "on-failure"\nremain-after-exit = true',
   }),
   "success-codes": field("successCodes", exitCodes, {
     text: "The exit codes that count as success. Death by a signal nobody asked for is always a failure.",
@@ -304,9 +370,10 @@ const ready = {
         errors: "A scheme other than http and https; a user name or a `#` in the address.",
       }),
       exec: field("exec", execProbe, {
-        text: "This command leaves with 0, within 10 s. It is written as `command` is and runs as the service does: same user, folder and environment.",
+        text: "This command leaves with 0, within 10 s. It is written as `command` is and runs as the service does: same user, folder and environment. As a table it takes `command`, `shell`, and `outside`: with `outside = true` it runs as the supervisor does instead, in its folder, with its environment and the plain `PATH` of a system.",
         change: "live",
-        example: 'ready = { exec = "pg_isready -q" }',
+        example:
+          'ready = { exec = "pg_isready -q" }\n# or\nready = { exec = { command = "test -S /run/db.sock && pg_isready", shell = true, outside = true } }',
       }),
       file: field("file", fileProbe, {
         text: "This file exists. A relative path starts from the folder of the file that defines the service.",
@@ -331,6 +398,12 @@ const ready = {
         change: "live",
         example: "ready = { listen = true }",
         errors: "`false`.",
+      }),
+      health: field("health", healthCondition, {
+        text: "Its `health` says that it is well: the checks begin with the run instead of with its readiness, and the first good one makes this hold. As many bad ones in a row as `failures` says end the run then, as they do later.",
+        change: "live",
+        example: 'ready = { health = true }\nhealth = { tcp = 5432, every = "1s" }',
+        errors: "`false`; set without `health`.",
       }),
       delay: field("delay", delayProbe, {
         text: "It has run for this long.",
@@ -524,6 +597,11 @@ const ending = {
         errors: "Empty; what only a shell could do, without `shell = true`.",
         default: "none",
       }),
+      evict: field("evict", choice("stop", "kill"), {
+        text: "How a run is ended that was not ready in time or is unhealthy. `stop`: as by any stop. `kill`: with KILL, at once, without hooks or `command`.",
+        change: "live",
+        example: 'stop = { evict = "kill" }',
+      }),
       tree: field("tree", flag, {
         text: "All its descendants get the signal, also those that left its process group. `false`: its process group only.",
         change: "live",
@@ -636,6 +714,7 @@ const schedule = {
 export const serviceFields = {
   ...relations,
   ...execution,
+  ...guarding,
   ...restarts,
   ...ready,
   ...wellbeing,
@@ -643,10 +722,13 @@ export const serviceFields = {
   ...reloading,
   ...ending,
 };
+const { "remain-after-exit": _remainAfterExit, ...taskRestarts } = restarts;
+
 export const taskFields = {
   ...relations,
   ...execution,
-  ...restarts,
+  ...guarding,
+  ...taskRestarts,
   hooks: hooksOf(taskHooks),
   ...reloading,
   ...ending,

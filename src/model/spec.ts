@@ -8,6 +8,7 @@
  * nothing.
  */
 
+import type { Proxy as ProxyAddresses } from "../generated/protocol.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { Zone } from "../schedule/zone.ts";
 import type { DeepReadonly, Outputs } from "./fields.ts";
@@ -22,8 +23,18 @@ type HealthFields = Fields["health"];
 
 /**
  * `bind`: a crash of the requirement, even one that is restarted, takes this service along.
+ * `start`: it is started along; otherwise it is only waited for.
  */
 export type Requirement = Fields["requires"][number];
+
+/**
+ * Whom it starts after. `ready`: is ready, or settled, or not meant to start. `begun`: is neither
+ * `inactive` nor `waiting`, meant to start or not. `any`: whatever it does; the order of stops remains.
+ */
+export type Following = Fields["after"][number];
+
+/** `wait`: neither stops the other, the second waits. */
+export type Conflict = Fields["conflicts"][number];
 
 /** A request, and what the answer must be like. */
 export interface HttpCondition extends DeepReadonly<HttpTarget> {
@@ -39,7 +50,7 @@ export interface HttpCondition extends DeepReadonly<HttpTarget> {
 export type ProbeCondition = ReadyFields["tcp" | "exec" | "file"] | HttpCondition;
 
 /** One condition of readiness; all of a service's conditions must hold. */
-export type ReadyCondition = ProbeCondition | ReadyFields["log" | "notify" | "listen" | "delay"];
+export type ReadyCondition = ProbeCondition | ReadyFields["log" | "notify" | "listen" | "delay" | "health"];
 
 export type HealthAction = HealthFields["onFailure"];
 
@@ -61,12 +72,23 @@ export interface HookSpec {
   readonly timeoutMs: number;
 }
 
+/** What must not be there when it starts. */
+export type GuardSpec = Fields["guard"];
+
 export type HookName = "before-start" | "after-start" | "before-stop" | "after-exit";
 
 /** Those that are configured. */
 export type HookSpecs = { readonly [K in HookName]?: HookSpec };
 
-export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" | "stop"> {
+/** Where a definition comes from, for the dialect that made it. */
+export interface Origin {
+  /** The file it stands in; `null`: it is in none and goes with the supervisor. */
+  readonly file: string | null;
+  /** The dialect's own text of the definition, as JSON. The engine only hands it on. */
+  readonly document: string;
+}
+
+export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" | "stop" | "guard"> {
   readonly name: string;
   readonly kind: Kind;
   /** Empty for a target. `shell = true` has become `["/bin/sh", "-c", text]`. */
@@ -78,12 +100,14 @@ export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" |
   /** No probe of `ready` before it has run for so long. */
   readonly readyDelayMs: number;
   readonly health: HealthSpec | null;
+  readonly guard: GuardSpec | null;
   readonly stop: Omit<Fields["stop"], "command">;
   readonly stopCommand: readonly string[] | null;
   /** `null`: none at all, as most have it. */
   readonly hooks: HookSpecs | null;
   /** `inherit`: the supervisor's own stdin, stdout and stderr (single-command mode only). */
   readonly stdio: "log" | "inherit";
+  readonly origin?: Origin;
 }
 
 /** As it travels: the name and what differs from the default. */
@@ -92,14 +116,36 @@ export type SparseSpec = Partial<ServiceSpec> & { readonly name: string };
 /** The settings of `[supervisor]`. */
 export type SupervisorSettings = Outputs<typeof supervisorFields>;
 
+/** What a signal to the supervisor does. `renew`: the supervisor takes its own place. */
+export type SignalAction = "shutdown" | "poweroff" | "reboot" | "renew" | "ignore";
+
+/** A listener that passes bytes on to a service. */
+export interface ProxySpec {
+  readonly name: string;
+  readonly service: string;
+  readonly proxy: ProxyAddresses;
+}
+
 export interface Config {
   readonly services: readonly SparseSpec[];
+  /**
+   * Written by the brain alone: what runs at work have begun with, where that is not (any more)
+   * what stands in `services`.
+   */
+  readonly former?: readonly SparseSpec[];
   /** The time zones that schedules go by. */
   readonly zones?: Readonly<Record<string, Zone>>;
+  /** What only the personality understands; the engine hands it on. */
+  readonly personality?: unknown;
+  readonly proxies?: readonly ProxySpec[];
   /** `startConcurrency` and `restartBudget` are left out where they set no limit. */
   readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> &
     Partial<Pick<SupervisorSettings, "startConcurrency" | "restartBudget">> & {
       /** Single-command mode (`oneup -- CMD`): signals go to the one service. */
       readonly single: boolean;
+      /** What a signal does, by its name without SIG, where that is not the usual. */
+      readonly signals?: Readonly<Record<string, SignalAction>>;
+      /** The path of a datagram socket that takes syslog messages. */
+      readonly syslog?: string;
     };
 }

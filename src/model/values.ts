@@ -13,6 +13,8 @@ import {
   integer,
   list,
   map,
+  number,
+  type Out,
   object,
   parsed,
   type Reader,
@@ -33,7 +35,7 @@ import {
 } from "./units.ts";
 import { splitWords } from "./words.ts";
 
-export { boolean as flag, choice, integer };
+export { boolean as flag, choice, integer, number };
 
 const MAX_COUNT = 4_294_967_295;
 export const count = integer(0, MAX_COUNT);
@@ -169,35 +171,99 @@ const NAMES = "a list of names of services, tasks or targets";
 const name = string({ title: "name", expected: "a name" });
 export const names = list(name, { title: "list of names", expected: NAMES });
 
+const LIST = { title: "list of names or tables", expected: NAMES };
+
+/** A name, with the kind it must be of. */
+const named = { service: name, task: name, target: name };
+
+interface Named {
+  readonly service?: string;
+  readonly task?: string;
+  readonly target?: string;
+}
+
+/** The one name that is in a table. */
+function onlyName({ service, task, target }: Named, node: Node, reader: Reader): string | undefined {
+  const given = [service, task, target].filter((part) => part !== undefined);
+  const only = given[0];
+  if (only !== undefined && given.length === 1) return only;
+  const message = "expected exactly one of service, task and target";
+  return complain(node, reader, "name or table", { message, hint: 'such as { task = "migrate" }' });
+}
+
+interface RequirementItem {
+  readonly name: string;
+  readonly bind: boolean;
+  readonly start: boolean;
+}
+
 const REQUIREMENT: Expected & { title: string } = {
   title: "name or table",
   expected: 'a name, { task = "…" }, { target = "…" } or { service = "…", bind = true }',
 };
 
 const requirementTable = map(
-  object({ service: name, task: name, target: name, bind: boolean }, REQUIREMENT),
-  ({ service, task, target, bind }, node, reader) => {
-    const given = [service, task, target].filter((part) => part !== undefined);
-    const only = given[0];
-    if (only === undefined || given.length > 1) {
-      const message = "expected exactly one of service, task and target";
-      return complain(node, reader, REQUIREMENT.title, { message, hint: 'such as { task = "migrate" }' });
-    }
+  object({ ...named, bind: boolean, start: boolean }, REQUIREMENT),
+  (given, node, reader): RequirementItem | undefined => {
+    const { bind, start, service } = given;
+    const only = onlyName(given, node, reader);
+    if (only === undefined) return undefined;
     if (bind !== undefined && service === undefined) {
       const message = '"bind" goes with a service: a task or target cannot crash';
       return complain(node, reader, REQUIREMENT.title, { message, hint: 'leave out "bind"' });
     }
-    return { name: only, bind: bind ?? false };
+    return { name: only, bind: bind ?? false, start: start ?? true };
   },
 );
 
+const requirementName = map(name, (text): RequirementItem => ({ name: text, bind: false, start: true }));
 export const requirements = list(
-  either(
-    { string: map(name, (text) => ({ name: text, bind: false })), table: requirementTable },
-    REQUIREMENT,
-  ),
-  { title: "list of names or tables", expected: NAMES },
+  either({ string: requirementName, table: requirementTable }, REQUIREMENT),
+  LIST,
 );
+
+const FOLLOWING: Expected & { title: string } = {
+  title: "name or table",
+  expected: 'a name, or a table such as { service = "…", until = "begun" }',
+};
+const until = choice("ready", "begun", "any");
+
+interface FollowingItem {
+  readonly name: string;
+  readonly until: Out<typeof until>;
+}
+
+const followingName = map(name, (text): FollowingItem => ({ name: text, until: "ready" }));
+const followingTable = map(
+  object({ ...named, until }, FOLLOWING),
+  (given, node, reader): FollowingItem | undefined => {
+    const only = onlyName(given, node, reader);
+    return only === undefined ? undefined : { name: only, until: given.until ?? "ready" };
+  },
+);
+
+/** `after`: whom it follows, and how far they have to be. */
+export const followings = list(either({ string: followingName, table: followingTable }, FOLLOWING), LIST);
+
+const CONFLICT: Expected & { title: string } = {
+  title: "name or table",
+  expected: 'a name, or a table such as { service = "…", wait = true }',
+};
+
+interface ConflictItem {
+  readonly name: string;
+  readonly wait: boolean;
+}
+
+const conflictName = map(name, (text): ConflictItem => ({ name: text, wait: false }));
+const conflictTable = map(
+  object({ ...named, wait: boolean }, CONFLICT),
+  (given, node, reader): ConflictItem | undefined => {
+    const only = onlyName(given, node, reader);
+    return only === undefined ? undefined : { name: only, wait: given.wait ?? false };
+  },
+);
+export const conflicts = list(either({ string: conflictName, table: conflictTable }, CONFLICT), LIST);
 
 const COMMAND = {
   title: "string or list of strings",
@@ -218,10 +284,6 @@ export function commandWords(line: string, useShell: string): Parsed<readonly st
   }
   return words;
 }
-
-const probeWords = parsed(COMMAND, (line) => commandWords(line, 'write ["/bin/sh", "-c", "…"]'));
-const probeArgv = either({ string: probeWords, list: argv }, COMMAND);
-export const execProbe = map(probeArgv, (words) => ({ type: "exec" as const, argv: words }));
 
 const HOOK = {
   title: "command, or table",
@@ -278,6 +340,32 @@ function sideOf(
 
 const hookTable = map(object({ command, shell: boolean, timeout: duration }, HOOK), sideOf);
 export const hook = either({ string: sidePlain, list: sidePlain, table: hookTable }, HOOK);
+
+const PROBE = {
+  title: "command, or table",
+  expected: 'a command such as "pg_isready -q", or { command = "…", shell = true, outside = true }',
+};
+
+export interface ExecCondition {
+  readonly type: "exec";
+  readonly argv: readonly string[];
+  /** In the supervisor's own surroundings, not the service's. */
+  readonly outside: boolean;
+}
+
+const probeWords = parsed(COMMAND, (line) => commandWords(line, 'write ["/bin/sh", "-c", "…"]'));
+const probePlain = map(
+  either({ string: probeWords, list: argv }, COMMAND),
+  (words): ExecCondition => ({ type: "exec", argv: words, outside: false }),
+);
+const probeTable = map(
+  object({ command, shell: boolean, outside: boolean }, PROBE),
+  (given, node, reader): ExecCondition | undefined => {
+    const side = sideOf(given, node, reader);
+    return side && { type: "exec", argv: side.argv, outside: given.outside ?? false };
+  },
+);
+export const execProbe = either({ string: probePlain, list: probePlain, table: probeTable }, PROBE);
 
 const STOP_COMMAND = {
   title: "command, or table",
@@ -359,6 +447,15 @@ export const tcpProbe = map(
   ),
   ({ host, port }) => ({ type: "tcp" as const, host, port }),
 );
+
+const PORTS = { title: "list of ports", expected: "a list of ports, each from 1 to 65535" };
+export const ports = list(integer(1, 65_535), { ...PORTS, atLeast: 1 });
+
+const PARTS = { title: "list of strings", expected: "a list of parts of process names" };
+export const processNames = list(string({ title: "string", expected: "a part of a process's name" }), {
+  ...PARTS,
+  atLeast: 1,
+});
 
 /** An address to listen on; empty means none. */
 export const listenAddress = parsed(

@@ -1,8 +1,8 @@
 /** Hooks, the stop command and reload, with real programs: order is proved by what they write. */
-import { createConnection } from "node:net";
 import { describe } from "vitest";
 import { type Box, expect, test } from "./harness/box.ts";
 import { oneupFaults } from "./harness/paths.ts";
+import { freePorts, takesConnections } from "./harness/ports.ts";
 import type { Supervisor } from "./harness/supervisor.ts";
 import { until } from "./harness/wait.ts";
 
@@ -332,21 +332,6 @@ stop = { command = "imp exit 0", timeout = "400ms" }`);
 });
 
 describe("reload", () => {
-  const PORT = 18_231;
-
-  /** Does somebody accept connections on this port? */
-  function listens(port: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const socket = createConnection({ host: "127.0.0.1", port });
-      const answer = (value: boolean) => {
-        socket.destroy();
-        resolve(value);
-      };
-      socket.on("connect", () => answer(true));
-      socket.on("error", () => answer(false));
-    });
-  }
-
   function nginxConfiguration(box: Box, port: number): void {
     box.write(
       "nginx.conf",
@@ -362,7 +347,7 @@ server { listen 127.0.0.1:${port}; return 200 "ok"; } }`,
     ["command", '{ command = "nginx -c FILE -s reload" }'],
   ] as const) {
     test(`nginx by ${way}: the new port, the same process`, async ({ box }) => {
-      const [before, after] = way === "HUP" ? [PORT, PORT + 1] : [PORT + 2, PORT + 3];
+      const [before = 0, after = 0] = await freePorts(2);
       nginxConfiguration(box, before);
       const up = await box.supervise(`[service.nginx]
 command = "nginx -c ${box.path("nginx.conf")}"
@@ -374,7 +359,7 @@ reload = ${reload.replace("FILE", box.path("nginx.conf"))}`);
       const end = await up.cli(["reload", "nginx"]);
       expect(end.err).toBe("");
       expect(end.code).toBe(0);
-      await up.until("the new port", () => listens(after));
+      await up.until("the new port", () => takesConnections(after));
       expect((await up.service("nginx")).pid).toBe(pid);
       const events = await up.events();
       expect(events.filter(({ event }) => event === "reload").at(-1)?.cause).toBe("reloaded");

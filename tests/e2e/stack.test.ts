@@ -4,47 +4,17 @@
  * postgresql, redis-server and nginx-light. Without root everything runs as the caller.
  */
 import { existsSync, readdirSync } from "node:fs";
-import { createConnection, createServer } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type Box, expect, isRoot, test } from "./harness/box.ts";
 import { root } from "./harness/paths.ts";
+import { freePort, freePorts, takesConnections } from "./harness/ports.ts";
 import { childrenOf, statusField } from "./harness/proc.ts";
 import type { Supervisor } from "./harness/supervisor.ts";
 import { pause } from "./harness/wait.ts";
 
 const KILLING_MS = 25_000;
 const parts = ["postgres", "redis", "app", "nginx"] as const;
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve) => {
-          const server = createServer().listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return address !== null && typeof address === "object" ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
-function takesConnections(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ host: "127.0.0.1", port });
-    const answer = (value: boolean) => {
-      socket.destroy();
-      resolve(value);
-    };
-    socket.on("connect", () => answer(true));
-    socket.on("error", () => answer(false));
-  });
-}
 
 /** Debian puts each major version into a folder of its own. */
 function postgresBin(): string {
@@ -222,7 +192,7 @@ test("it comes up, survives the death of each part, and goes down without a trac
 test("the quickstart comes up, its ticker comes back, it goes down", { timeout: 120_000 }, async ({
   box,
 }) => {
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   const up = await box.supervise("", {
     paths: [join(root, "examples/quickstart")],
     env: { PORT: String(port) },

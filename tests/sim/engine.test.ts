@@ -59,7 +59,10 @@ function starved(seed: number, losses: boolean): Kernel {
     name,
     argv: [name],
     health: {
-      probes: [{ type: "tcp", host: "h", port: 1 } as const, { type: "exec", argv: ["x"] } as const],
+      probes: [
+        { type: "tcp", host: "h", port: 1 } as const,
+        { type: "exec", argv: ["x"], outside: false } as const,
+      ],
       ...{ everyMs: 300, timeoutMs: 100, failures: 1, successes: 1, initialDelayMs: 0 },
       onFailure: dice.pick(["restart", "stop"] as const),
     },

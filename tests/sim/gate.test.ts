@@ -73,7 +73,7 @@ describe("fifty services whose database died", () => {
     const dice = new Dice(mix(seed, "stampede"));
     const ready = [{ type: "file", path: "/ready" }] as const;
     const services: SparseSpec[] = [
-      ...names.map((name) => ({ name, argv: [name], ready, requires: [{ name: "db", bind }] })),
+      ...names.map((name) => ({ name, argv: [name], ready, requires: [{ name: "db", bind, start: true }] })),
       { name: "db", argv: ["db"], ready },
     ];
     const kernel = new Kernel({

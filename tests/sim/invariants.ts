@@ -20,6 +20,7 @@ export function checkWorld(world: World): void {
     throw new Error(`${service.spec.name} (${service.state}, ${service.wish}): ${what}`);
   };
   checkGate(world);
+  checkSet(world);
   for (const service of world.services) {
     const { state, wish, edges } = service;
     if (!Object.hasOwn(LIFECYCLE, state)) fail(service, "a state outside the table");
@@ -81,10 +82,46 @@ export function checkWorld(world: World): void {
     if (wish === "up" && world.shutdown.phase !== "running") fail(service, "wanted in a shutdown");
     if (wantsUp(service)) {
       for (const other of edges.requires)
-        if (!wantsUp(other) && !pinnedUp(service)) fail(service, `requires ${other.spec.name}, unwanted`);
+        if (!wantsUp(other) && !pinnedUp(service) && !world.doomed.has(other))
+          fail(service, `requires ${other.spec.name}, unwanted`);
       for (const other of edges.conflicts)
-        if (wantsUp(other)) fail(service, `clashes with ${other.spec.name}`);
+        if (wantsUp(other) && !(pinnedUp(service) && pinnedUp(other)))
+          fail(service, `clashes with ${other.spec.name}`);
     }
+  }
+}
+
+/** The set of services, and what is known of each beside itself. */
+function checkSet(world: World): void {
+  const { services, byName, planned, doomed, faults, boot } = world;
+  const fail = (service: Service, what: string): never => {
+    throw new Error(`${service.spec.name} (${service.state}, ${service.wish}): ${what}`);
+  };
+  if (byName.size !== services.length) throw new Error("names and services differ");
+  for (const numbers of [boot.started, boot.ready, boot.releasers]) {
+    if (numbers.length !== services.length) throw new Error("the log of the start has another length");
+  }
+  for (const [index, service] of services.entries()) {
+    if (service.index !== index) fail(service, "is not at its place");
+    if (byName.get(service.spec.name) !== service) fail(service, "is not found by its name");
+    for (const list of Object.values(service.edges)) {
+      for (const other of list)
+        if (byName.get(other.spec.name) !== other) fail(service, "has a ghost beside it");
+    }
+    const isFaulty = service.past.reason?.type === "missing" || service.past.reason?.type === "cycle";
+    const rests = !isLive(service) && service.state !== "exited";
+    if (faults.has(service) && rests && !(service.state === "failed" && isFaulty)) {
+      fail(service, "cannot be started, and does not say so");
+    }
+    if (!faults.has(service) && service.state === "failed" && isFaulty) fail(service, "could be started");
+  }
+  for (const service of [...planned.keys(), ...doomed]) {
+    if (services[service.index] !== service) fail(service, "is kept in mind and gone");
+    if (!isLive(service)) fail(service, "has no run, and its former definition");
+  }
+  for (const service of doomed) {
+    if (service.wish !== "leave") fail(service, "is removed, and does not leave");
+    if (faults.has(service)) fail(service, "is removed, and cannot be started");
   }
 }
 
@@ -141,12 +178,12 @@ export function followersLeave(service: Service): boolean {
   return followersOf(service).some((other) => isLive(other) && mustLeave(other));
 }
 
-/** The graph of a world does not change. */
-const followers = new WeakMap<Service, readonly Service[]>();
+/** Whenever the graph changes, its edges are made anew. */
+const followers = new WeakMap<Service["edges"], readonly Service[]>();
 
 export function followersOf(service: Service): readonly Service[] {
-  const known = followers.get(service) ?? findFollowers(service);
-  followers.set(service, known);
+  const known = followers.get(service.edges) ?? findFollowers(service);
+  followers.set(service.edges, known);
   return known;
 }
 

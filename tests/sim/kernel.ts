@@ -9,6 +9,7 @@ import type {
   ChildRecord,
   Command,
   Exit,
+  Machine,
   Notice,
   Probe,
   Receipt,
@@ -71,6 +72,8 @@ export interface KernelOptions {
   /** What belongs to no service at the end. */
   readonly strays?: number;
   readonly zones?: Config["zones"];
+  /** What signals do, where that is not the usual. */
+  readonly signals?: Config["supervisor"]["signals"];
 }
 
 /** A notice in which nothing is told. */
@@ -118,7 +121,8 @@ export class Kernel {
   /** Wall clock minus monotonic clock. */
   wallOffset = 1_700_000_000_000;
   world: World;
-  readonly config: Config;
+  /** As a fresh brain would find it. */
+  config: Config;
   readonly random: Random;
   readonly sets = new Map<number, ProcessSet>();
   readonly timers = new Map<string, number>();
@@ -141,6 +145,8 @@ export class Kernel {
   /** How starved the machine is, in percent; `null`: it does not tell. */
   pressure: number | null = null;
   exitCode: number | null = null;
+  /** What becomes of the machine, as the last command said. */
+  machine: Machine | null = null;
   batches = 0;
   losses = 0;
   /** Sees each batch after it was applied: the checks of the tests. */
@@ -176,6 +182,7 @@ export class Kernel {
         shutdownTimeoutMs: options.shutdownTimeoutMs ?? 60_000,
         ...(options.startConcurrency === undefined ? {} : { startConcurrency: options.startConcurrency }),
         ...(options.restartBudget === undefined ? {} : { restartBudget: options.restartBudget }),
+        ...(options.signals === undefined ? {} : { signals: options.signals }),
         single: options.single ?? false,
       },
       ...(options.zones === undefined ? {} : { zones: options.zones }),
@@ -363,6 +370,7 @@ export class Kernel {
       case "unpin":
       case "mask":
       case "unmask":
+      case "change":
       case "shutdown":
         return this.retryAsks;
       case "spawned":
@@ -451,6 +459,13 @@ export class Kernel {
       case "openLog":
         this.logs.add(command.log);
         break;
+      case "closeLog":
+        this.logs.delete(command.log);
+        break;
+      case "keepConfig":
+        // As text, like everything that crosses.
+        this.config = JSON.parse(JSON.stringify(command.config));
+        break;
       case "publish":
         if (command.seq < this.#nextSeq) throw new Error(`event number ${command.seq} again`);
         this.#nextSeq = command.seq + 1;
@@ -465,6 +480,7 @@ export class Kernel {
         break;
       case "exit":
         this.exitCode = command.code;
+        this.machine = command.machine ?? null;
         break;
       default:
         throw new Error(`the engine has no business with ${command.type}`);

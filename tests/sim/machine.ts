@@ -8,6 +8,7 @@ import { Random } from "../../src/engine/random.ts";
 import type { Command, Exit, Notice, SpawnFailure } from "../../src/generated/protocol.ts";
 import { withDefaults } from "../../src/model/defaults.ts";
 import type {
+  Following,
   ProbeCondition,
   ReadyCondition,
   Requirement,
@@ -66,12 +67,12 @@ function randomService(dice: Dice, former: Draft[], index: number, options: Grap
   const kind = dice.pick(["service", "service", "service", "task", "target"] as const);
   const draft: Draft = { name: `s${index}`, kind, argv: kind === "target" ? [] : [`s${index}`] };
   const requires: Requirement[] = [];
-  const lists = { wants: [] as string[], after: [] as string[] };
+  const lists = { wants: [] as string[], after: [] as Following[] };
   for (const other of former) {
     const roll = dice.upTo(10);
-    if (roll < 3) requires.push({ name: other.name, bind: dice.chance(0.3) });
+    if (roll < 3) requires.push({ name: other.name, bind: dice.chance(0.3), start: true });
     else if (roll < 4) lists.wants.push(other.name);
-    else if (roll < 5) lists.after.push(other.name);
+    else if (roll < 5) lists.after.push({ name: other.name, until: "ready" });
     else if (roll < 6) other.before = [...(other.before ?? []), draft.name];
   }
   Object.assign(draft, { requires, ...lists });
@@ -101,7 +102,7 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
   if (kind === "service" && dice.chance(0.4)) draft.ready = randomConditions(dice);
   if (kind === "service") randomCare(dice, draft);
   draft.onFailure = dice.pick(["ignore", "ignore", "stop-dependents"]);
-  draft.stop = { signal: "TERM", timeoutMs: dice.pick([100, 500, 0]), tree: true };
+  draft.stop = { signal: "TERM", timeoutMs: dice.pick([100, 500, 0]), evict: "stop", tree: true };
   randomHooks(dice, draft, kind);
   if (options.endings && dice.chance(0.06)) draft.onFailure = "shutdown";
   if (options.endings && dice.chance(0.06)) draft.main = true;
@@ -133,7 +134,7 @@ function addHandlers(dice: Dice, drafts: readonly Draft[]): void {
 /** Health checks and a watchdog, in all their forms. */
 function randomCare(dice: Dice, draft: Draft): void {
   if (dice.chance(0.3)) {
-    const probes: ProbeCondition[] = [TCP, { type: "exec", argv: ["check"] }];
+    const probes: ProbeCondition[] = [TCP, { type: "exec", argv: ["check"], outside: false }];
     draft.health = {
       probes: dice.chance(0.5) ? probes : [TCP],
       everyMs: dice.pick([50, 200]),
@@ -156,7 +157,7 @@ function randomConditions(dice: Dice): ReadyCondition[] {
   const all: ReadyCondition[] = [
     TCP,
     { type: "file", path: "/f" },
-    { type: "exec", argv: ["check"] },
+    { type: "exec", argv: ["check"], outside: false },
     { type: "log", pattern: "ready" },
     { type: "delay", ms: 120 },
     { type: "listen" },
@@ -172,7 +173,7 @@ function addConflict(dice: Dice, drafts: Draft[]): void {
   const one = dice.pick(drafts);
   const other = dice.pick(drafts);
   if (one === other || reaches(drafts, one, other) || reaches(drafts, other, one)) return;
-  one.conflicts = [other.name];
+  one.conflicts = [{ name: other.name, wait: false }];
   one.autostart = false;
 }
 
@@ -181,7 +182,7 @@ function reaches(drafts: readonly Draft[], from: Draft, to: Draft): boolean {
   const names = [
     ...(from.requires ?? []).map(({ name }) => name),
     ...(from.wants ?? []),
-    ...(from.after ?? []),
+    ...(from.after ?? []).map(({ name }) => name),
   ];
   return drafts.some((draft) => names.includes(draft.name) && reaches(drafts, draft, to));
 }
@@ -277,6 +278,10 @@ export function endTasks(services: readonly SparseSpec[], script: Script): Scrip
 }
 
 // ---- the judge
+
+function conflictsWith(spec: ServiceSpec, name: string): boolean {
+  return spec.conflicts.some((conflict) => conflict.name === name);
+}
 
 /** Follows the goals by the brief's rules, in the plainest way, from the asks alone. */
 class Goals {
@@ -502,7 +507,7 @@ export class Judge {
     const wanted = this.goals === null || this.#upDuring.has(service) || this.#isForPinned(service);
     if (!wanted) throw new Error(`${service} is started, wanted down`);
     for (const [name, other] of this.#specs) {
-      const clash = spec.conflicts.includes(name) || other.conflicts.includes(service);
+      const clash = conflictsWith(spec, name) || conflictsWith(other, service);
       if (clash && this.#kernel.liveSets(name).length > 0)
         throw new Error(`${service} is started beside ${name}`);
     }
@@ -588,7 +593,7 @@ export class Judge {
       const follows =
         spec.requires.some((requirement) => requirement.name === service) ||
         spec.wants.includes(service) ||
-        spec.after.includes(service) ||
+        spec.after.some((following) => following.name === service) ||
         (this.#specs.get(service)?.before.includes(name) ?? false);
       if (!follows || found.has(name)) continue;
       found.add(name);

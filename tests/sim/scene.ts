@@ -29,7 +29,7 @@ export interface Plan {
 }
 
 function aloneSpec(spec: SparseSpec): SparseSpec {
-  const requires = (spec.requires ?? []).map(({ name }) => ({ name, bind: false }));
+  const requires = (spec.requires ?? []).map(({ name }) => ({ name, bind: false, start: true }));
   return { ...spec, requires, onFailure: "ignore" };
 }
 

@@ -60,8 +60,8 @@ function randomTask(dice: Dice, index: number): SparseSpec {
     restart: dice.pick(["never", "on-failure"]),
     restartDelayMs: dice.pick([0, 300, 4000]),
     restartLimit: 3,
-    stop: { signal: "TERM", timeoutMs: dice.pick([0, 200]), tree: true },
-    ...(dice.chance(0.3) ? { requires: [{ name: "db", bind: dice.chance(0.3) }] } : {}),
+    stop: { signal: "TERM", timeoutMs: dice.pick([0, 200]), evict: "stop" as const, tree: true },
+    ...(dice.chance(0.3) ? { requires: [{ name: "db", bind: dice.chance(0.3), start: true }] } : {}),
     schedule,
   };
 }

@@ -1,4 +1,5 @@
 /** `oneup -- CMD ARG…`: one command, as init runs it. */
+import { DEFAULTS } from "../../model/defaults.ts";
 import type { Config } from "../../model/spec.ts";
 import type { Input } from "../arguments.ts";
 import { EXIT, usage } from "../failure.ts";
@@ -37,7 +38,7 @@ export function configFor(argv: readonly string[], stopTimeoutMs: number): Confi
         main: true,
         restart: "never",
         stdio: "inherit",
-        stop: { signal: "TERM", timeoutMs: stopTimeoutMs, tree: true },
+        stop: { ...DEFAULTS.stop, timeoutMs: stopTimeoutMs },
       },
     ],
     supervisor: {

@@ -22,7 +22,7 @@ interface Table {
 
 // ---- ready
 
-const READY_KEYS = ["tcp", "http", "exec", "file", "log", "notify", "listen", "delay"];
+const READY_KEYS = ["tcp", "http", "exec", "file", "log", "notify", "listen", "delay", "health"];
 /** Those of them that are tried again and again. */
 const TRIED_KEYS = ["tcp", "http", "exec", "file", "listen"];
 
@@ -44,6 +44,8 @@ function readCondition(key: string, ready: ReadyFields, table: Table): ReadyCond
       return ready.notify && absoluteSocket(ready.notify, table);
     case "listen":
       return ready.listen;
+    case "health":
+      return ready.health;
     case "delay":
       return ready.delay;
     default:
@@ -92,6 +94,14 @@ function checkTimes(table: Table, everyMs: number, timeoutMs: number): void {
   // Without `every` it is the timeout that was written too long.
   const key = table.node.get("every") === undefined ? "timeout" : "every";
   complain(table, key, message, "raise every, or lower timeout");
+}
+
+/** `ready = { health = true }` needs something to go by. */
+export function checkHealthCondition(service: Node, { issues }: ReadContext): void {
+  const condition = service.get("ready")?.get("health");
+  if (condition === undefined || service.get("health") !== undefined) return;
+  const hint = "write health = { tcp = 8080 }, or another probe";
+  issues.at(condition.place, "ready.health: there is no health to go by", hint);
 }
 
 /** The watchdog speaks over the socket, and there is one way to speak for a service. */

@@ -6,7 +6,14 @@ import { SECTIONS, serviceFields, supervisorFields, targetFields } from "../../m
 import type { Kind, SupervisorSettings } from "../../model/spec.ts";
 import { didYouMean } from "../../model/suggest.ts";
 import { nameProblem } from "../../model/values.ts";
-import { type Definition, RELATIONS, type ReadContext, type Reading, type Relation } from "../dialect.ts";
+import {
+  type Definition,
+  RELATIONS,
+  type ReadContext,
+  type Reading,
+  type Relation,
+  type RelationField,
+} from "../dialect.ts";
 import { makeSpec } from "./spec.ts";
 import { readTable, type TableContext } from "./table.ts";
 
@@ -134,14 +141,24 @@ function relationsOf(table: Node): Relation[] {
       if (typeof item.value === "string" && item.value !== "") {
         relations.push({ field, name: item.value, kind: null, node: item });
       }
-      if (item.type !== "table" || field !== "requires") continue;
-      for (const kind of ["service", "task", "target"] as const) {
-        const value = item.get(kind);
-        if (typeof value?.value === "string") relations.push({ field, name: value.value, kind, node: value });
-      }
+      if (item.type === "table") relations.push(...tableRelations(field, item));
     }
   }
   return relations;
+}
+
+/** `{ task = "migrate", … }` says which kind is meant. */
+function tableRelations(field: RelationField, item: Node): Relation[] {
+  return (["service", "task", "target"] as const).flatMap((kind) => {
+    const node = item.get(kind);
+    if (typeof node?.value !== "string") return [];
+    return [{ field, name: node.value, kind, node, weak: isWeak(item) }];
+  });
+}
+
+/** Neither started along nor in anybody's way at boot. */
+function isWeak(item: Node): boolean {
+  return item.get("start")?.value === false || item.get("wait")?.value === true;
 }
 
 function readSupervisor(entry: Node, context: ReadContext): Pick<Reading, "settings" | "supervisor"> {

@@ -2,13 +2,28 @@
 
 import { parseDotenv } from "../../config/dotenv.ts";
 import { absolutePath, folderOf, joinPath } from "../../config/paths.ts";
-import { DEFAULTS, HOOK_TIMEOUT_MS, MAIN_DEFAULTS, TASK_DEFAULTS } from "../../model/defaults.ts";
+import {
+  DEFAULTS,
+  GUARD_DEFAULTS,
+  HOOK_TIMEOUT_MS,
+  MAIN_DEFAULTS,
+  TASK_DEFAULTS,
+} from "../../model/defaults.ts";
 import type { Node } from "../../model/node.ts";
 import type { serviceFields, taskFields } from "../../model/schema.ts";
-import type { HookName, HookSpec, HookSpecs, Kind, ServiceSpec, SparseSpec } from "../../model/spec.ts";
+import type {
+  GuardSpec,
+  HookName,
+  HookSpec,
+  HookSpecs,
+  Kind,
+  Requirement,
+  ServiceSpec,
+  SparseSpec,
+} from "../../model/spec.ts";
 import { commandWords } from "../../model/values.ts";
 import type { ReadContext } from "../dialect.ts";
-import { checkWatchdog, readConditions, readHealth } from "./probes.ts";
+import { checkHealthCondition, checkWatchdog, readConditions, readHealth } from "./probes.ts";
 import { readSchedule } from "./schedule.ts";
 import type { Read } from "./table.ts";
 
@@ -28,6 +43,7 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
     ready,
     health,
     hooks,
+    guard,
     stop,
     log,
     schedule,
@@ -35,7 +51,9 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
     ...same
   } = read;
   const draft: Draft = { kind: source.kind, ...same };
-  if (read.requires) draft.requires = unique(read.requires);
+  if (read.requires) draft.requires = stricterOf(read.requires);
+  if (read.after) draft.after = lastOf(read.after);
+  if (read.conflicts) draft.conflicts = lastOf(read.conflicts);
   if (source.kind !== "target") {
     draft.argv = readCommand(source, read, context);
     draft.directory =
@@ -51,6 +69,7 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
     draft.autostart = schedule.atStart ?? false;
   }
   if (hooks) draft.hooks = readHooks(source, hooks, context);
+  if (guard) draft.guard = readGuard(source, guard, context);
   if (stop) {
     const { command: stopCommand, ...rest } = stop;
     draft.stop = { ...DEFAULTS.stop, ...rest };
@@ -85,10 +104,31 @@ function sparse(name: string, draft: Draft): SparseSpec {
 }
 
 /** A name twice is once; the stricter of the two counts. */
-function unique(list: ServiceSpec["requires"]): ServiceSpec["requires"] {
-  const byName = new Map<string, boolean>();
-  for (const { name, bind } of list) byName.set(name, bind || byName.get(name) === true);
-  return [...byName].map(([name, bind]) => ({ name, bind }));
+function stricterOf(list: ServiceSpec["requires"]): ServiceSpec["requires"] {
+  const byName = new Map<string, Requirement>();
+  for (const { name, bind, start } of list) {
+    const former = byName.get(name) ?? { name, bind: false, start: false };
+    byName.set(name, { name, bind: bind || former.bind, start: start || former.start });
+  }
+  return [...byName.values()];
+}
+
+/** A name twice is once, as it was written last. */
+function lastOf<Item extends { readonly name: string }>(list: readonly Item[]): readonly Item[] {
+  return [...new Map(list.map((item) => [item.name, item])).values()];
+}
+
+function readGuard(
+  source: Source,
+  given: NonNullable<ReadFields["guard"]>,
+  { issues }: ReadContext,
+): GuardSpec {
+  const table = source.table.get("guard");
+  if (table && table.get("ports") === undefined && table.get("processes") === undefined) {
+    const hint = 'write ports = [80] or processes = ["nginx"], or remove "guard"';
+    issues.at(table.place, "guard: neither ports nor processes in it", hint);
+  }
+  return { ...GUARD_DEFAULTS, ...given };
 }
 
 /** How a value may be shown: never what came out of a variable. */
@@ -190,6 +230,7 @@ function readProbes(source: Source, read: ReadFields, draft: Draft, context: Rea
     if (read.ready.initialDelayMs !== undefined) draft.readyDelayMs = read.ready.initialDelayMs;
   }
   if (read.health) draft.health = readHealth(read.health, node("health"), context);
+  checkHealthCondition(source.table, context);
   if (read.watchdogMs !== undefined) {
     checkWatchdog(read.watchdogMs, node("watchdog"), draft.ready ?? [], context);
   }

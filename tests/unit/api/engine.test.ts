@@ -70,7 +70,7 @@ class Machine {
 }
 
 const DB: SparseSpec = { name: "db", argv: ["db"] };
-const WEB: SparseSpec = { name: "web", argv: ["web"], requires: [{ name: "db", bind: false }] };
+const WEB: SparseSpec = { name: "web", argv: ["web"], requires: [{ name: "db", bind: false, start: true }] };
 
 function up(...services: SparseSpec[]): Machine {
   const machine = new Machine(services);

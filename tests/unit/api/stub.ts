@@ -53,6 +53,7 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     pinned: null,
     masked: false,
     cause: "started at boot",
+    reason: null,
     status: null,
     reloading: false,
     health: null,
@@ -242,6 +243,7 @@ function engineOf(world: World): Engine<World> {
     },
     serviceNames: () => [...world.views.keys()],
     serviceView: (_world, name) => world.views.get(name) ?? null,
+    specOf: () => null,
     why: (_world, name): Why => ({
       service: name,
       state: "running",

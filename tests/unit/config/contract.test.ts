@@ -94,7 +94,7 @@ describe("the format as a whole", () => {
       limits: { nofile: { soft: 65536, hard: 65536 }, core: { soft: 0, hard: 0 } },
       ready: [{ type: "tcp", host: "127.0.0.1", port: 5432 }],
       log: {
-        file: "/work/logs/api.log",
+        file: "/proj/logs/api.log",
         maxSize: 10_485_760,
         keep: 5,
         format: "text",
@@ -104,15 +104,15 @@ describe("the format as a whole", () => {
       labels: { tier: "web" },
     });
     expect(services.slice(1)).toEqual([
-      { name: "db", argv: ["postgres", "-D", "data"], directory: "/work" },
-      { name: "cache", argv: ["redis-server"], directory: "/work" },
-      { name: "logger", argv: ["logger"], directory: "/work" },
-      { name: "legacy-api", argv: ["old"], directory: "/work", autostart: false },
+      { name: "db", argv: ["postgres", "-D", "data"], directory: "/proj" },
+      { name: "cache", argv: ["redis-server"], directory: "/proj" },
+      { name: "logger", argv: ["logger"], directory: "/proj" },
+      { name: "legacy-api", argv: ["old"], directory: "/proj", autostart: false },
       {
         name: "migrate",
         kind: "task",
         argv: ["/bin/sh", "-c", "node migrate.js && echo done"],
-        directory: "/work",
+        directory: "/proj",
         restart: "never",
         startTimeoutMs: 0,
       },

@@ -5,7 +5,7 @@ import { LATER } from "../../../src/model/later.ts";
 import { api, good, shown, spec } from "./helpers.ts";
 
 /** What every service without further fields comes to. */
-const PLAIN = { name: "api", argv: ["true"], directory: "/work" };
+const PLAIN = { name: "api", argv: ["true"], directory: "/proj" };
 
 test("names that every object has are names like others", () => {
   const files = {
@@ -41,7 +41,7 @@ describe("a service's fields", () => {
     ["main = true", { main: true, restart: "never" }],
     ['main = true\nrestart = "always"', { main: true }],
     ['directory = "/srv/./a/../b/"', { directory: "/srv/b" }],
-    ['directory = "data"', { directory: "/work/data" }],
+    ['directory = "data"', { directory: "/proj/data" }],
     ['directory = ".."', { directory: "/" }],
     [
       'user = "www"\ngroup = "video"\ngroups = ["video", 7]',
@@ -93,7 +93,7 @@ describe("a service's fields", () => {
     ['ready = { tcp = "[::1]:65535" }', { ready: [{ type: "tcp", host: "::1", port: 65535 }] }],
     [`ready = { exec = "test -e 'a b'" }`, { ready: [{ type: "exec", argv: ["test", "-e", "a b"] }] }],
     ['ready = { exec = ["a", ""] }', { ready: [{ type: "exec", argv: ["a", ""] }] }],
-    ['ready = { file = "run/ok" }', { ready: [{ type: "file", path: "/work/run/ok" }] }],
+    ['ready = { file = "run/ok" }', { ready: [{ type: "file", path: "/proj/run/ok" }] }],
     ["ready = { log = '^up \\d$' }", { ready: [{ type: "log", pattern: "^up \\d$" }] }],
     [
       'ready = { delay = "2s", log = "x" }',
@@ -115,7 +115,7 @@ describe("a service's fields", () => {
     [
       'log = { file = "logs/a.log", max-size = "1MiB", keep = 0 }',
       {
-        log: { ...DEFAULTS.log, file: "/work/logs/a.log", maxSize: 1_048_576, keep: 0 },
+        log: { ...DEFAULTS.log, file: "/proj/logs/a.log", maxSize: 1_048_576, keep: 0 },
       },
     ],
     [
@@ -372,7 +372,7 @@ describe("tasks and targets", () => {
       name: "t",
       kind: "task",
       argv: ["x"],
-      directory: "/work",
+      directory: "/proj",
       restart: "never",
       startTimeoutMs: 0,
     });
@@ -561,7 +561,7 @@ describe("environment files", () => {
 
   test("one that cannot be read is an error even then", () => {
     const host = (fake: { failures: Map<string, { error: string; message: string }> }) =>
-      fake.failures.set("/work/.env.local", { error: "EACCES", message: "Permission denied" });
+      fake.failures.set("/proj/.env.local", { error: "EACCES", message: "Permission denied" });
     const errors = shown({ "oneup.toml": text, ".env": "", "/etc/more": "", ".env.local": "" }, { host });
     expect(errors).toEqual([
       'oneup.toml:3:42: environment-file: Permission denied: ".env.local" (make it readable)',

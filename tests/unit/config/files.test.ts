@@ -9,7 +9,7 @@ describe("paths", () => {
     expect(good({ "oneup.toml": A, "/etc/oneup/b.toml": B })).toMatchObject({
       names: ["a"],
       sources: ["oneup.toml"],
-      root: "/work/oneup.toml",
+      root: "/proj/oneup.toml",
     });
     expect(good({ "/etc/oneup/b.toml": B })).toMatchObject({
       names: ["b"],
@@ -26,14 +26,14 @@ describe("paths", () => {
     expect(good(files, { paths: ["./d/"] })).toMatchObject({
       names: ["a", "b"],
       sources: ["./d/10.toml", "./d/2.toml"],
-      root: "/work/d",
+      root: "/proj/d",
     });
   });
 
   test("a folder with an oneup.toml is that file", () => {
     const files = { "d/oneup.toml": A, "d/b.toml": B, "d/Cargo.toml": "[package]\n" };
     const folder = good(files, { paths: ["d"] });
-    expect(folder).toMatchObject({ names: ["a"], root: "/work/d/oneup.toml", sources: ["d/oneup.toml"] });
+    expect(folder).toMatchObject({ names: ["a"], root: "/proj/d/oneup.toml", sources: ["d/oneup.toml"] });
     expect(folder.root).toBe(good(files, { paths: ["d/oneup.toml"] }).root);
     expect(folder.warnings).toEqual([
       {
@@ -48,11 +48,11 @@ describe("paths", () => {
 
   test("several, each file once, the first is the root", () => {
     const files = { "1.toml": A, "2.toml": B };
-    const host = (fake: { links: Map<string, string> }) => fake.links.set("/work/3.toml", "/work/2.toml");
-    expect(good(files, { paths: ["2.toml", "/work/1.toml", "./2.toml", "3.toml"], host })).toMatchObject({
+    const host = (fake: { links: Map<string, string> }) => fake.links.set("/proj/3.toml", "/proj/2.toml");
+    expect(good(files, { paths: ["2.toml", "/proj/1.toml", "./2.toml", "3.toml"], host })).toMatchObject({
       names: ["b", "a"],
-      sources: ["2.toml", "/work/1.toml"],
-      root: "/work/2.toml",
+      sources: ["2.toml", "/proj/1.toml"],
+      root: "/proj/2.toml",
     });
   });
 
@@ -64,7 +64,7 @@ describe("paths", () => {
     const text = 'directory = "data"\nlog = { file = "a.log" }\nenvironment-file = ["e"]';
     const files = { "d/e/a.toml": api(text), "d/e/e": "A=1" };
     expect(good(files, { paths: ["d/e"] }).config.services).toMatchObject([
-      { directory: "/work/d/e/data", log: { file: "/work/d/e/a.log" }, environment: { A: "1" } },
+      { directory: "/proj/d/e/data", log: { file: "/proj/d/e/a.log" }, environment: { A: "1" } },
     ]);
     expect(good({ "/a.toml": A }, { paths: ["/a.toml"] }).config.services).toMatchObject([
       { directory: "/" },
@@ -134,8 +134,8 @@ describe("paths", () => {
 
   test("what cannot be read", () => {
     const host = (fake: { failures: Map<string, { error: string; message: string }> }) => {
-      fake.failures.set("/work/a.toml", { error: "EFBIG", message: "File too large" });
-      fake.failures.set("/work/d", { error: "EACCES", message: "Permission denied" });
+      fake.failures.set("/proj/a.toml", { error: "EFBIG", message: "File too large" });
+      fake.failures.set("/proj/d", { error: "EACCES", message: "Permission denied" });
     };
     expect(shown({ "a.toml": A, "d/b.toml": B }, { paths: ["a.toml", "d"], host })).toEqual([
       "a.toml: cannot be read: File too large (EFBIG)",
@@ -152,7 +152,7 @@ describe("paths", () => {
         { name: "b", kind: "service" },
       ],
       sources: ["oneup.toml"],
-      root: "/work/oneup.toml",
+      root: "/proj/oneup.toml",
     });
   });
 });
@@ -186,7 +186,7 @@ describe("the supervisor's settings", () => {
     };
     expect(good(files, { paths: ["d"] })).toMatchObject({
       config: { supervisor: { shutdownTimeoutMs: 5000 } },
-      supervise: { listen: { address: "[::1]:8080", tokenFile: "/work/d/token" }, consoleFormat: "json" },
+      supervise: { listen: { address: "[::1]:8080", tokenFile: "/proj/d/token" }, consoleFormat: "json" },
     });
   });
 

@@ -14,7 +14,7 @@ export class FakeHost implements FileHost {
   readonly groups = new Set(["root", "www", "video", "audio"]);
   readonly reads: string[] = [];
 
-  constructor(files: Readonly<Record<string, string>>, cwd = "/work") {
+  constructor(files: Readonly<Record<string, string>>, cwd = "/proj") {
     this.files = new Map(Object.entries(files).map(([path, text]) => [absolutePath(path, cwd), text]));
   }
 
@@ -79,12 +79,12 @@ export interface Situation extends Partial<LoadInput> {
   readonly host?: (host: FakeHost) => void;
 }
 
-/** Text alone is `/work/oneup.toml`, read from `/work` without naming it. */
+/** Text alone is `/proj/oneup.toml`, read from `/proj` without naming it. */
 export function read(files: Files, situation: Situation = {}): LoadOutput {
   const { host: prepare, ...input } = situation;
   const host = new FakeHost(typeof files === "string" ? { "oneup.toml": files } : files);
   prepare?.(host);
-  return load({ paths: [], cwd: "/work", environment: { HOME: "/root", EMPTY: "" }, ...input }, host);
+  return load({ paths: [], cwd: "/proj", environment: { HOME: "/root", EMPTY: "" }, ...input }, host);
 }
 
 export function good(files: Files, situation?: Situation): LoadSuccess {

@@ -65,7 +65,7 @@ describe("ready", () => {
   test("https with certificates of its own, or with none", () => {
     const tls = { ...HTTP, tls: true };
     expect(made('ready = { http = "https://127.0.0.1:8080", ca-file = "ca.pem" }')).toEqual({
-      ready: [{ ...tls, caFile: "/work/ca.pem" }],
+      ready: [{ ...tls, caFile: "/proj/ca.pem" }],
     });
     expect(made('ready = { http = "https://127.0.0.1:8080", insecure = true }')).toEqual({
       ready: [{ ...tls, insecure: true }],
@@ -74,7 +74,7 @@ describe("ready", () => {
 
   test.each<[string, unknown]>([
     ['"sd"', { type: "notify", way: "socket", path: null }],
-    ['"sd:run/n.sock"', { type: "notify", way: "socket", path: "/work/run/n.sock" }],
+    ['"sd:run/n.sock"', { type: "notify", way: "socket", path: "/proj/run/n.sock" }],
     ['"sd:/run/n.sock"', { type: "notify", way: "socket", path: "/run/n.sock" }],
     ['"fd:3"', { type: "notify", way: "descriptor", fd: 3 }],
     ['"fd:1023"', { type: "notify", way: "descriptor", fd: 1023 }],
@@ -112,7 +112,7 @@ describe("health", () => {
         probes: [
           { ...HTTP, status: [[200, 200]] },
           { type: "exec", argv: ["check", "-q"] },
-          { type: "file", path: "/work/alive" },
+          { type: "file", path: "/proj/alive" },
         ],
         everyMs: 60_000,
         timeoutMs: 5000,

@@ -37,7 +37,7 @@ function run(files: Readonly<Record<string, string>>, input: object): LoadOutput
 }
 
 describe("the config program", () => {
-  const input = { paths: [], cwd: "/work", environment: { USER: "www" } };
+  const input = { paths: [], cwd: "/proj", environment: { USER: "www" } };
 
   test("takes and gives JSON, with no other library than ECMAScript's own", () => {
     const files = { "oneup.toml": api('user = "${USER}"', 'log = { file = "a.log" }') };

@@ -12,7 +12,7 @@ function chain(kernel: Kernel): (readonly [string, number | null, number | null]
 /** db 100 ms, migrate 200 ms after it, api 300 ms after that; cache and the target cost nothing. */
 const services = [
   service("api", { requires: needs("db", "migrate", "cache"), ready }),
-  service("db", { ready, after: ["off"] }),
+  service("db", { ready, after: [{ name: "off", until: "ready" }] }),
   service("cache"),
   task("migrate", { requires: needs("db") }),
   target("all", ["api", "cache"]),

@@ -129,6 +129,7 @@ describe("the view", () => {
       reloading: false,
       health: null,
       cause: "runs as pid 100",
+      reason: null,
       labels: { tier: "front" },
     });
     kernel.crash("web", { code: 3 });
@@ -150,13 +151,17 @@ describe("the view", () => {
   test("the graph shows before as the other's after", () => {
     const kernel = machine([
       service("a", { before: ["b"] }),
-      service("b", { wants: ["c"], after: ["c"], conflicts: ["d"] }),
+      service("b", {
+        wants: ["c"],
+        after: [{ name: "c", until: "ready" }],
+        conflicts: [{ name: "d", wait: false }],
+      }),
       service("c"),
       service("d", { autostart: false }),
     ]);
     expect(graph(kernel.world).services).toEqual([
       { name: "a", requires: [], wants: [], after: [], conflicts: [] },
-      { name: "b", requires: [], wants: ["c"], after: ["c", "a"], conflicts: ["d"] },
+      { name: "b", requires: [], wants: ["c"], after: ["c", "a"], conflicts: [{ name: "d", wait: false }] },
       { name: "c", requires: [], wants: [], after: [], conflicts: [] },
       { name: "d", requires: [], wants: [], after: [], conflicts: [] },
     ]);

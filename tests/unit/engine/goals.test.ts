@@ -325,7 +325,7 @@ describe("restart", () => {
 describe("conflicts", () => {
   const services = [
     service("old"),
-    service("new", { autostart: false, conflicts: ["old"] }),
+    service("new", { autostart: false, conflicts: [{ name: "old", wait: false }] }),
     service("web", { requires: needs("old") }),
   ];
 

@@ -6,7 +6,7 @@ import type { Kernel } from "../../sim/kernel.ts";
 import { ask, bound, cause, changes, machine, pass, service, shutdown, state, view } from "./helpers.ts";
 
 const tcp: ProbeCondition = { type: "tcp", host: "127.0.0.1", port: 80 };
-const exec: ProbeCondition = { type: "exec", argv: ["check", "-q"] };
+const exec: ProbeCondition = { type: "exec", argv: ["check", "-q"], outside: false };
 
 function checks(spec: Partial<HealthSpec> = {}): HealthSpec {
   return {
@@ -262,8 +262,8 @@ describe("unhealthy", () => {
 
   test("mark: what is found while it waits for its turn to leave is not why it leaves", () => {
     const app = service("app", {
-      requires: [{ name: "web", bind: false }],
-      stop: { signal: "TERM", timeoutMs: 60_000, tree: true },
+      requires: [{ name: "web", bind: false, start: true }],
+      stop: { signal: "TERM", timeoutMs: 60_000, evict: "stop" as const, tree: true },
     });
     const kernel = machine([web({ onFailure: "mark", failures: 1 }), app], {
       behaviours: { web: { check: () => ({ ok: false, takesMs: 1_500 }) }, app: { leaves: 40_000 } },
@@ -301,7 +301,7 @@ describe("unhealthy", () => {
       [
         web(),
         service("app", { requires: bound("web") }),
-        service("log", { requires: [{ name: "web", bind: false }] }),
+        service("log", { requires: [{ name: "web", bind: false, start: true }] }),
       ],
       { behaviours: { web: [{ check: bad }, {}] } },
     );

@@ -27,11 +27,11 @@ export function target(name: string, members: readonly string[], spec: Sparse = 
 }
 
 export function needs(...names: string[]): Requirement[] {
-  return names.map((name) => ({ name, bind: false }));
+  return names.map((name) => ({ name, bind: false, start: true }));
 }
 
 export function bound(...names: string[]): Requirement[] {
-  return names.map((name) => ({ name, bind: true }));
+  return names.map((name) => ({ name, bind: true, start: true }));
 }
 
 /** Started, and with all that follows at once having followed. */
@@ -87,6 +87,19 @@ type Verb = "start" | "stop" | "restart" | "reload";
 /** Asked, and with all that follows at once having followed. */
 export function ask(kernel: Kernel, type: Verb, ...names: string[]): void {
   kernel.ask({ type, names, because: "asked by uid 0" });
+  kernel.run(kernel.now);
+}
+
+/** Another set of services, and with all that follows at once having followed. */
+export function change(
+  kernel: Kernel,
+  given: {
+    readonly set?: readonly SparseSpec[];
+    readonly remove?: readonly string[];
+    readonly restart?: boolean;
+  },
+): void {
+  kernel.ask({ type: "change", set: [], remove: [], restart: false, because: "asked by uid 0", ...given });
   kernel.run(kernel.now);
 }
 

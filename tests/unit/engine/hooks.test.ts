@@ -152,7 +152,9 @@ describe("before-start", () => {
     pass(kernel, 999);
     expect(state(kernel, "web")).toBe("starting");
     pass(kernel, 1);
-    expect(kernel.commands("stop")).toMatchObject([{ signal: "TERM", timeoutMs: 0, tree: true }]);
+    expect(kernel.commands("stop")).toMatchObject([
+      { signal: "TERM", timeoutMs: 0, evict: "stop" as const, tree: true },
+    ]);
     expect(state(kernel, "web")).toBe("failed");
     expect(cause(kernel, "web")).toBe("its before-start hook failed: not done within 1s");
   });
@@ -216,7 +218,10 @@ describe("before-start", () => {
 
   test("keeps what conflicts with the service from starting", () => {
     const kernel = machine(
-      [service("a", { hooks: hooks("before-start"), conflicts: ["b"] }), service("b", { autostart: false })],
+      [
+        service("a", { hooks: hooks("before-start"), conflicts: [{ name: "b", wait: false }] }),
+        service("b", { autostart: false }),
+      ],
       { behaviours: { "a/before-start": { ...HANGS, leaves: 40 } } },
     );
     ask(kernel, "start", "b");
@@ -387,7 +392,10 @@ describe("before-stop", () => {
 });
 
 describe("the stop command", () => {
-  const spec = { stopCommand: ["leave"], stop: { signal: "TERM", timeoutMs: 500, tree: true } };
+  const spec = {
+    stopCommand: ["leave"],
+    stop: { signal: "TERM", timeoutMs: 500, evict: "stop" as const, tree: true },
+  };
 
   function crashAt(kernel: Kernel, ms: number, exit: Exit = { code: 0 }): void {
     kernel.at(kernel.now + ms, () => kernel.crash("web", exit));
@@ -701,7 +709,7 @@ describe("a brain lost", () => {
   });
 
   test("while the set may leave by itself: until then", () => {
-    const stop = { signal: "TERM", timeoutMs: 500, tree: true };
+    const stop = { signal: "TERM", timeoutMs: 500, evict: "stop" as const, tree: true };
     const kernel = machine([service("web", { stopCommand: ["leave"], stop })]);
     ask(kernel, "stop", "web");
     pass(kernel, 100);

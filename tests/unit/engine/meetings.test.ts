@@ -225,7 +225,12 @@ describe("a watchdog", () => {
 describe("time that a service asks for", () => {
   test("ends with the shutdown's deadline", () => {
     const kernel = machine(
-      [service("web", { ready: [sd], stop: { signal: "TERM", timeoutMs: 60_000, tree: true } })],
+      [
+        service("web", {
+          ready: [sd],
+          stop: { signal: "TERM", timeoutMs: 60_000, evict: "stop" as const, tree: true },
+        }),
+      ],
       {
         shutdownTimeoutMs: 2000,
         behaviours: { web: { leaves: "never", notices: [{ afterMs: 0, notice: { ready: true } }] } },
@@ -487,7 +492,7 @@ test("a handler that could not start for a conflict does not tell of the failure
   const services = [
     service("x"),
     service("web", { restart: "never", onFailure: { run: "report" } }),
-    task("report", { autostart: false, conflicts: ["x"] }),
+    task("report", { autostart: false, conflicts: [{ name: "x", wait: false }] }),
   ];
   const kernel = machine(services, { behaviours: { web: takes(10, 1) } });
   hold(kernel, "pin up", "x");
@@ -500,7 +505,7 @@ test("a handler that could not start for a conflict does not tell of the failure
 });
 
 test("after its stop command a service that asks for more time gets no signal meanwhile", () => {
-  const stop = { signal: "TERM", timeoutMs: 1000, tree: true };
+  const stop = { signal: "TERM", timeoutMs: 1000, evict: "stop" as const, tree: true };
   const kernel = machine([service("web", { ready: [sd], stopCommand: ["x"], stop })], {
     behaviours: { web: { leaves: 10, notices: [{ afterMs: 0, notice: { ready: true } }] } },
   });

@@ -63,7 +63,7 @@ describe("how it can tell", () => {
   });
 
   test("a probe's process has no part in it", () => {
-    const kernel = machine([web({ ready: [sd, { type: "exec", argv: ["check"] }] })]);
+    const kernel = machine([web({ ready: [sd, { type: "exec", argv: ["check"], outside: false }] })]);
     expect(kernel.commands("probe")[0]?.probe).toMatchObject({ type: "exec", spec: { notify: null } });
   });
 });
@@ -260,7 +260,7 @@ describe("EXTEND_TIMEOUT_USEC", () => {
   });
 
   test("puts off the KILL of a stop", () => {
-    const stop = { signal: "TERM", timeoutMs: 1000, tree: true };
+    const stop = { signal: "TERM", timeoutMs: 1000, evict: "stop" as const, tree: true };
     const kernel = machine([web({ stop })], {
       behaviours: { web: { ...told([5, { ready: true }]), leaves: 2500 } },
     });

@@ -115,7 +115,7 @@ describe("may it start?", () => {
       service("logger", { autostart: false }),
       service("first", { ready: [{ type: "delay", ms: 100 }], before: ["second"] }),
       service("second"),
-      service("web", { after: ["logger"] }),
+      service("web", { after: [{ name: "logger", until: "ready" }] }),
     ]);
     expect(states(kernel)).toEqual({
       logger: "inactive",
@@ -212,7 +212,7 @@ describe("may it stop?", () => {
       [
         service("a", { before: ["b"] }),
         service("b"),
-        service("c", { after: ["b"] }),
+        service("c", { after: [{ name: "b", until: "ready" }] }),
         service("d", { wants: ["c"] }),
         service("e", { requires: needs("d") }),
       ],

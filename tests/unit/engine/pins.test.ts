@@ -81,7 +81,10 @@ describe("pinned up", () => {
   });
 
   test("no stop by name, no conflict takes it down; a shutdown does", () => {
-    const kernel = machine([service("a"), service("b", { conflicts: ["a"], autostart: false })]);
+    const kernel = machine([
+      service("a"),
+      service("b", { conflicts: [{ name: "a", wait: false }], autostart: false }),
+    ]);
     hold(kernel, "pin up", "a");
     ask(kernel, "stop", "a");
     ask(kernel, "start", "b");
@@ -93,7 +96,7 @@ describe("pinned up", () => {
   });
 
   test("takes back a stop that only waits for its turn", () => {
-    const kernel = machine([service("db"), service("web", { after: ["db"] })], {
+    const kernel = machine([service("db"), service("web", { after: [{ name: "db", until: "ready" }] })], {
       behaviours: { web: { leaves: 50 } },
     });
     ask(kernel, "stop", "db", "web");

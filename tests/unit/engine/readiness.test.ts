@@ -54,7 +54,7 @@ describe("readiness", () => {
 
   test("exec runs as the service would", () => {
     const kernel = machine([
-      service("web", { ready: [{ type: "exec", argv: ["check", "-q"] }], user: "www" }),
+      service("web", { ready: [{ type: "exec", argv: ["check", "-q"], outside: false }], user: "www" }),
     ]);
     expect(kernel.commands("probe")[0]?.probe).toMatchObject({
       type: "exec",

@@ -278,7 +278,7 @@ describe("what was at work goes on", () => {
   });
 
   test("the deadline of a shutdown, for a stop that began before it", () => {
-    const patient = { stop: { signal: "TERM", timeoutMs: 3_600_000, tree: true } };
+    const patient = { stop: { signal: "TERM", timeoutMs: 3_600_000, evict: "stop" as const, tree: true } };
     const kernel = machine([service("web", patient)], {
       behaviours: { web: { leaves: "never" } },
       shutdownTimeoutMs: 5000,

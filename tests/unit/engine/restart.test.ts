@@ -168,7 +168,10 @@ describe("restart-limit", () => {
 
 describe("leftovers of a leader that ended", () => {
   test("go first, by the service's own stop settings; then its exit is judged", () => {
-    const spec = { stop: { signal: "INT", timeoutMs: 500, tree: false }, restart: "never" as const };
+    const spec = {
+      stop: { signal: "INT", timeoutMs: 500, evict: "stop" as const, tree: false },
+      restart: "never" as const,
+    };
     const kernel = machine([service("web", spec)], {
       behaviours: { web: { ...ends(1), leftovers: 2, leftoversLeave: 100 } },
     });
@@ -176,7 +179,7 @@ describe("leftovers of a leader that ended", () => {
     expect(state(kernel, "web")).toBe("stopping");
     expect(cause(kernel, "web")).toBe("exited with code 1 and left 2 processes");
     expect(kernel.commands("stop")).toEqual([
-      { type: "stop", id: 1, signal: "INT", timeoutMs: 500, tree: false },
+      { type: "stop", id: 1, signal: "INT", timeoutMs: 500, evict: "stop" as const, tree: false },
     ]);
     pass(kernel, 100);
     expect(state(kernel, "web")).toBe("failed");

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { health, phase, step } from "../../../src/engine/index.ts";
 import {
   ask,
+  lose,
   machine,
   needs,
   pass,
@@ -114,7 +115,7 @@ describe("shutdown", () => {
 
 describe("patience", () => {
   const stubborn = { behaviours: { db: { leaves: "never" as const }, web: { leaves: "never" as const } } };
-  const long = { stop: { signal: "TERM", timeoutMs: 3_600_000, tree: true } };
+  const long = { stop: { signal: "TERM", timeoutMs: 3_600_000, evict: "stop" as const, tree: true } };
   const services = [service("db", long), service("web", { ...long, requires: needs("db") })];
 
   test("ends at shutdown-timeout: KILL at once, in no order, and still 0", () => {
@@ -231,4 +232,78 @@ test("what was received goes to the console, a line per process", () => {
     "web: pid 100 (web) got no signal, left after 12 ms, exited with code 0",
   ]);
   expect(state(kernel, "web")).toBe("inactive");
+});
+
+describe("the machine", () => {
+  const web = service("web");
+
+  test.each(["poweroff", "reboot"] as const)("is told of at the end: %s", (what) => {
+    const kernel = machine([web]);
+    kernel.ask({ type: "shutdown", because: "asked by uid 0", machine: what });
+    kernel.run();
+    expect(kernel.exitCode).toBe(0);
+    expect(kernel.machine).toBe(what);
+  });
+
+  test("is left alone otherwise", () => {
+    const kernel = machine([web]);
+    shutdown(kernel);
+    kernel.run();
+    expect(kernel.log.at(-1)?.command).toEqual({ type: "exit", code: 0 });
+  });
+
+  test("is not forgotten with a brain", () => {
+    const kernel = machine([web], { behaviours: { web: { leaves: 100 } } });
+    kernel.ask({ type: "shutdown", because: "asked by uid 0", machine: "reboot" });
+    pass(kernel, 1);
+    lose(kernel);
+    kernel.run();
+    expect(kernel.machine).toBe("reboot");
+  });
+
+  test("can be asked for while the shutdown is at work", () => {
+    const kernel = machine([web], { behaviours: { web: { leaves: 100 } } });
+    shutdown(kernel);
+    kernel.ask({ type: "shutdown", because: "asked by uid 0", machine: "poweroff" });
+    kernel.run();
+    expect(kernel.machine).toBe("poweroff");
+  });
+});
+
+describe("signals that are configured", () => {
+  const signals = {
+    TERM: "poweroff",
+    INT: "reboot",
+    USR1: "renew",
+    QUIT: "ignore",
+    USR2: "shutdown",
+  } as const;
+
+  test.each([
+    ["TERM", "poweroff"],
+    ["INT", "reboot"],
+    ["USR2", null],
+  ] as const)("%s ends it", (name, what) => {
+    const kernel = machine([service("web")], { signals });
+    signal(kernel, name);
+    kernel.run();
+    expect(kernel.exitCode).toBe(0);
+    expect(kernel.machine).toBe(what);
+  });
+
+  test("are ignored if that is said, and what is not supported yet says so", () => {
+    const kernel = machine([service("web")], { signals });
+    signal(kernel, "QUIT");
+    signal(kernel, "USR1");
+    expect(phase(kernel.world)).toBe("running");
+    expect(kernel.said).toEqual(["got USR1: taking the supervisor's own place is not supported yet"]);
+  });
+
+  test("have their usual meaning where nothing is said", () => {
+    const kernel = machine([service("web")], { signals: { USR1: "reboot" } });
+    signal(kernel, "TERM");
+    kernel.run();
+    expect(kernel.exitCode).toBe(0);
+    expect(kernel.machine).toBeNull();
+  });
 });

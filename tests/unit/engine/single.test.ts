@@ -6,7 +6,7 @@ const command = service("command", {
   main: true,
   restart: "never",
   stdio: "inherit",
-  stop: { signal: "TERM", timeoutMs: 10_000, tree: true },
+  stop: { signal: "TERM", timeoutMs: 10_000, evict: "stop" as const, tree: true },
 });
 
 function single(behaviour: Behaviour, strays = 0): Kernel {

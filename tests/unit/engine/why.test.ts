@@ -54,9 +54,12 @@ describe("why, in one sentence", () => {
   });
 
   test("a conflict", () => {
-    const kernel = machine([service("old"), service("new", { autostart: false, conflicts: ["old"] })], {
-      behaviours: { old: stubborn },
-    });
+    const kernel = machine(
+      [service("old"), service("new", { autostart: false, conflicts: [{ name: "old", wait: false }] })],
+      {
+        behaviours: { old: stubborn },
+      },
+    );
     ask(kernel, "start", "new");
     pass(kernel, 4000);
     expect(answer(kernel, "new")).toBe(
@@ -77,10 +80,13 @@ describe("why, in one sentence", () => {
   });
 
   test("a shutdown", () => {
-    const kernel = machine([service("a", { stop: { signal: "TERM", timeoutMs: 30_000, tree: true } })], {
-      behaviours: { a: stubborn },
-      shutdownTimeoutMs: 5000,
-    });
+    const kernel = machine(
+      [service("a", { stop: { signal: "TERM", timeoutMs: 30_000, evict: "stop" as const, tree: true } })],
+      {
+        behaviours: { a: stubborn },
+        shutdownTimeoutMs: 5000,
+      },
+    );
     shutdown(kernel);
     pass(kernel, 1000);
     expect(answer(kernel, "a")).toBe("is stopping: shutdown asked by uid 0; KILL in 4s");
