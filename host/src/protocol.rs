@@ -584,6 +584,8 @@ pub struct ProcessFacts {
     /// /proc/PID/comm.
     pub name: String,
     pub command: String,
+    /// The letter of /proc/PID/stat: `R`, `S`, `D`, `Z`, …; empty where nobody can tell.
+    pub state: String,
     /// Resident memory.
     #[cfg_attr(test, ts(type = "number"))]
     pub memory_bytes: u64,
@@ -842,6 +844,11 @@ impl StreamFormat {
     pub fn is_array(self) -> bool {
         self != StreamFormat::Sse
     }
+
+    /// It has a form for lines that were dropped.
+    pub fn tells_loss(self) -> bool {
+        matches!(self, StreamFormat::Array | StreamFormat::Sse)
+    }
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -854,7 +861,7 @@ pub struct LogQuery {
     pub lines: Option<u32>,
     pub wall_since: Option<f64>,
     pub wall_until: Option<f64>,
-    /// `out` or `err`.
+    /// `out`, `err` or `syslog`.
     pub stream: Option<String>,
     /// A regular expression; lines without a match are left out.
     pub grep: Option<String>,
@@ -884,6 +891,11 @@ pub struct Supervise {
     pub brain: String,
     /// Permissions of the control socket; who connects is checked all the same.
     pub socket_mode: u32,
+    /// A line of JSON-RPC is looked at only after the one before it on its connection has been
+    /// answered. Otherwise they do not wait for each other.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
+    pub rpc_in_order: bool,
     /// Where the control socket goes; `null`: none is made.
     pub socket: Option<String>,
     /// True if the path was asked for (`--socket`): not being able to make it is then an error,

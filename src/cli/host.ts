@@ -50,6 +50,22 @@ export interface FileHost {
   regexError(pattern: string): string | null;
 }
 
+/** What the config program may change, and what it has to know of the process for that. */
+export interface EditHost extends FileHost {
+  /**
+   * Replaces a configuration file (`.toml`) as a whole, or makes it: whoever reads it finds the old
+   * text or the new one, also after a loss of power. A link stays, and what it leads to is
+   * replaced. `mode`: of a new file, less the umask; one that is there keeps its own.
+   */
+  writeFile(path: string, text: string, mode: number): HostError | null;
+  /** Removes a configuration file (`.toml`, `.yaml`, `.yml`). */
+  removeFile(path: string): HostError | null;
+  /** A variable of the process's own environment. */
+  variable(name: string): string | null;
+  /** The folder the process is in, or `/` if it is gone. */
+  currentFolder(): string;
+}
+
 export interface CliHost extends FileHost {
   /** argv[0] first, as the process was called. */
   readonly argv: readonly string[];

@@ -26,6 +26,16 @@ export interface Clock {
   readonly wall: number;
 }
 
+/** What `guard` found in the way of a start; one of the two is known. */
+export interface Obstacle {
+  /** One sentence about ports. */
+  readonly port: string | null;
+  readonly process: {
+    readonly filter: string;
+    readonly processes: readonly { readonly pid: number; readonly name: string; readonly command: string }[];
+  } | null;
+}
+
 /** A service as the API shows it (CONTRACT §4). */
 export interface ServiceView {
   readonly name: string;
@@ -48,8 +58,10 @@ export interface ServiceView {
   readonly pinned: "up" | "down" | null;
   readonly masked: boolean;
   readonly cause: string;
-  /** Of `failed` and `backoff`. */
+  /** Of `failed` and `backoff`, and of what was stopped in them. */
   readonly reason: Reason | null;
+  /** Of `waiting`. */
+  readonly obstacle: Obstacle | null;
   /** What it told of itself last (`STATUS=`). */
   readonly status: string | null;
   /** It told that it reads its configuration again. */
@@ -135,6 +147,7 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     masked: service.pin?.masked ?? false,
     cause: causeOf(service),
     reason: reasonOf(service),
+    obstacle: null,
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
     reloading: runs && (service.told?.reloading ?? false),
     health: healthView(service),
@@ -143,7 +156,7 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
 }
 
 function reasonOf({ state, past }: Service): Reason | null {
-  return state === "failed" || state === "backoff" ? past.reason : null;
+  return state === "failed" || state === "backoff" || state === "inactive" ? past.reason : null;
 }
 
 function nextStart(world: World, service: Service, clock: Clock): string | null {
@@ -212,12 +225,11 @@ export function graphOf(world: World): Graph {
   return {
     services: world.services.map((service) => {
       const { name, requires, wants, conflicts } = plannedSpec(world, service);
-      const after = afterOf(world, service);
       return {
         name,
         requires: requires.map((other) => other.name),
         wants,
-        after,
+        after: afterOf(world, service),
         conflicts: conflicts.map((other) => other.name),
       };
     }),
@@ -226,7 +238,8 @@ export function graphOf(world: World): Graph {
 
 /** Its own `after` and the `before` of others. */
 function afterOf(world: World, service: Service): string[] {
-  const { name, wants, ...spec } = plannedSpec(world, service);
+  const spec = plannedSpec(world, service);
+  const { name, wants } = spec;
   const after = spec.after.map((following) => following.name);
   const reverse = service.edges.order
     .filter((other) => plannedSpec(world, other).before.includes(name))

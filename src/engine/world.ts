@@ -113,7 +113,7 @@ export interface Past {
   times: readonly number[];
   exit: Exit | null;
   exitWall: number;
-  /** Why it came into `failed` or `backoff` last. */
+  /** Why it came into `failed` or `backoff`, and had no run since. */
   reason: Reason | null;
 }
 

@@ -252,7 +252,7 @@ logs: Array<string> | null,
  */
 lines: number | null, wallSince: number | null, wallUntil: number | null, 
 /**
- * `out` or `err`.
+ * `out`, `err` or `syslog`.
  */
 stream: string | null, 
 /**
@@ -352,6 +352,10 @@ export type ProcessFacts = { pid: number, parent: number,
  * /proc/PID/comm.
  */
 name: string, command: string, 
+/**
+ * The letter of /proc/PID/stat: `R`, `S`, `D`, `Z`, …; empty where nobody can tell.
+ */
+state: string, 
 /**
  * Resident memory.
  */
@@ -537,6 +541,11 @@ brain: string,
  * Permissions of the control socket; who connects is checked all the same.
  */
 socketMode: number, 
+/**
+ * A line of JSON-RPC is looked at only after the one before it on its connection has been
+ * answered. Otherwise they do not wait for each other.
+ */
+rpcInOrder?: boolean, 
 /**
  * Where the control socket goes; `null`: none is made.
  */

@@ -22,7 +22,9 @@ use super::{
     terminal::Terminal,
     users,
 };
-use crate::protocol::{ChildRecord, Exit, Found, Notice, Receipt, Scope, SpawnFailure, SpawnSpec};
+use crate::protocol::{
+    ChildRecord, Exit, Found, Notice, ProcessFacts, Receipt, Scope, SpawnFailure, SpawnSpec,
+};
 use nix::{errno::Errno, unistd::getpid};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
@@ -426,6 +428,29 @@ impl Children {
             })
         };
         self.survey(id).into_iter().map(describe).collect()
+    }
+
+    /// The processes of several sets that have not ended, each set's in no particular order.
+    pub fn facts(&mut self, ids: &[u32]) -> Vec<Vec<ProcessFacts>> {
+        self.look(Which::All);
+        let of_set = |id: &u32| {
+            let seen = self.survey(*id).into_iter();
+            seen.map(|seen| self.facts_of(*id, &seen.process)).collect()
+        };
+        ids.iter().map(of_set).collect()
+    }
+
+    /// What is known anyway where /proc tells nothing.
+    fn facts_of(&self, id: u32, process: &Process) -> ProcessFacts {
+        procfs::facts(process.pid).unwrap_or_else(|| ProcessFacts {
+            pid: process.pid as u32,
+            parent: process.parent as u32,
+            name: String::new(),
+            command: self.command_of(id, process.pid),
+            state: String::new(),
+            memory_bytes: 0,
+            cpu_ms: 0.0,
+        })
     }
 
     pub(super) fn command_of(&self, id: u32, pid: i32) -> String {

@@ -123,6 +123,15 @@ pub struct Peer {
     pub pid: u32,
 }
 
+/// How the control socket is opened and served.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Permissions of its file.
+    pub mode: u32,
+    /// JSON-RPC: a line is looked at after the one before it has been answered.
+    pub rpc_in_order: bool,
+}
+
 /// All listeners and connections.
 pub struct Server {
     shared: Rc<Shared>,
@@ -132,6 +141,7 @@ pub struct Server {
 
 struct Unix {
     file: SocketFile,
+    terms: Terms,
     listener: Rc<UnixListener>,
     task: AbortHandle,
 }
@@ -179,9 +189,9 @@ impl Server {
 
     /// Makes the control socket, also in place of one that was made before and that somebody has
     /// removed. To be called inside a `LocalSet`.
-    pub fn listen_unix(&self, path: &str) -> Result<(), ListenError> {
-        let (listener, file) = listen::bind_unix(path)?;
-        self.accept_at(path, listener, file)
+    pub fn listen_unix(&self, path: &str, terms: Terms) -> Result<(), ListenError> {
+        let (listener, file) = listen::bind_unix(path, terms.mode)?;
+        self.accept_at(path, terms, listener, file)
     }
 
     /// Goes on with the socket that the former program listened on: who waits in its queue is
@@ -189,15 +199,17 @@ impl Server {
     pub fn adopt_unix(
         &self,
         path: &str,
+        terms: Terms,
         listener: std::os::unix::net::UnixListener,
         file: SocketFile,
     ) -> Result<(), ListenError> {
-        self.accept_at(path, listener, file)
+        self.accept_at(path, terms, listener, file)
     }
 
     fn accept_at(
         &self,
         path: &str,
+        terms: Terms,
         listener: std::os::unix::net::UnixListener,
         file: SocketFile,
     ) -> Result<(), ListenError> {
@@ -208,7 +220,8 @@ impl Server {
         let listener = Rc::new(listener);
         let unix = Unix {
             file,
-            task: spawn_unix(&self.shared, &listener),
+            terms,
+            task: spawn_unix(&self.shared, &listener, terms),
             listener,
         };
         if let Some(old) = self.unix.replace(Some(unix)) {
@@ -300,7 +313,7 @@ impl Server {
             return;
         }
         if let Some(unix) = &mut *self.unix.borrow_mut() {
-            unix.task = spawn_unix(shared, &unix.listener);
+            unix.task = spawn_unix(shared, &unix.listener, unix.terms);
         }
         if let Some(tcp) = &mut *self.tcp.borrow_mut() {
             tcp.task = spawn_tcp(shared, &tcp.listener, &tcp.gate);
@@ -401,8 +414,8 @@ impl Drop for Seat {
     }
 }
 
-fn spawn_unix(shared: &Rc<Shared>, listener: &Rc<UnixListener>) -> AbortHandle {
-    tokio::task::spawn_local(accept_unix(shared.clone(), listener.clone())).abort_handle()
+fn spawn_unix(shared: &Rc<Shared>, listener: &Rc<UnixListener>, terms: Terms) -> AbortHandle {
+    tokio::task::spawn_local(accept_unix(shared.clone(), listener.clone(), terms)).abort_handle()
 }
 
 fn spawn_tcp(shared: &Rc<Shared>, listener: &Rc<TcpListener>, gate: &Rc<Gate>) -> AbortHandle {
@@ -411,12 +424,12 @@ fn spawn_tcp(shared: &Rc<Shared>, listener: &Rc<TcpListener>, gate: &Rc<Gate>) -
     task.abort_handle()
 }
 
-async fn accept_unix(shared: Rc<Shared>, listener: Rc<UnixListener>) {
+async fn accept_unix(shared: Rc<Shared>, listener: Rc<UnixListener>, terms: Terms) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 if let Some(seat) = Seat::take(&shared, 0) {
-                    tokio::task::spawn_local(serve_unix(stream, seat));
+                    tokio::task::spawn_local(serve_unix(stream, seat, terms));
                 }
             }
             Err(error) => rest_after(&error).await,
@@ -453,7 +466,7 @@ enum Check {
     Gate(Rc<Gate>),
 }
 
-async fn serve_unix(stream: UnixStream, seat: Seat) {
+async fn serve_unix(stream: UnixStream, seat: Seat, terms: Terms) {
     let shared = seat.shared.clone();
     let Ok(credentials) = stream.peer_cred() else {
         return;
@@ -471,7 +484,9 @@ async fn serve_unix(stream: UnixStream, seat: Seat) {
         () = shared.closed() => return,
     };
     match first {
-        Ok(Ok(b'{' | b'[')) if is_welcome => rpc::serve(shared, stream, peer, hangup).await,
+        Ok(Ok(b'{' | b'[')) if is_welcome => {
+            rpc::serve(shared, stream, peer, hangup, terms.rpc_in_order).await;
+        }
         Ok(Ok(b'{' | b'[')) => {}
         Ok(Ok(_)) => {
             let check = if is_welcome {

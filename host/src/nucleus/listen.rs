@@ -8,12 +8,13 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::socket::{bind, socket, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
 use nix::sys::stat::{fchmod, Mode};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{
     DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
+    PermissionsExt as _,
 };
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -109,9 +110,9 @@ fn identity(file: &Metadata) -> Identity {
     (file.dev(), file.ino(), file.mtime(), file.mtime_nsec())
 }
 
-/// Makes the control socket: for its owner alone from the first moment, in place of a dead one,
-/// never in place of one that lives.
-pub fn bind_unix(path: &str) -> Result<(UnixListener, SocketFile), ListenError> {
+/// Makes the control socket: never more open than `mode` from the first moment, in place of a dead
+/// one, never in place of one that lives.
+pub fn bind_unix(path: &str, mode: u32) -> Result<(UnixListener, SocketFile), ListenError> {
     if path.len() > LONGEST_PATH {
         return Err(ListenError::new(format!(
             "the socket's path has {} bytes, the kernel allows {LONGEST_PATH}: {path} (name a \
@@ -124,7 +125,7 @@ pub fn bind_unix(path: &str) -> Result<(UnixListener, SocketFile), ListenError> 
     // Two supervisors that start at the same time find out one after the other.
     let lock = lock_folder(folder);
     remove_dead(path)?;
-    let bound = bind_private(path);
+    let bound = bind_with_mode(path, mode);
     drop(lock);
     let listener = bound.map_err(|error| ListenError::at(path, "cannot make socket", &error))?;
     let file = fs::symlink_metadata(path)
@@ -137,13 +138,16 @@ pub fn bind_unix(path: &str) -> Result<(UnixListener, SocketFile), ListenError> 
     Ok((listener, socket))
 }
 
-/// A socket's file takes its mode from the socket, so it is private before it exists; the umask
-/// belongs to the whole process and stays as it is.
-fn bind_private(path: &Path) -> io::Result<UnixListener> {
+/// A socket's file takes its mode from the socket, so it has it before it exists; the umask
+/// belongs to the whole process and stays as it is, and what it took away is given back.
+fn bind_with_mode(path: &Path, mode: u32) -> io::Result<UnixListener> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-    fchmod(&fd, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    fchmod(&fd, Mode::from_bits_truncate(mode))?;
     bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    if fs::symlink_metadata(path)?.mode() & 0o777 != mode & 0o777 {
+        fs::set_permissions(path, Permissions::from_mode(mode & 0o777))?;
+    }
     nix::sys::socket::listen(&fd, Backlog::MAXCONN)?;
     Ok(UnixListener::from(fd))
 }
@@ -353,7 +357,7 @@ mod tests {
     fn the_socket_is_private_and_goes_when_it_is_ours() {
         let folder = Folder::new("private");
         let path = folder.path("run/sock");
-        let (_listener, socket) = bind_unix(&path).unwrap();
+        let (_listener, socket) = bind_unix(&path, 0o600).unwrap();
         let mode = |path: &str| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(&folder.path("run")), 0o700);
@@ -361,8 +365,13 @@ mod tests {
         assert!(socket.is_ours());
         socket.remove();
         assert!(!Path::new(&path).exists());
+        // The umask of the tests takes away something of it.
+        let shared = folder.path("shared");
+        let (_shared, others) = bind_unix(&shared, 0o666).unwrap();
+        assert_eq!(mode(&shared), 0o666);
+        assert!(others.is_ours());
         // A successor's is left alone.
-        let (_second, theirs) = bind_unix(&path).unwrap();
+        let (_second, theirs) = bind_unix(&path, 0o600).unwrap();
         socket.remove();
         assert!(theirs.is_ours());
     }
@@ -371,22 +380,22 @@ mod tests {
     fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
         let folder = Folder::new("dead");
         let path = folder.path("sock");
-        let (listener, first) = bind_unix(&path).unwrap();
-        let error = bind_unix(&path).unwrap_err();
+        let (listener, first) = bind_unix(&path, 0o600).unwrap();
+        let error = bind_unix(&path, 0o600).unwrap_err();
         assert!(
             error.taken && error.message.contains("already listens"),
             "{error:?}"
         );
         assert!(first.is_ours());
         drop(listener);
-        let (_listener, second) = bind_unix(&path).unwrap();
+        let (_listener, second) = bind_unix(&path, 0o600).unwrap();
         assert!(second.is_ours() && !first.is_ours());
     }
 
     #[test]
     fn what_cannot_be_is_said() {
         let folder = Folder::new("wrong");
-        let message = |path: &str| bind_unix(path).unwrap_err().message;
+        let message = |path: &str| bind_unix(path, 0o600).unwrap_err().message;
         fs::write(folder.path("file"), "precious").unwrap();
         assert!(message(&folder.path("file")).contains("is no socket"));
         std::os::unix::fs::symlink("file", folder.path("link")).unwrap();
@@ -396,7 +405,7 @@ mod tests {
         assert!(message(&folder.path(&"x".repeat(200))).contains("the kernel allows 107"));
         let longest = folder.path(&"x".repeat(106 - folder.0.as_os_str().len()));
         assert_eq!(longest.len(), 107);
-        bind_unix(&longest).unwrap();
+        bind_unix(&longest, 0o600).unwrap();
     }
 
     #[test]
@@ -404,14 +413,14 @@ mod tests {
         let folder = Folder::new("race");
         let path = folder.path("sock");
         for round in 0..20 {
-            drop(bind_unix(&path).unwrap().0);
+            drop(bind_unix(&path, 0o600).unwrap().0);
             let barrier = Arc::new(Barrier::new(4));
             let contenders: Vec<_> = (0..4)
                 .map(|_| {
                     let (barrier, path) = (barrier.clone(), path.clone());
                     std::thread::spawn(move || {
                         barrier.wait();
-                        bind_unix(&path)
+                        bind_unix(&path, 0o600)
                     })
                 })
                 .collect();

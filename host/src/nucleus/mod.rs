@@ -332,9 +332,13 @@ fn listen(
     carried: Option<&mut Carried>,
 ) -> Result<(), ListenError> {
     let (unix, tcp) = carried.map_or((None, None), Carried::listeners);
+    let terms = http::Terms {
+        mode: options.socket_mode,
+        rpc_in_order: options.rpc_in_order,
+    };
     match (&options.socket, unix) {
-        (Some(path), Some((listener, file))) => server.adopt_unix(path, listener, file),
-        (Some(path), None) => server.listen_unix(path),
+        (Some(path), Some((listener, file))) => server.adopt_unix(path, terms, listener, file),
+        (Some(path), None) => server.listen_unix(path, terms),
         (None, _) => Ok(()),
     }?;
     match (&options.listen, tcp) {

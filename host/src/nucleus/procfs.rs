@@ -2,6 +2,7 @@
 //! the processes of other users: every answer is optional, and callers have a way to go without.
 
 use super::brief::one_line;
+use crate::protocol::ProcessFacts;
 use nix::{
     libc,
     time::{clock_gettime, ClockId},
@@ -227,6 +228,32 @@ fn numbers(folder: &str) -> Option<Vec<i32>> {
     )
 }
 
+/// All that is told of a process; `None`: it is not there (any more), or not shown.
+pub fn facts(pid: i32) -> Option<ProcessFacts> {
+    let mut buffer = [0; 1024];
+    let text = read_into(&path(format_args!("{pid}/stat"))?, &mut buffer)?;
+    let fields = stat_fields(text)?;
+    let field = |number: usize| fields.get(number - 3).copied();
+    let count = |number: usize| field(number)?.parse::<u64>().ok();
+    let name = short_name(pid).unwrap_or_default();
+    Some(ProcessFacts {
+        pid: u32::try_from(pid).ok()?,
+        parent: field(4)?.parse().ok()?,
+        command: command(pid).unwrap_or_else(|| name.clone()),
+        name,
+        state: field(3)?.to_owned(),
+        memory_bytes: count(24)?.saturating_mul(setting(libc::_SC_PAGESIZE)?),
+        cpu_ms: (count(14)? + count(15)?) as f64 * 1000.0 / setting(libc::_SC_CLK_TCK)? as f64,
+    })
+}
+
+/// What sysconf(3) says, where it says something.
+fn setting(name: libc::c_int) -> Option<u64> {
+    // SAFETY: no pointers.
+    let value = unsafe { libc::sysconf(name) };
+    u64::try_from(value).ok().filter(|value| *value > 0)
+}
+
 /// The command line as words separated by spaces. `None` also for a moment during an execve, when
 /// the process has neither arguments nor environment.
 pub fn command(pid: i32) -> Option<String> {
@@ -325,9 +352,8 @@ pub fn cgroup(pid: &str) -> Option<String> {
 
 /// Wall clock of a process's start, ms since 1970.
 pub fn wall_started(process: &Process) -> Option<f64> {
-    // SAFETY: no pointers.
-    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    if ticks <= 0 || !process.is_visible() {
+    let ticks = setting(libc::_SC_CLK_TCK)?;
+    if !process.is_visible() {
         return None;
     }
     let ms = |clock| {
@@ -378,6 +404,23 @@ mod tests {
             started <= now + 1.0 && started > now - 3600.0,
             "{started} {now}"
         );
+    }
+
+    #[test]
+    fn facts_are_those_of_the_process() {
+        assert!(is_ours());
+        let own = facts(getpid().as_raw()).expect("/proc of this machine");
+        assert_eq!(own.pid, std::process::id());
+        assert_eq!(Some(&own.name), short_name(getpid().as_raw()).as_ref());
+        // A program of some megabytes, at least some of which are in memory.
+        assert!(own.memory_bytes > 1 << 20, "{own:?}");
+        assert!(["R", "S"].contains(&own.state.as_str()), "{own:?}");
+        let busy = std::time::Instant::now();
+        let worked = |facts: &ProcessFacts| facts.cpu_ms >= own.cpu_ms + 50.0;
+        while !facts(getpid().as_raw()).is_some_and(|now| worked(&now)) {
+            assert!(busy.elapsed() < crate::testing::DEADLINE);
+        }
+        assert_eq!(facts(-1), None);
     }
 
     #[test]

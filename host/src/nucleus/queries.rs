@@ -56,11 +56,12 @@ impl Nucleus {
     pub(super) fn query(&mut self, key: String, query: Query) {
         let answer = match query {
             Query::Configure { input } => return self.queries.configure(key, input),
-            Query::Processes { .. } | Query::Proxies | Query::Obstacles { .. } => {
-                QueryAnswer::Failed {
-                    message: "not supported yet".into(),
-                }
-            }
+            Query::Processes { ids } => QueryAnswer::Processes {
+                sets: self.children.facts(&ids),
+            },
+            Query::Proxies | Query::Obstacles { .. } => QueryAnswer::Failed {
+                message: "not supported yet".into(),
+            },
         };
         self.on_found((key, answer));
     }

@@ -1,6 +1,7 @@
 //! JSON-RPC on the control socket: one request a line, one reply a line. Requests of one
-//! connection do not wait for each other; replies go out as they come. What a line means, and
-//! whether it is JSON at all, is found out by the brain.
+//! connection do not wait for each other and replies go out as they come, unless the supervisor
+//! was told to take them in order. What a line means, and whether it is JSON at all, is found out
+//! by the brain.
 
 use super::http::{Hangup, Peer, ReplyBody, ReplyData, Shared, PROBLEM};
 use crate::protocol::{Call, Part, StreamFormat};
@@ -13,19 +14,26 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 const LONGEST_LINE: usize = 1 << 20;
-/// Requests of one connection that wait for their replies; then it is not read from.
+/// Requests of one connection that wait for their replies; then it is not read from. In order: 1.
 const MOST_WAITING: usize = 32;
 
 const INVALID: i32 = -32600;
 const INVALID_PARAMS: i32 = -32602;
 const SERVER: i32 = -32000;
 
-pub async fn serve(shared: Rc<Shared>, stream: UnixStream, peer: Peer, hangup: Hangup) {
+pub async fn serve(
+    shared: Rc<Shared>,
+    stream: UnixStream,
+    peer: Peer,
+    hangup: Hangup,
+    in_order: bool,
+) {
     let connection = Rc::new(Connection {
         shared: shared.clone(),
         stream,
         peer,
         writing: Mutex::new(()),
+        most_waiting: if in_order { 1 } else { MOST_WAITING },
     });
     let mut waiting = JoinSet::new();
     let reading = read_lines(&connection, &mut waiting);
@@ -49,6 +57,7 @@ struct Connection {
     peer: Peer,
     /// Held while a line is written.
     writing: Mutex<()>,
+    most_waiting: usize,
 }
 
 async fn read_lines(connection: &Rc<Connection>, waiting: &mut JoinSet<()>) -> io::Result<()> {
@@ -56,7 +65,7 @@ async fn read_lines(connection: &Rc<Connection>, waiting: &mut JoinSet<()>) -> i
     let mut piece = Box::new([0; 8192]);
     loop {
         while waiting.try_join_next().is_some() {}
-        while waiting.len() >= MOST_WAITING {
+        while waiting.len() >= connection.most_waiting {
             waiting.join_next().await;
         }
         let line = match lines.next() {
@@ -159,12 +168,13 @@ fn one_line(part: Part) -> Part {
         Part::Text { text } if memchr(b'\n', text.as_bytes()).is_some() => Part::Text {
             text: text.replace('\n', " "),
         },
-        Part::Logs { mut query, .. } => {
+        Part::Logs { mut query, format } => {
             query.follow = false;
-            Part::Logs {
-                query,
-                format: StreamFormat::Array,
-            }
+            let format = match format {
+                StreamFormat::Sse => StreamFormat::Array,
+                array => array,
+            };
+            Part::Logs { query, format }
         }
         Part::Events { mut query, .. } => {
             query.follow = false;

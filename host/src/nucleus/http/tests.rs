@@ -13,6 +13,10 @@ use std::sync::mpsc as std_mpsc;
 use std::thread;
 use tokio::task::LocalSet;
 
+const TERMS: Terms = Terms {
+    mode: 0o600,
+    rpc_in_order: false,
+};
 const TOKEN: &str = "0123456789abcdef";
 
 /// What a test may tell the server's thread, besides asking it over the socket.
@@ -64,7 +68,7 @@ fn fixture() -> Fixture {
             .unwrap();
         LocalSet::new().block_on(&runtime, async move {
             let stage = Stage::new(heard_in);
-            stage.server.listen_unix(&socket).unwrap();
+            stage.server.listen_unix(&socket, TERMS).unwrap();
             ready_in
                 .send(listen_tcp(&stage.server, &token_file))
                 .unwrap();
@@ -154,7 +158,7 @@ impl Stage {
                     Some(Order::Event(seq, text)) => self.events.borrow_mut().publish(seq, text),
                     Some(Order::Relisten) => {
                         assert!(!Path::new(path).exists());
-                        self.server.listen_unix(path).unwrap();
+                        self.server.listen_unix(path, TERMS).unwrap();
                         assert!(Path::new(path).exists());
                     }
                     Some(Order::Close) | None => break,

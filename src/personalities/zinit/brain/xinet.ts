@@ -1,0 +1,4 @@
+/** Methods about proxies. */
+import type { Method } from "./method.ts";
+
+export const XINET_METHODS: readonly Method[] = [];
