@@ -474,6 +474,10 @@ pub enum Command {
     /// A line of the supervisor's own, for the person at the console (stderr).
     Say {
         text: String,
+        /// Matters only with `Supervise.ownLog`; absent: info.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        level: Option<Level>,
     },
     /// Execute the program anew, in the same process; services, logs and sockets do not notice. Its
     /// brain starts as after a lost one, with `Boot.renewed`. Where it does not work, a message
@@ -504,6 +508,28 @@ pub enum Command {
         #[cfg_attr(test, ts(optional))]
         machine: Option<Machine>,
     },
+}
+
+/// How much a line of the supervisor's own matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct OwnLog {
+    /// Lines below this level are left out; `null`: all of them.
+    pub least: Option<Level>,
+    pub colour: bool,
 }
 
 /// What becomes of the machine whose PID 1 we are.
@@ -914,6 +940,14 @@ pub struct Supervise {
     #[serde(default)]
     #[cfg_attr(test, ts(optional))]
     pub adopt: Option<String>,
+    /// `null`: the supervisor's own lines are `oneup | text` on stderr.
+    pub own_log: Option<OwnLog>,
+    /// A datagram socket for log messages (RFC 3164); a message goes into the log whose name is
+    /// its tag. `null`: there is none.
+    pub syslog: Option<String>,
+    /// PID 1 of a machine, whose kernel panics when it ends: whatever would end it (but
+    /// `Exit.machine`) starts it anew instead.
+    pub never_leave: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

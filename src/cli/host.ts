@@ -27,6 +27,21 @@ export interface HttpCall {
   readonly timeoutMs?: number;
 }
 
+export interface LineCall {
+  readonly socket: string;
+  /** Without its line break. */
+  readonly text: string;
+  /** 0: no limit. */
+  readonly connectTimeoutMs: number;
+  /** For the answer to come; 0: no limit. */
+  readonly timeoutMs: number;
+}
+
+/** What went wrong with a `LineCall`, and whether somebody listens there at all. */
+export interface LineError extends HostError {
+  readonly connected: boolean;
+}
+
 export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
@@ -86,7 +101,13 @@ export interface CliHost extends FileHost {
   makeLink(target: string, path: string): HostError | null;
   /** The path of this executable, or `null` where nobody can tell (no /proc). */
   executable(): string | null;
+  /** With all folders above it; one that is there already is fine. */
+  makeFolder(path: string): HostError | null;
+  /** Sends a signal, by its name without SIG, to one process. */
+  signal(pid: number, signal: string): HostError | null;
   request(call: HttpCall): HttpAnswer | HostError;
+  /** One line out, one line back, on a connection of its own. */
+  callLine(call: LineCall): { readonly text: string } | LineError;
   /**
    * A streaming answer: `onText` gets the body piece by piece, cut anywhere but inside a
    * character, until it returns false or the stream ends. A status other than 200 comes as an

@@ -122,20 +122,11 @@ sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": 
 /**
  * Further header fields, such as `Allow`.
  */
-headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "renew", 
+headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, 
 /**
- * Another program than the one that was started.
+ * Matters only with `Supervise.ownLog`; absent: info.
  */
-binary?: string, } | { "type": "keep", 
-/**
- * Answered with `reply` as `Reply` would with 200, as soon as all is safe; or with a
- * problem, and then all goes on as before.
- */
-request: number, reply: Array<Part>, 
-/**
- * A file that is written for the successor, with this text.
- */
-path: string, state: string, } | { "type": "exit", code: number, 
+level?: Level, } | { "type": "exit", code: number, 
 /**
  * As PID 1 of a machine, do this to it instead of leaving. Where the kernel refuses, the
  * process sleeps for ever: PID 1 does not return.
@@ -211,6 +202,11 @@ caFile: string | null,
  * Do not look at the certificate at all.
  */
 insecure: boolean, };
+
+/**
+ * How much a line of the supervisor's own matters.
+ */
+export type Level = "trace" | "debug" | "info" | "warn" | "error";
 
 export type Limit = { soft: number | null, hard: number | null, };
 
@@ -331,6 +327,15 @@ export type Notify = { "type": "socket", path: string | null,
  * Announced by `WATCHDOG_USEC` and `WATCHDOG_PID`.
  */
 watchdogMs: number | null, } | { "type": "descriptor", fd: number, };
+
+/**
+ * The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
+ */
+export type OwnLog = { 
+/**
+ * Lines below this level are left out; `null`: all of them.
+ */
+least: Level | null, colour: boolean, };
 
 /**
  * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
@@ -572,7 +577,16 @@ colour: boolean,
  */
 single: boolean, 
 /**
- * The file of a `Keep`, if what was left there is to be gone on with. Where nobody keeps it any
- * more, this is a first start.
+ * `null`: the supervisor's own lines are `oneup | text` on stderr.
  */
-adopt?: string, };
+ownLog: OwnLog | null, 
+/**
+ * A datagram socket for log messages (RFC 3164); a message goes into the log whose name is
+ * its tag. `null`: there is none.
+ */
+syslog: string | null, 
+/**
+ * PID 1 of a machine, whose kernel panics when it ends: whatever would end it (but
+ * `Exit.machine`) starts it anew instead.
+ */
+neverLeave: boolean, };

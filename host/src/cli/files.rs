@@ -3,7 +3,11 @@
 use nix::{
     errno::Errno,
     poll::{poll, PollFd, PollFlags},
-    sys::stat::{stat, SFlag},
+    sys::{
+        signal::{kill, Signal},
+        stat::{stat, SFlag},
+    },
+    unistd::Pid,
 };
 use serde_json::{json, Value};
 use std::{
@@ -12,6 +16,7 @@ use std::{
     os::fd::AsFd as _,
     os::unix::fs::{symlink, FileTypeExt as _, OpenOptionsExt as _},
     path::Path,
+    str::FromStr as _,
 };
 
 /// No configuration is larger; a device or a log given by mistake is refused instead of read.
@@ -122,6 +127,25 @@ pub fn real_path(path: &str) -> Value {
 
 pub fn make_link(target: &str, path: &str) -> Value {
     or_failure(symlink(target, path).map(|()| Value::Null))
+}
+
+/// With all folders above it; one that is there already is fine.
+pub fn make_folder(path: &str) -> Value {
+    or_failure(fs::create_dir_all(path).map(|()| Value::Null))
+}
+
+/// A signal by its name without SIG to one process.
+pub fn signal(pid: i32, name: &str) -> Value {
+    let sent = Signal::from_str(&format!("SIG{name}")).and_then(|signal| {
+        // 0 and below would mean groups, or everybody.
+        let pid = if pid > 0 {
+            pid
+        } else {
+            return Err(Errno::EINVAL);
+        };
+        kill(Pid::from_raw(pid), signal)
+    });
+    or_failure(sent.map(|()| Value::Null).map_err(io::Error::from))
 }
 
 /// `null`, or what is wrong with the pattern.

@@ -81,6 +81,13 @@ pub fn install_cli<'js>(
             to_script(&ctx, &files::make_link(&target, &path))
         }),
     )?;
+    host.set("makeFolder", text_function(files::make_folder))?;
+    host.set(
+        "signal",
+        Func::from(|ctx: Ctx<'js>, pid: i32, signal: String| {
+            to_script(&ctx, &files::signal(pid, &signal))
+        }),
+    )?;
     host.set(
         "loadConfig",
         Func::from(move |ctx: Ctx<'_>, program: String, input: String| {
@@ -195,6 +202,13 @@ fn install_calls<'js>(host: &Object<'js>) -> Result<()> {
         Func::from(|ctx: Ctx<'js>, call: Value<'js>| {
             let call = from_script::<client::HttpCall>(&ctx, call)?;
             to_script(&ctx, &client::request(&call))
+        }),
+    )?;
+    host.set(
+        "callLine",
+        Func::from(|ctx: Ctx<'js>, call: Value<'js>| {
+            let call = from_script::<client::LineCall>(&ctx, call)?;
+            to_script(&ctx, &client::call_line(&call))
         }),
     )?;
     host.set("stream", Func::from(stream))

@@ -15,6 +15,7 @@ mod http;
 mod http_probe;
 mod listen;
 mod log;
+mod machine;
 mod mind;
 mod notice;
 mod notify;
@@ -33,6 +34,7 @@ mod sockdiag;
 mod spawn;
 mod startup;
 mod stop;
+mod syslog;
 mod tail;
 mod terminal;
 mod timers;
@@ -45,7 +47,9 @@ mod tests;
 
 use crate::{
     brain::Answer,
-    protocol::{Boot, Command, Event, Machine, Part, SpawnFailure, SpawnSpec, Supervise},
+    protocol::{
+        Boot, Command, Event, Level, Machine, Part, SpawnFailure, SpawnSpec, Supervise,
+    },
     script::Program,
     Programs,
 };
@@ -71,7 +75,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     future::{self, poll_fn, Future},
     io, mem,
-    os::fd::OwnedFd,
+    os::fd::{AsRawFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     pin::pin,
@@ -81,9 +85,10 @@ use std::{
     thread,
     time::Duration,
 };
+use syslog::Syslog;
 use timers::Timers;
 use tokio::{
-    io::unix::{AsyncFd, AsyncFdReadyGuard},
+    io::unix::{AsyncFd, AsyncFdReadyGuard, AsyncFdReadyMutGuard},
     sync::mpsc::{self, UnboundedReceiver},
     task::LocalSet,
     time::Instant,
@@ -158,6 +163,7 @@ struct Inboxes {
     output: AsyncFd<OwnedFd>,
     /// Readable when a service has told something; from when one can.
     hearing: Option<AsyncFd<OwnedFd>>,
+    syslog: Option<AsyncFd<Syslog>>,
     answers: UnboundedReceiver<Answer>,
     probes: UnboundedReceiver<probe::Finished>,
     found: UnboundedReceiver<queries::Found>,
@@ -198,6 +204,8 @@ fn start(
 ) -> ExitCode {
     let mut inherited = startup::prepare(carried.as_ref().and_then(Carried::inherited));
     inherited.notes.extend(notes);
+    machine::take_ctrl_alt_del();
+    let (own, never_leave) = (inherited.clone(), options.never_leave);
     settle::share_arena();
     settle::give_back();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -208,13 +216,25 @@ fn start(
         let supervised = supervise(programs, program, options, carried, inherited);
         LocalSet::new().block_on(&runtime, supervised)
     });
-    match result {
-        Ok(code) => std::process::exit(code),
-        Err(error) => {
-            eprintln!("oneup: cannot supervise: {error}");
-            ExitCode::from(2)
+    let end = result.unwrap_or_else(|error| {
+        eprintln!("oneup: cannot supervise: {error}");
+        End {
+            code: 2,
+            machine: None,
         }
+    });
+    match end.machine {
+        Some(machine) if std::process::id() == 1 => machine::end(machine),
+        None if never_leave => machine::again(&own),
+        _ => std::process::exit(end.code),
     }
+}
+
+/// How a supervisor leaves.
+#[derive(Clone, Copy)]
+struct End {
+    code: i32,
+    machine: Option<Machine>,
 }
 
 async fn supervise(
@@ -223,8 +243,8 @@ async fn supervise(
     mut options: Supervise,
     mut carried: Option<Carried>,
     inherited: Inherited,
-) -> io::Result<i32> {
-    let mut console = Console::standard(options.console_format, options.colour)?;
+) -> io::Result<End> {
+    let mut console = Console::standard(options.console_format, options.colour, options.own_log)?;
     console.start()?;
     let mut logs = Logs::new(console)?;
     inherited.notes.iter().for_each(|note| logs.say(note));
@@ -244,13 +264,28 @@ async fn supervise(
         // Of two supervisors for one configuration the second must not start anything.
         if error.taken || options.socket_required || options.listen.is_some() {
             eprintln!("oneup: {}", error.message);
-            return Ok(2);
+            return Ok(End {
+                code: 2,
+                machine: None,
+            });
         }
         logs.borrow_mut().say(&format!(
             "{}; services run, but cannot be asked about",
             error.message
         ));
     }
+    let syslog = options.syslog.as_deref().and_then(|path| {
+        let opened = Syslog::open(path).and_then(|syslog| {
+            // SAFETY: hands out the one descriptor it owns and keeps open as long as it lives.
+            Ok(unsafe { AsyncFd::register(syslog) }?)
+        });
+        opened
+            .map_err(|error| {
+                let text = format!("cannot take log messages at {path}: {error}");
+                logs.borrow_mut().say(&text);
+            })
+            .ok()
+    });
     let mut nucleus = Nucleus {
         children: Children::new(inherited, options.single),
         started_by: startup::started_by(),
@@ -286,6 +321,7 @@ async fn supervise(
         signals,
         output,
         hearing: None,
+        syslog,
         answers,
         probes,
         found,
@@ -300,7 +336,10 @@ async fn supervise(
                     nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
                     // Files and cgroups are the successor's.
                     mem::forget(nucleus);
-                    return Ok(0);
+                    return Ok(End {
+                        code: 0,
+                        machine: None,
+                    });
                 }
             }
             Err(_) => nucleus.after_panic().await,
@@ -311,7 +350,10 @@ async fn supervise(
     drop(inboxes);
     server.close(LEAVE_WITHIN).await;
     nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
-    Ok(code)
+    Ok(End {
+        code,
+        machine: nucleus.machine,
+    })
 }
 
 /// PID 1 does not end because of a fault of its own: the loop starts over on the same tables.
@@ -381,6 +423,13 @@ impl Nucleus {
                 () = self.wall.alarm() => {}
                 Ok(mut ready) = readable(inboxes.hearing.as_ref()) => {
                     if self.on_heard() {
+                        tokio::task::yield_now().await;
+                    } else {
+                        ready.clear_ready();
+                    }
+                }
+                Ok(mut ready) = readable_mut(inboxes.syslog.as_mut()) => {
+                    if self.on_syslog(ready.get_inner_mut()) {
                         tokio::task::yield_now().await;
                     } else {
                         ready.clear_ready();
@@ -522,6 +571,13 @@ impl Nucleus {
         let turn = self.logs.borrow_mut().on_readable(wall_ms());
         self.push_matches(turn.matched);
         turn.more
+    }
+
+    /// True: there may be more to read at once.
+    fn on_syslog(&mut self, syslog: &mut Syslog) -> bool {
+        let (more, matched) = syslog.read(&mut self.logs.borrow_mut(), wall_ms());
+        self.push_matches(matched);
+        more
     }
 
     /// True: there may be more to read at once.
@@ -678,7 +734,10 @@ impl Nucleus {
                 };
                 self.requests.reply(request, data);
             }
-            Command::Say { text } => self.say(text),
+            Command::Say { text, level } => {
+                let level = level.unwrap_or(Level::Info);
+                self.logs.borrow_mut().say_at(level, &text);
+            }
             Command::Query { key, query } => self.query(key, query),
             Command::KeepConfig { config } => self.boot.config = config,
             Command::OpenProxy { name, proxy } => self.proxies.open(&name, &proxy),
@@ -812,6 +871,15 @@ impl Inboxes {
 async fn readable(fd: Option<&AsyncFd<OwnedFd>>) -> io::Result<AsyncFdReadyGuard<'_, OwnedFd>> {
     match fd {
         Some(fd) => fd.readable().await,
+        None => future::pending().await,
+    }
+}
+
+async fn readable_mut<T: AsRawFd>(
+    fd: Option<&mut AsyncFd<T>>,
+) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
+    match fd {
+        Some(fd) => fd.readable_mut().await,
         None => future::pending().await,
     }
 }

@@ -33,6 +33,21 @@ pub struct Inherited {
     pub notes: Vec<String>,
 }
 
+impl Inherited {
+    /// Undoes it in this very process, for another program in it.
+    pub fn give_back(&self) {
+        if let Some((soft, hard)) = self.nofile {
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
+        }
+        if let Some(score) = self.oom_score_adjust {
+            let _ = fs::write("/proc/self/oom_score_adj", score.to_string());
+        }
+        if let Some(directory) = &self.directory {
+            let _ = nix::unistd::chdir(directory.as_c_str());
+        }
+    }
+}
+
 /// Signals first, then descriptors, then the rest. Nothing here can fail for good: what is missing
 /// costs a note. `former`: what this very process inherited before it was renewed; the rest is done
 /// already.

@@ -1,6 +1,14 @@
 /** A machine of its own for the command line: files, sockets and a clock that tests set. */
 import { run } from "../../../src/cli/cli.ts";
-import type { CliHost, FileStatus, HostError, HttpAnswer, HttpCall } from "../../../src/cli/host.ts";
+import type {
+  CliHost,
+  FileStatus,
+  HostError,
+  HttpAnswer,
+  HttpCall,
+  LineCall,
+  LineError,
+} from "../../../src/cli/host.ts";
 import type { Supervise } from "../../../src/generated/protocol.ts";
 import { Bench, replies, WALL } from "../api/stub.ts";
 
@@ -26,6 +34,10 @@ export class FakeHost implements CliHost {
   readonly links = new Map<string, string>();
   readonly sockets = new Map<string, Server>();
   readonly calls: HttpCall[] = [];
+  /** Who answers lines, by socket. */
+  readonly lines = new Map<string, (call: LineCall) => string | LineError>();
+  readonly folders: string[] = [];
+  readonly signals: [pid: number, signal: string][] = [];
   /** What a followed stream gives, cut as it comes. */
   pieces: readonly string[] = [];
   becomes: readonly string[] | null = null;
@@ -96,6 +108,18 @@ export class FakeHost implements CliHost {
   request(call: HttpCall): HttpAnswer | HostError {
     this.calls.push(call);
     return this.sockets.get(call.socket)?.(call) ?? NOBODY;
+  }
+  makeFolder(path: string): HostError | null {
+    this.folders.push(path);
+    return null;
+  }
+  signal(pid: number, signal: string): HostError | null {
+    this.signals.push([pid, signal]);
+    return null;
+  }
+  callLine(call: LineCall): { text: string } | LineError {
+    const answer = this.lines.get(call.socket)?.(call) ?? { ...NOBODY, connected: false };
+    return typeof answer === "string" ? { text: answer } : answer;
   }
   stream(call: HttpCall, onText: (text: string) => boolean): HttpAnswer | HostError {
     const answer = this.request(call);

@@ -30,7 +30,7 @@ pub use query::{LogReader, Progress};
 pub use record::{json_string, rfc3339};
 
 use super::bell::Bell;
-use crate::protocol::{LogFile, LogOptions};
+use crate::protocol::{Level, LogFile, LogOptions};
 use console::Room;
 use file::{About, LogWriter};
 use lines::{Lines, LONGEST};
@@ -38,7 +38,8 @@ use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use pipes::{Pipe, Poller, State, Token, NORMAL};
-use record::{Loss, Record, Stream};
+pub use record::Stream;
+use record::{Loss, Record};
 use regex_lite::Regex;
 use ring::{Limits, Ring};
 use std::cell::Cell;
@@ -122,6 +123,15 @@ struct Log {
     file: Option<Box<LogWriter>>,
     /// Not shown on the console since the last mark.
     unseen: Loss,
+}
+
+/// A line that did not come by a pipe.
+pub struct Given<'a> {
+    pub stream: Stream,
+    /// 0 if unknown.
+    pub pid: u32,
+    /// With its line break.
+    pub text: &'a [u8],
 }
 
 /// What a turn of reading came to.
@@ -350,11 +360,31 @@ impl Logs {
         }
     }
 
-    /// A message of the supervisor's own: `oneup | text` on stderr.
+    /// A message of the nucleus's own. It speaks when something is not as it should be.
     pub fn say(&mut self, text: &str) {
+        self.say_at(Level::Warn, text);
+    }
+
+    /// A message of the supervisor's own: `oneup | text` on stderr, or a line of its own log.
+    pub fn say_at(&mut self, level: Level, text: &str) {
         if self.start_console() {
-            self.sink.console.say(text);
+            self.sink.console.say(level, text);
         }
+    }
+
+    /// Takes in a line that came by another way than the log's pipes. Without such a log nothing
+    /// happens.
+    pub fn append(&mut self, name: &str, line: &Given, now_wall: f64) -> Vec<String> {
+        let Some(slot) = self.names.get(name).copied() else {
+            return Vec::new();
+        };
+        self.start_console_for(slot);
+        if let Some(log) = &mut self.slots[slot as usize] {
+            let own = std::mem::replace(&mut log.pid, line.pid);
+            log.hand_on(line.stream, line.text, false, now_wall, &mut self.sink);
+            log.pid = own;
+        }
+        self.end_turn()
     }
 
     /// Writes what is left to be written, waiting no longer than `timeout`.

@@ -4,11 +4,12 @@ use regex_lite::Regex;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, io::Write as _};
 
-/// Which of a service's two streams a line came on.
+/// Which of a service's two streams a line came on, or that it came by syslog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stream {
     Out,
     Err,
+    Syslog,
 }
 
 impl Stream {
@@ -16,6 +17,7 @@ impl Stream {
         match self {
             Stream::Out => "out",
             Stream::Err => "err",
+            Stream::Syslog => "syslog",
         }
     }
 
@@ -24,9 +26,11 @@ impl Stream {
         match self {
             Stream::Out => "stdout",
             Stream::Err => "stderr",
+            Stream::Syslog => "syslog",
         }
     }
 
+    /// Whose pipe of two it is.
     pub fn index(self) -> usize {
         self as usize
     }
@@ -92,6 +96,7 @@ pub fn write_record(out: &mut Vec<u8>, service: &str, record: &Record) {
     out.extend_from_slice(match record.stream {
         Stream::Out => b",\"stream\":\"out\",\"pid\":",
         Stream::Err => b",\"stream\":\"err\",\"pid\":",
+        Stream::Syslog => b",\"stream\":\"syslog\",\"pid\":",
     });
     if record.pid == 0 {
         out.extend_from_slice(b"null");

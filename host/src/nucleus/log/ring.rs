@@ -7,12 +7,13 @@ use super::record::{Loss, Record, Stream};
 use crate::nucleus::handover::{Packer, Span, Unpacker};
 use serde::{Deserialize, Serialize};
 
-/// In front of each line: sequence number, time with two flags, pid, length.
+/// In front of each line: sequence number, time with flags, pid, length.
 const HEADER: usize = 24;
 const FIRST_BUFFER: usize = 512;
 const ERR_FLAG: u64 = 1 << 63;
 const PARTIAL_FLAG: u64 = 1 << 62;
-const TIME_MASK: u64 = PARTIAL_FLAG - 1;
+const SYSLOG_FLAG: u64 = 1 << 61;
+const TIME_MASK: u64 = SYSLOG_FLAG - 1;
 
 /// How much a ring may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,10 +272,10 @@ impl Ring {
             seq,
             time: time & TIME_MASK,
             pid,
-            stream: if time & ERR_FLAG == 0 {
-                Stream::Out
-            } else {
-                Stream::Err
+            stream: match (time & ERR_FLAG, time & SYSLOG_FLAG) {
+                (_, SYSLOG_FLAG) => Stream::Syslog,
+                (ERR_FLAG, _) => Stream::Err,
+                _ => Stream::Out,
             },
             partial: time & PARTIAL_FLAG != 0,
             line: (&[], &[]),
@@ -303,9 +304,11 @@ impl Ring {
 
 fn header(record: &Record, length: usize) -> [u8; HEADER] {
     let mut time = record.time & TIME_MASK;
-    if record.stream == Stream::Err {
-        time |= ERR_FLAG;
-    }
+    time |= match record.stream {
+        Stream::Out => 0,
+        Stream::Err => ERR_FLAG,
+        Stream::Syslog => SYSLOG_FLAG,
+    };
     if record.partial {
         time |= PARTIAL_FLAG;
     }
