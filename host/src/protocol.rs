@@ -122,7 +122,7 @@ pub enum Event {
 pub struct Boot {
     /// `null` at the first start, else why the former brain was lost.
     pub lost: Option<String>,
-    /// Everything comes from a supervisor before this one (`Renew`, `Keep`). The configuration is
+    /// Everything comes from a supervisor before this one (`Renew`, `HandOver`). The configuration is
     /// that one's, too, and worth being read again.
     #[cfg_attr(test, ts(as = "Option<bool>", optional))]
     pub renewed: bool,
@@ -488,17 +488,6 @@ pub enum Command {
         #[cfg_attr(test, ts(optional))]
         binary: Option<String>,
     },
-    /// Leave the process and everything in it to a keeper, for a supervisor that is started with
-    /// `Supervise.adopt` soon. No service is stopped. Nothing else of the same batch may follow.
-    Keep {
-        /// Answered with `reply` as `Reply` would with 200, as soon as all is safe; or with a
-        /// problem, and then all goes on as before.
-        request: u32,
-        reply: Vec<Part>,
-        /// A file that is written for the successor, with this text.
-        path: String,
-        state: String,
-    },
     /// Leave the process, after the console was given a moment to drain.
     Exit {
         code: i32,
@@ -557,6 +546,15 @@ pub enum Query {
     /// Run the config program `config-all` on this input (`src/config/contract.ts`), on a thread
     /// of its own.
     Configure { input: String },
+    /// Leave the process and everything in it to a keeper, for a supervisor that is started with
+    /// `Supervise.adopt` soon; no service is stopped. After `HandedOver` only replies are taken from
+    /// the brain, and the process leaves with 0 when they are sent. After `Failed` all goes on as
+    /// before.
+    HandOver {
+        /// A file that is written for the successor, with this text.
+        path: String,
+        state: String,
+    },
     /// Who is in the way of a service that is about to start? Never counted: the supervisor, its
     /// ancestors, and processes of the sets `own`.
     Obstacles {
@@ -594,7 +592,9 @@ pub enum QueryAnswer {
         ports: Vec<BusyPort>,
         processes: Vec<MatchedProcesses>,
     },
-    /// It could not be found out, and why, for people.
+    /// Everything is with the keeper.
+    HandedOver,
+    /// It could not be found out, or not be done, and why, for people.
     Failed {
         message: String,
     },
@@ -935,7 +935,7 @@ pub struct Supervise {
     pub colour: bool,
     /// Single-command mode: catch and report every signal, keep the terminal.
     pub single: bool,
-    /// The file of a `Keep`, if what was left there is to be gone on with. Where nobody keeps it any
+    /// The file of a `HandOver`, if what was left there is to be gone on with. Where nobody keeps it any
     /// more, this is a first start.
     #[serde(default)]
     #[cfg_attr(test, ts(optional))]

@@ -97,6 +97,11 @@ impl Mind {
         });
     }
 
+    /// It works at something, or something waits for it.
+    pub fn owes(&self) -> bool {
+        matches!(self.state, State::Busy { .. }) || !self.pending.is_empty()
+    }
+
     /// Before there is a brain: what happened is in the tables that it starts from.
     pub fn forget_facts(&mut self) {
         self.pending.clear();

@@ -47,9 +47,7 @@ mod tests;
 
 use crate::{
     brain::Answer,
-    protocol::{
-        Boot, Command, Event, Level, Machine, Part, SpawnFailure, SpawnSpec, Supervise,
-    },
+    protocol::{Boot, Command, Event, Level, Machine, Part, SpawnFailure, SpawnSpec, Supervise},
     script::Program,
     Programs,
 };
@@ -331,8 +329,11 @@ async fn supervise(
         match without_panic(nucleus.run(&mut inboxes)).await {
             Ok(Leaving::Exit(code)) => break code,
             Ok(Leaving::Renew { binary }) => nucleus.renew(&server, &mut inboxes, binary).await,
-            Ok(keep) => {
-                if nucleus.keep(&server, &mut inboxes, keep).await {
+            Ok(Leaving::Keep { key, path, state }) => {
+                if nucleus
+                    .keep(&server, &mut inboxes, key, &path, &state)
+                    .await
+                {
                     nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
                     // Files and cgroups are the successor's.
                     mem::forget(nucleus);
@@ -750,19 +751,6 @@ impl Nucleus {
             Command::Renew { binary } => {
                 let binary = binary.map(PathBuf::from);
                 self.leaving = Some(Leaving::Renew { binary });
-            }
-            Command::Keep {
-                request,
-                reply,
-                path,
-                state,
-            } => {
-                self.leaving = Some(Leaving::Keep {
-                    request,
-                    reply,
-                    path: path.into(),
-                    state,
-                });
             }
         }
     }

@@ -6,11 +6,9 @@ use super::{
     UNDERSTOOD, VARIABLE,
 };
 use crate::{
-    nucleus::{
-        http::{ReplyData, Server},
-        monotonic_ms, BootFacts, Inboxes, Nucleus, LEAVE_WITHIN,
-    },
-    protocol::{Event, Part},
+    brain::Answer,
+    nucleus::{http::Server, mind::Heard, monotonic_ms, BootFacts, Inboxes, Nucleus, LEAVE_WITHIN},
+    protocol::{Command, Event, QueryAnswer},
 };
 use nix::{
     errno::Errno,
@@ -27,9 +25,10 @@ use std::{
         unix::{ffi::OsStringExt, fs::OpenOptionsExt, process::CommandExt},
     },
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{self, Child, ChildStdout, Stdio},
     time::{Duration, Instant},
 };
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// For a program to say that it understands. Meanwhile services go on, and nobody is answered.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -45,10 +44,9 @@ pub enum Leaving {
     },
     /// To a keeper beside this file, which gets this text.
     Keep {
-        request: u32,
+        key: String,
         path: PathBuf,
         state: String,
-        reply: Vec<Part>,
     },
 }
 
@@ -187,35 +185,43 @@ impl Nucleus {
 
     /// Leaves everything to a keeper, and answers. False: that did not work, and nothing has
     /// changed.
-    pub async fn keep(&mut self, server: &Server, inboxes: &mut Inboxes, leaving: Leaving) -> bool {
-        let Leaving::Keep {
-            request,
-            path,
-            state,
-            reply,
-        } = leaving
-        else {
-            return false;
-        };
-        if let Err(reason) = self.try_keep(server, &path, &state) {
-            let reason = format!("services cannot be handed over: {reason}");
-            self.requests
-                .reply(request, ReplyData::problem(500, &reason));
-            self.say(reason);
+    pub async fn keep(
+        &mut self,
+        server: &Server,
+        inboxes: &mut Inboxes,
+        key: String,
+        path: &Path,
+        state: &str,
+    ) -> bool {
+        if let Err(message) = self.try_keep(server, path, state) {
+            self.on_found((key, QueryAnswer::Failed { message }));
             return false;
         }
-        let data = ReplyData {
-            status: 200,
-            content_type: "application/json".into(),
-            parts: reply,
-            ..ReplyData::default()
-        };
         // Who has the answer may start a successor at once.
         server.close_listeners();
-        self.requests.reply(request, data);
+        self.on_found((key, QueryAnswer::HandedOver));
+        let last_words = self.take_replies(&mut inboxes.answers);
+        let _ = tokio::time::timeout(LEAVE_WITHIN, last_words).await;
         self.requests.fail_all();
         server.pause(LEAVE_WITHIN, &mut inboxes.calls).await;
         true
+    }
+
+    /// Lets the brain have its last word, and nothing else.
+    async fn take_replies(&mut self, answers: &mut UnboundedReceiver<Answer>) {
+        while self.mind.owes() {
+            self.deliver();
+            let Some(answer) = answers.recv().await else {
+                return;
+            };
+            let Heard::Commands(commands) = self.mind.hear(answer) else {
+                return;
+            };
+            let replies = commands.into_iter();
+            replies
+                .filter(|command| matches!(command, Command::Reply { .. } | Command::Say { .. }))
+                .for_each(|command| self.apply(command));
+        }
     }
 
     fn try_keep(&mut self, server: &Server, path: &Path, state: &str) -> Result<(), String> {
@@ -254,10 +260,10 @@ fn ask(
     program: &Path,
     part: &str,
     pack: &Pack,
-    prepare: impl FnOnce(&mut Command),
+    prepare: impl FnOnce(&mut process::Command),
 ) -> Result<Child, String> {
     let fd = pack.file.as_raw_fd();
-    let mut command = Command::new(program);
+    let mut command = process::Command::new(program);
     command.arg0("oneup");
     command.env(VARIABLE, format!("{part}:{fd}"));
     command
@@ -315,7 +321,7 @@ fn end_well(child: &mut Child) -> Result<(), String> {
 }
 
 /// The child gets all descriptors under their numbers.
-fn pass_on(command: &mut Command, pack: &Pack) {
+fn pass_on(command: &mut process::Command, pack: &Pack) {
     let fds = pack.fds.clone();
     // SAFETY: between fork and execve only this system call is made.
     unsafe {
