@@ -37,6 +37,9 @@ impl Programs {
 
 /// Runs the command line; if that asks for it, becomes a supervisor.
 pub fn run(programs: &Programs) -> ExitCode {
+    if let Some(code) = nucleus::take_part(programs) {
+        return code;
+    }
     let result = cli::run(*programs).and_then(|outcome| match outcome {
         cli::Outcome::Exit(code) => Ok(ExitCode::from(code)),
         cli::Outcome::Supervise(options) => {

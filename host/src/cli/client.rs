@@ -648,13 +648,19 @@ mod tests {
     fn who_does_not_answer_was_there_all_the_same() {
         let (call, server) = serve("line-cut", &[b"half"]);
         let answer = call_line(&line_call(&call));
-        assert_eq!((&answer["error"], &answer["connected"]), (&json!("ECONNRESET"), &json!(true)));
+        assert_eq!(
+            (&answer["error"], &answer["connected"]),
+            (&json!("ECONNRESET"), &json!(true))
+        );
         join(server);
         let answer = call_line(&LineCall {
             socket: "/nowhere/at/all".into(),
             ..line_call(&call)
         });
-        assert_eq!((&answer["error"], &answer["connected"]), (&json!("ENOENT"), &json!(false)));
+        assert_eq!(
+            (&answer["error"], &answer["connected"]),
+            (&json!("ENOENT"), &json!(false))
+        );
         let path = std::env::temp_dir().join(format!("oneup-silent-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         // Its queue takes the connection, and nobody takes it from there.
@@ -664,7 +670,10 @@ mod tests {
             timeout_ms: 20.0,
             ..line_call(&call)
         });
-        assert_eq!((&answer["error"], &answer["connected"]), (&json!("ETIMEDOUT"), &json!(true)));
+        assert_eq!(
+            (&answer["error"], &answer["connected"]),
+            (&json!("ETIMEDOUT"), &json!(true))
+        );
         std::fs::remove_file(&path).unwrap();
     }
 }

@@ -204,7 +204,11 @@ fn children(process: &Process) -> Vec<i32> {
         .collect()
 }
 
-/// Every process there is; for kernels without the `children` files.
+/// Every process there is.
+pub fn everybody() -> Option<Vec<Process>> {
+    is_ours().then(scan).flatten()
+}
+
 fn scan() -> Option<Vec<Process>> {
     Some(
         numbers(&path(format_args!(""))?)?
