@@ -2,7 +2,10 @@
 
 use super::{client, files, load_config, screen, Wanted};
 use crate::{nucleus::users, protocol::Supervise, Programs};
-use rquickjs::{prelude::Func, Ctx, Exception, Function, Object, Result, Value};
+use rquickjs::{
+    prelude::{Func, Opt},
+    Ctx, Exception, Function, Object, Result, Value,
+};
 use serde_json::json;
 use std::{
     cell::RefCell,
@@ -123,8 +126,8 @@ pub fn install_cli<'js>(
     let become_ = Rc::clone(&wanted);
     host.set(
         "become",
-        Func::from(move |arguments: Vec<String>| {
-            become_.borrow_mut().become_ = Some(arguments);
+        Func::from(move |arguments: Vec<String>, program: Opt<String>| {
+            become_.borrow_mut().become_ = Some((arguments, program.0));
         }),
     )?;
     host.set(

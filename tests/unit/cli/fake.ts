@@ -146,8 +146,8 @@ export class FakeHost implements CliHost {
     const isElsewhere = program === "config" && this.foreign;
     return JSON.stringify(isElsewhere ? { elsewhere: true } : this.config);
   }
-  become(argv: readonly string[]): void {
-    this.becomes = argv;
+  become(argv: readonly string[], program?: string): void {
+    this.becomes = program === undefined ? argv : [`(${program})`, ...argv];
   }
   supervise(options: Supervise): void {
     this.supervised = options;
