@@ -778,8 +778,15 @@ fn a_log_of_its_own_has_times_and_levels() {
     f.logs.say("a warning");
     let said = f.said();
     let lines: Vec<&str> = said.lines().map(|line| line.split_at(27).1).collect();
-    assert_eq!(lines, ["  INFO two", "  INFO lines", "  WARN a warning"], "{said}");
-    assert!(said.starts_with("20") && said.as_bytes()[26] == b'Z', "{said}");
+    assert_eq!(
+        lines,
+        ["  INFO two", "  INFO lines", "  WARN a warning"],
+        "{said}"
+    );
+    assert!(
+        said.starts_with("20") && said.as_bytes()[26] == b'Z',
+        "{said}"
+    );
 }
 
 #[test]
@@ -798,7 +805,10 @@ fn a_line_that_did_not_come_by_a_pipe() {
     assert_eq!(f.console_text(), "web | bad news\n");
     let records = f.read(LogQuery::default());
     assert_eq!(records.len(), 1);
-    assert_eq!((&records[0]["stream"], &records[0]["pid"]), (&json!("syslog"), &json!(7)));
+    assert_eq!(
+        (&records[0]["stream"], &records[0]["pid"]),
+        (&json!("syslog"), &json!(7))
+    );
 }
 
 /// Content of `name`, `name.1` … oldest first.
