@@ -8,7 +8,7 @@
 //! Clocks: a field called `at` or ending in `_ms` that is a point in time is CLOCK_MONOTONIC in
 //! milliseconds (fractions allowed); a field starting with `wall` is milliseconds since 1970.
 
-use serde::{Deserialize, Serialize};
+use serde::{de::Error as _, Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 #[cfg(test)]
 use ts_rs::TS;
@@ -420,6 +420,8 @@ pub enum Command {
     },
     /// From now on a fresh brain gets this configuration in `Boot`.
     KeepConfig {
+        // Of what has a tag among its members only values can be had, not their text.
+        #[serde(deserialize_with = "text_of_value")]
         #[cfg_attr(test, ts(type = "unknown"))]
         config: Box<serde_json::value::RawValue>,
     },
@@ -517,6 +519,13 @@ pub struct OwnLog {
     /// Lines below this level are left out; `null`: all of them.
     pub least: Option<Level>,
     pub colour: bool,
+}
+
+fn text_of_value<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Box<serde_json::value::RawValue>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    serde_json::value::to_raw_value(&value).map_err(D::Error::custom)
 }
 
 /// What becomes of the machine whose PID 1 we are.
@@ -970,4 +979,19 @@ pub struct Supervise {
 pub struct ListenTcp {
     pub address: String,
     pub token_file: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Command;
+
+    #[test]
+    fn every_answer_of_the_brain_can_be_read() {
+        let text = r#"[{"type":"keepConfig","config":{"services":[{"name":"é","n":1.5}]}}]"#;
+        let commands: Vec<Command> = serde_json::from_str(text).expect("commands");
+        let [Command::KeepConfig { config }] = commands.as_slice() else {
+            panic!("{commands:?}");
+        };
+        assert_eq!(config.get(), r#"{"services":[{"n":1.5,"name":"é"}]}"#);
+    }
 }

@@ -31,6 +31,7 @@ import { startSchedules } from "./schedule.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
 import { armSide, hasSides, refuseSide, sendSideStop, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
 import {
+  hasRecord,
   isOfFormer,
   readBootRecord,
   readGateRecord,
@@ -69,7 +70,11 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
   const services = configured.map((sparse, index) => new Service(withDefaults(sparse), index));
   const byName = new Map(services.map((service) => [service.spec.name, service]));
   assert(byName.size === services.length, "names are unique");
-  const doomed = addDoomed(services, byName, former);
+  const doomed = addDoomed(
+    services,
+    byName,
+    former.filter(({ name }) => isLeft(boot, name)),
+  );
   const planned = new Map<Service, ServiceSpec>();
   linkAll({ services, byName, planned });
   const world: World = {
@@ -247,7 +252,12 @@ function isStarting({ state }: Service): boolean {
 
 // ---- runs that have begun with another definition than the configured one
 
-/** Those that are not configured any more: they still have to leave, or are forgotten at once. */
+/** Is there anything left of a service? */
+function isLeft({ slate, children }: BootInput, name: string): boolean {
+  return hasRecord(slate, name) || children.some(({ service }) => service === name);
+}
+
+/** Those that are not configured any more, and still have to leave. */
 function addDoomed(
   services: Service[],
   byName: Map<string, Service>,

@@ -270,9 +270,9 @@ export class Kernel {
   deliver(): void {
     for (let rounds = 0; this.#pending.length > 0 && this.exitCode === null; rounds++) {
       if (rounds > 100_000) throw new Error("events without end");
-      const batch = this.#pending;
-      this.#pending = [];
-      this.#give(batch);
+      // A change comes by itself: it is judged by what its batch brings.
+      const change = this.#pending.findIndex(({ type }) => type === "change");
+      this.#give(this.#pending.splice(0, change === -1 ? this.#pending.length : Math.max(change, 1)));
     }
   }
 

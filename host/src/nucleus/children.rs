@@ -391,6 +391,11 @@ impl Children {
         set.leaf.as_ref().map(Leaf::folder)
     }
 
+    /// Where the cgroups of sets are, as /proc/PID/cgroup calls it.
+    pub(super) fn cgroup_path(&self) -> Option<&str> {
+        self.cgroups.as_ref().map(Cgroups::path)
+    }
+
     /// `[{"pid","parent","command","found","started_at","memory_bytes","cpu_ms"}]`
     pub fn processes(&mut self, id: u32) -> Value {
         self.look(Which::All);

@@ -9,6 +9,7 @@ mod datagram;
 mod events;
 mod fdstore;
 mod given;
+mod guard;
 mod http;
 mod http_probe;
 mod listen;
