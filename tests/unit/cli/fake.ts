@@ -62,6 +62,7 @@ export class FakeHost implements CliHost {
   own: string | null = "/usr/bin/oneup";
   badPatterns: Record<string, string> = {};
   readonly screen = NO_SCREEN;
+  readonly runRhai = () => null;
 
   file(path: string, more: Partial<FileStatus> = {}): this {
     this.files.set(path, { kind: "file", size: 1, mode: 0o644, uid: this.uid, ...more });
