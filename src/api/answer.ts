@@ -76,16 +76,17 @@ export interface PartsAnswer {
 export type Answer = ProblemAnswer | JsonAnswer | WrittenAnswer | PlainAnswer | PartsAnswer;
 
 /** An operation that answers later. */
-export interface Waiting {
+export interface Waiting<A = Answer> {
   /** Looked at after every event: the answer, once there is one. */
-  readonly poll: () => Answer | null;
+  readonly poll: () => A | null;
   /** A stop has ended somewhere: of a service itself (`main`), or of what ran beside it. */
   readonly stopped?: (receipt: Receipt, main: boolean) => void;
   /** The client's own patience; `null`: the services' own timeouts bound it. */
   readonly timeoutMs: number | null;
-  readonly expired: () => Answer;
+  /** Its patience is at its end: the answer, or `null` to wait on without an end. */
+  readonly expired: () => A | null;
 }
 
-export function isWaiting(result: Answer | Waiting): result is Waiting {
+export function isWaiting<A extends object>(result: A | Waiting<A>): result is Waiting<A> {
   return "poll" in result;
 }

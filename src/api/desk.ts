@@ -8,18 +8,24 @@ import type { Command, Receipt, Request } from "../generated/protocol.ts";
 import { type Answer, isWaiting, type Waiting } from "./answer.ts";
 import type { Context } from "./context.ts";
 import { dispatchHttp, httpReply } from "./http.ts";
-import { dispatchLine, lineReply, type Slot } from "./jsonrpc.ts";
+import {
+  dispatchLine,
+  type Line,
+  type LineDispatcher,
+  lineReply,
+  type RpcAnswer,
+  type Slot,
+} from "./jsonrpc.ts";
 import type { Route } from "./routes.ts";
 import type { Services } from "./services.ts";
 
 type Result = Slot["result"];
-type Settled = Exclude<Result, Waiting>;
 
 /** A request whose calls have not all been answered. */
 interface Open {
   readonly request: number;
   readonly results: Result[];
-  readonly reply: (answers: readonly Settled[]) => Command;
+  readonly reply: (answers: readonly RpcAnswer[]) => Command;
 }
 
 /** The desk's timers; the engine's have other names. */
@@ -33,8 +39,11 @@ export class Desk {
   readonly #routes: readonly Route[];
   readonly #open = new Map<number, Open>();
 
-  constructor(routes: readonly Route[]) {
+  readonly #dispatchLine: LineDispatcher;
+
+  constructor(routes: readonly Route[], lines: LineDispatcher = dispatchLine) {
     this.#routes = routes;
+    this.#dispatchLine = lines;
   }
 
   /** Does what is asked; the reply may come now or with a later `settle`. */
@@ -44,7 +53,7 @@ export class Desk {
     const open =
       call.type === "http"
         ? openHttp(request.request, dispatchHttp(this.#routes, call, context))
-        : openLine(request.request, dispatchLine(this.#routes, call.text, context));
+        : openLine(request.request, this.#dispatchLine(this.#routes, call.text, context));
     this.#open.set(request.request, open);
     return open.results.flatMap((result, index) => arm(request.request, index, result, services.clock));
   }
@@ -63,7 +72,7 @@ export class Desk {
     const open = this.#open.get(Number(match[1]));
     const result = open?.results[Number(match[2])];
     if (open !== undefined && result !== undefined && waits(result)) {
-      open.results[Number(match[2])] = result.expired();
+      open.results[Number(match[2])] = result.expired() ?? result;
     }
     return true;
   }
@@ -84,7 +93,7 @@ export class Desk {
         commands.push(...disarm(open.request, index, result));
         open.results[index] = answer;
       }
-      const settled = open.results.filter((result): result is Settled => !waits(result));
+      const settled = open.results.filter((result): result is RpcAnswer => !waits(result));
       if (settled.length < open.results.length) continue;
       commands.push(open.reply(settled));
       this.#open.delete(open.request);
@@ -93,8 +102,8 @@ export class Desk {
   }
 }
 
-function waits(result: Result): result is Waiting {
-  return !("code" in result) && isWaiting(result);
+function waits(result: Result): result is Waiting | Waiting<RpcAnswer> {
+  return isWaiting<RpcAnswer>(result);
 }
 
 function openHttp(request: number, result: Answer | Waiting): Open {
@@ -108,7 +117,7 @@ function openHttp(request: number, result: Answer | Waiting): Open {
   };
 }
 
-function openLine(request: number, line: ReturnType<typeof dispatchLine>): Open {
+function openLine(request: number, line: Line): Open {
   // What nobody wants answered is not waited for.
   const slots = line.slots.filter((slot) => slot.id !== undefined);
   return {

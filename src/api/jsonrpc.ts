@@ -11,24 +11,31 @@ import { allParameters, isLater, type Route } from "./routes.ts";
 import { isObject } from "./values.ts";
 
 type Reply = Extract<Command, { type: "reply" }>;
-type Id = string | number | null;
+/** A whole number beyond those that are exact otherwise is a bigint. */
+type Id = string | number | bigint | null;
 
-/** An answer that no operation gave: the call itself was wrong. */
-interface RpcError {
+/** An error with a code of its own, such as of a call that was wrong itself. */
+export interface RpcError {
   readonly code: number;
   readonly message: string;
+  readonly data?: unknown;
 }
+
+export type RpcAnswer = Answer | RpcError;
 
 /** One call of a line. Without an id it is a notification: done, but not answered. */
 export interface Slot {
   readonly id: Id | undefined;
-  readonly result: Answer | Waiting | RpcError;
+  readonly result: RpcAnswer | Waiting | Waiting<RpcAnswer>;
 }
 
 export interface Line {
   readonly slots: readonly Slot[];
   readonly batch: boolean;
 }
+
+/** Does what a line of JSON-RPC asks. */
+export type LineDispatcher = (routes: readonly Route[], text: string, context: Context) => Line;
 
 /** A line has room for many times as many, more than can be done in the time for one batch of events. */
 const LONGEST_BATCH = 1000;
@@ -71,7 +78,8 @@ function invalid(id: Id, message: string): Slot {
   return { id, result: { code: -32600, message } };
 }
 
-function perform(
+/** An operation by its id. */
+export function perform(
   routes: readonly Route[],
   method: string,
   params: unknown,
@@ -108,7 +116,7 @@ function performRoute(
 export function lineReply(
   request: number,
   batch: boolean,
-  answered: readonly { readonly id: Id; readonly answer: Answer | RpcError }[],
+  answered: readonly { readonly id: Id; readonly answer: RpcAnswer }[],
 ): Reply {
   const pieces = new Pieces();
   for (const [index, slot] of answered.entries()) {
@@ -142,8 +150,8 @@ class Pieces {
   }
 }
 
-function writeResponse(pieces: Pieces, id: Id, answer: Answer | RpcError): void {
-  pieces.add(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},`);
+function writeResponse(pieces: Pieces, id: Id, answer: RpcAnswer): void {
+  pieces.add(`{"jsonrpc":"2.0","id":${typeof id === "bigint" ? id : JSON.stringify(id)},`);
   if ("code" in answer || "problem" in answer) {
     pieces.add(`"error":${JSON.stringify(errorObject(answer))}}`);
     return;
@@ -155,8 +163,8 @@ function writeResponse(pieces: Pieces, id: Id, answer: Answer | RpcError): void 
   pieces.add("}");
 }
 
-function errorObject(answer: RpcError | ProblemAnswer): { code: number; message: string; data?: unknown } {
-  if ("code" in answer) return { code: answer.code, message: answer.message };
+function errorObject(answer: RpcError | ProblemAnswer): RpcError {
+  if ("code" in answer) return answer;
   return {
     code: PROBLEMS[answer.kind].code,
     message: answer.problem.detail,

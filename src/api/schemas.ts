@@ -238,8 +238,17 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     command: text,
     found: { enum: ["child", "group", "session", "cgroup", "adopted"] },
     started_at: orNull(time),
+    memory_bytes: orNull(count, "Resident memory."),
+    cpu_ms: orNull(milliseconds, "Processor time used so far, user and system."),
   }),
   Processes: array("Process", "The processes of a service's set."),
+  Usage: object("What the processes of a service that has any use together.", {
+    name,
+    processes: count,
+    memory_bytes: { ...count, description: "Resident memory; what processes share counts for each." },
+    cpu_ms: { ...milliseconds, description: "Processor time used so far by those that are there." },
+  }),
+  Usages: array("Usage", "What services use. Those without a process are left out."),
   LogRecord: {
     description: "A line, or a gap of lines that were lost.",
     anyOf: [

@@ -15,17 +15,27 @@ import type {
   ServiceView,
   Why,
 } from "../engine/index.ts";
-import type { Scope } from "../generated/protocol.ts";
-import type { ServiceSpec } from "../model/spec.ts";
+import type { Query, QueryAnswer, Scope } from "../generated/protocol.ts";
+import type { ProxySpec, ServiceSpec } from "../model/spec.ts";
+
+/** A question to the nucleus. */
+export interface Ticket {
+  /** The answer, once there is one. */
+  poll(): QueryAnswer | null;
+}
 
 export interface Services {
   readonly clock: Clock;
   /** The supervisor's own process. */
-  readonly supervisor: { readonly pid: number; readonly wallStarted: number };
+  readonly supervisor: { readonly pid: number; readonly pidOne: boolean; readonly wallStarted: number };
+  /** What the configuration holds for the personality alone. */
+  readonly personality: unknown;
   names(): readonly string[];
   view(name: string): ServiceView | null;
   /** What is configured under a name; `null`: nothing (any more). */
   specOf(name: string): ServiceSpec | null;
+  /** Listeners that start a service, in the order they were set. */
+  proxies(): readonly ProxySpec[];
   why(name: string): Why | null;
   /** Newest first; `null`: no such service. */
   runs(name: string): readonly RunView[] | null;
@@ -47,6 +57,10 @@ export interface Services {
   reloadOutcome(name: string, number: number): Outcome;
   phase(): Phase;
   ask(ask: Ask): void;
+  /** Asks the nucleus what only it can see, or lets the config program work. */
+  query(query: Query): Ticket;
+  /** A line of the supervisor's own, for the person at the console. */
+  say(text: string): void;
   /** What `make` makes, made again only after the world has changed. There is one such text. */
   untilNextStep(make: () => string): string;
 }

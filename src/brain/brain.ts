@@ -1,7 +1,8 @@
 /** The brain without its engine: which event goes where, in what order the commands leave. */
 import { Desk } from "../api/desk.ts";
+import { dispatchLine, type LineDispatcher } from "../api/jsonrpc.ts";
 import { ROUTES } from "../api/routes.ts";
-import type { Services } from "../api/services.ts";
+import type { Services, Ticket } from "../api/services.ts";
 import type {
   Ask,
   BootInput,
@@ -17,9 +18,10 @@ import type {
   ServiceView,
   Why,
 } from "../engine/index.ts";
-import type { Batch, Boot, Command, Event, Receipt, Scope } from "../generated/protocol.ts";
-import type { Config, ServiceSpec } from "../model/spec.ts";
+import type { Batch, Boot, Command, Event, Query, Receipt, Scope } from "../generated/protocol.ts";
+import type { Config, ProxySpec, ServiceSpec } from "../model/spec.ts";
 import { FAULT_ROUTES, stumble } from "./faults.ts";
+import { Queries } from "./queries.ts";
 
 /** What the brain needs of `src/engine/`; a module's functions, so that tests can put another in. */
 export interface Engine<World> {
@@ -28,6 +30,7 @@ export interface Engine<World> {
   serviceNames(world: World): readonly string[];
   serviceView(world: World, name: string, clock: Clock): ServiceView | null;
   specOf(world: World, name: string): ServiceSpec | null;
+  proxies(world: World): readonly ProxySpec[];
   why(world: World, name: string, clock: Clock): Why | null;
   runs(world: World, name: string): readonly RunView[] | null;
   graph(world: World): Graph;
@@ -48,14 +51,28 @@ export interface Engine<World> {
   phase(world: World): Phase;
 }
 
+/** What else a brain speaks, and does of its own. One for each life. */
+export interface Personality {
+  readonly dispatchLine: LineDispatcher;
+  /** Once, at the start, where a supervisor before this one had the services. */
+  begin?(services: Services): void;
+  /** After every event, before waiting requests are looked at: work that goes on without them. */
+  advance?(): void;
+}
+
+const NATIVE: Personality = { dispatchLine };
+
 /** A `Batch` as JSON in, an array of `Command`s as JSON out. What throws loses this brain. */
-export function createBrain<World>(engine: Engine<World>): (text: string) => string {
+export function createBrain<World>(
+  engine: Engine<World>,
+  personality: () => Personality = () => NATIVE,
+): (text: string) => string {
   let life: Life<World> | null = null;
   return (text) => {
     // The nucleus of the same executable wrote it, from the types that these were made from.
     const batch: Batch = JSON.parse(text);
     for (const event of batch.events) {
-      if (event.type === "boot") life = new Life(engine, event, batch);
+      if (event.type === "boot") life = new Life(engine, personality(), event, batch);
       else if (life === null) throw new Error(`the first event is "${event.type}", not "boot"`);
       else life.digest(event, batch);
     }
@@ -66,23 +83,31 @@ export function createBrain<World>(engine: Engine<World>): (text: string) => str
 /** One world from its boot on, as the API sees it. */
 class Life<World> implements Services {
   readonly supervisor: Services["supervisor"];
+  readonly personality: unknown;
   clock: Clock;
   readonly #engine: Engine<World>;
   readonly #world: World;
-  readonly #desk = new Desk([...ROUTES, ...FAULT_ROUTES]);
+  readonly #habits: Personality;
+  readonly #desk: Desk;
+  readonly #queries: Queries;
   #commands: Command[];
   #text: string | null = null;
 
-  constructor(engine: Engine<World>, boot: Boot, clock: Clock) {
-    this.supervisor = { pid: boot.pid, wallStarted: boot.wallStarted };
+  constructor(engine: Engine<World>, habits: Personality, boot: Boot, clock: Clock) {
+    this.supervisor = { pid: boot.pid, pidOne: boot.pidOne, wallStarted: boot.wallStarted };
     this.clock = { now: clock.now, wall: clock.wall };
     this.#engine = engine;
+    this.#habits = habits;
+    this.#desk = new Desk([...ROUTES, ...FAULT_ROUTES], habits.dispatchLine);
+    this.#queries = new Queries(clock.now);
     stumble(boot.slate);
     // The config program of the same executable made and checked it.
     const config = boot.config as Config;
+    this.personality = config.personality;
     const { world, commands } = engine.boot({ ...boot, config }, this.clock);
     this.#world = world;
     this.#commands = commands;
+    if (boot.renewed === true) habits.begin?.(this);
   }
 
   digest(event: Exclude<Event, { type: "boot" }>, clock: Clock): void {
@@ -97,6 +122,9 @@ class Life<World> implements Services {
       case "timer":
         if (!this.#desk.timer(event.key)) this.#step(event);
         break;
+      case "answered":
+        if (!this.#queries.answered(event.key, event.answer)) this.#step(event);
+        break;
       default:
         if (event.type === "stopped") {
           const { receipt, main } = this.#engine.receiptOf(this.#world, event);
@@ -104,6 +132,7 @@ class Life<World> implements Services {
         }
         this.#step(event);
     }
+    this.#habits.advance?.();
     this.#add(this.#desk.settle());
   }
 
@@ -123,6 +152,10 @@ class Life<World> implements Services {
 
   specOf(name: string): ServiceSpec | null {
     return this.#engine.specOf(this.#world, name);
+  }
+
+  proxies(): readonly ProxySpec[] {
+    return this.#engine.proxies(this.#world);
   }
 
   why(name: string): Why | null {
@@ -183,6 +216,16 @@ class Life<World> implements Services {
 
   ask(ask: Ask): void {
     this.#step(ask);
+  }
+
+  query(query: Query): Ticket {
+    const { ticket, commands } = this.#queries.ask(query);
+    this.#add(commands);
+    return ticket;
+  }
+
+  say(text: string): void {
+    this.#add([{ type: "say", text }]);
   }
 
   untilNextStep(make: () => string): string {

@@ -1,5 +1,5 @@
 /**
- * A TOML file as a tree of nodes, with its variables expanded. Where something stands in the file
+ * A TOML file as a tree of nodes,, its variables expanded if its dialect has any. Where something stands in the file
  * is looked up when somebody asks, which nobody does as long as nothing is wrong.
  */
 import { parse, TomlError } from "smol-toml";
@@ -9,13 +9,15 @@ import type { Issues } from "./issues.ts";
 import { locate, type Spot } from "./locate.ts";
 import { reportSyntax } from "./syntax.ts";
 
+/** A file that is TOML. */
+export interface Tree {
+  readonly root: Node;
+  /** Puts the values of variables into its strings, which not every dialect has. */
+  expand(environment: Environment): void;
+}
+
 /** `null` if the text is not TOML; the reason is among the issues then. */
-export function readDocument(
-  file: string,
-  source: string,
-  environment: Environment,
-  issues: Issues,
-): Node | null {
+export function readDocument(file: string, source: string, issues: Issues): Tree | null {
   // Counted from behind a byte order mark, as editors do.
   const text = source.replace(/^\ufeff/, "");
   const strange = text.indexOf("\ufffd");
@@ -27,9 +29,11 @@ export function readDocument(
     const value = parse(text, { maxDepth: 32 });
     const document = new Document(file, text);
     const root = new DocumentNode(document, null, "", value);
-    // Most files have neither variables nor a NUL in them.
-    if (text.includes("$") || text.includes("\\")) new Expander(document, environment, issues).all(root);
-    return root;
+    const expand = (environment: Environment) => {
+      // Most files have neither variables nor a NUL in them.
+      if (text.includes("$") || text.includes("\\")) new Expander(document, environment, issues).all(root);
+    };
+    return { root, expand };
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     reportSyntax(file, text, error, issues);

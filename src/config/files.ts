@@ -8,6 +8,8 @@ import { absolutePath, folderOf, joinPath } from "./paths.ts";
 export interface SourceFile {
   /** As it is shown. */
   readonly shown: string;
+  /** The same, absolute. */
+  readonly path: string;
   /** Absolute folder: relative paths in the file start here. */
   readonly folder: string;
   readonly text: string;
@@ -119,7 +121,7 @@ class Collector {
     const absolute = this.absolute(path);
     const answer = this.host.readFile(absolute);
     if ("error" in answer) fail(answer);
-    else into.push({ shown: path, folder: folderOf(absolute), text: answer.text });
+    else into.push({ shown: path, path: absolute, folder: folderOf(absolute), text: answer.text });
   }
 
   /** The first path that is read is the one the supervisor is known by. */

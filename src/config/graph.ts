@@ -34,6 +34,7 @@ function checkNames(definition: Definition, byName: ByName, issues: Issues): voi
     const { field, name, kind, node } = relation;
     const found = byName.get(name);
     if (!found) {
+      if (relation.optional) continue;
       const hint = didYouMean(name, [...byName.keys()]) ?? `define it, or remove it from ${field}`;
       issues.at(node.place, `${field}: unknown ${kind ?? "service"} "${name}"`, hint);
     } else if (kind !== null && found.kind !== kind) {

@@ -4,20 +4,34 @@ import type { Definition, ReadContext, Reading } from "../dialects/dialect.ts";
 import { foreignFormat } from "../dialects/foreign.ts";
 import { readNative } from "../dialects/native/read.ts";
 import { SUPERVISOR_DEFAULTS } from "../model/defaults.ts";
+import { lookup } from "../model/lookup.ts";
 import type { Node } from "../model/node.ts";
 import type { SupervisorSettings } from "../model/spec.ts";
-import type { ConfigIssue, Loaded, LoadInput, LoadOutput } from "./contract.ts";
+import type { ConfigIssue, Elsewhere, Loaded, LoadInput, LoadOutput } from "./contract.ts";
 import { readDocument } from "./document.ts";
 import { readSources, type SourceFile, type Sources } from "./files.ts";
 import { checkGraph } from "./graph.ts";
 import { Issues, showPlace, sortIssues } from "./issues.ts";
 import { Zones } from "./zones.ts";
 
-export function load(input: LoadInput, host: FileHost): LoadOutput {
+/** Dialects beside the native one, as `foreignFormat` calls them. */
+export type Dialects = Readonly<Record<string, (root: Node, context: ReadContext) => Reading>>;
+
+/** Those that `config-all` has. */
+const ELSEWHERE: ReadonlySet<string> = new Set(["zinit"]);
+
+export function load(input: LoadInput, host: FileHost, dialects: Dialects): LoadOutput | Elsewhere {
   const issues = new Issues();
+  const extra = new Issues();
   const sources = readSources(input, host, issues);
   const zones = new Zones(host, input.environment);
-  const readings = sources.files.flatMap((file) => readFile(file, input, { host, issues, zones }) ?? []);
+  const means: Means = { host, issues, warnings: extra, zones };
+  const readings: Reading[] = [];
+  for (const file of sources.files) {
+    const reading = readFile(file, input, dialects, means);
+    if (reading === "elsewhere") return { elsewhere: true };
+    if (reading !== null) readings.push(reading);
+  }
   const definitions = readings.flatMap((reading) => reading.definitions);
   checkGraph(definitions, issues);
   const settings = mergeSettings(readings, issues);
@@ -29,28 +43,34 @@ export function load(input: LoadInput, host: FileHost): LoadOutput {
     definitions: definitions.map(({ name, kind }) => ({ name, kind })),
     sources: sources.files.map(({ shown }) => shown),
     root: sources.root,
-    warnings: warnings(sources),
+    warnings: [...warnings(sources), ...extra.list],
   };
   if (issues.list.length > 0) return { ok: false, errors: finish(issues, loaded.sources), ...loaded };
   return { ok: true, ...loaded, ...result(definitions, settings, zones) };
 }
 
-type Means = Pick<ReadContext, "host" | "issues" | "zones">;
+type Means = Pick<ReadContext, "host" | "issues" | "warnings" | "zones">;
 
-function readFile(file: SourceFile, input: LoadInput, means: Means): Reading | null {
+function readFile(
+  file: SourceFile,
+  input: LoadInput,
+  dialects: Dialects,
+  means: Means,
+): Reading | "elsewhere" | null {
   const { issues } = means;
-  const root = readDocument(file.shown, file.text, input.environment, issues);
-  if (!root) return null;
-  const foreign = foreignFormat(root);
-  if (foreign !== null) {
-    issues.inFile(
-      file.shown,
-      `${foreign} files are not supported yet`,
-      "write the services as [service.NAME]",
-    );
-    return null;
+  const tree = readDocument(file.shown, file.text, issues);
+  if (!tree) return null;
+  const context = { file: file.shown, path: file.path, folder: file.folder, ...means };
+  const foreign = foreignFormat(tree.root);
+  if (foreign === null) {
+    tree.expand(input.environment);
+    return readNative(tree.root, context);
   }
-  return readNative(root, { file: file.shown, folder: file.folder, ...means });
+  const reader = lookup(dialects, foreign);
+  if (reader !== undefined) return reader(tree.root, context);
+  if (ELSEWHERE.has(foreign)) return "elsewhere";
+  issues.inFile(file.shown, `${foreign} files are not supported yet`, "write the services as [service.NAME]");
+  return null;
 }
 
 /** `[supervisor]` of all files; each setting can be made once. */

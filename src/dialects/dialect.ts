@@ -18,6 +18,8 @@ export interface Relation {
   readonly node: Node;
   /** Of `requires`: not started along. Of `conflicts`: waits, and stops nobody. */
   readonly weak?: boolean;
+  /** Nothing is wrong if nobody has this name. */
+  readonly optional?: boolean;
 }
 
 /** One service, task or target. */
@@ -48,9 +50,13 @@ export interface Reading {
 export interface ReadContext {
   /** The path as it is shown in messages. */
   readonly file: string;
+  /** The same, absolute. */
+  readonly path: string;
   /** Absolute: relative paths start here. */
   readonly folder: string;
   readonly host: FileHost;
   readonly zones: Zones;
   readonly issues: Issues;
+  /** What is no error but should be said. */
+  readonly warnings: Issues;
 }

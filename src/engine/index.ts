@@ -6,7 +6,7 @@
  * `Exit`, when it comes, is the last command of its step: replies that are owed go before it.
  */
 import type { Command, Event, Machine, Receipt, Scope } from "../generated/protocol.ts";
-import type { ServiceSpec } from "../model/spec.ts";
+import type { ProxySpec, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
 import { type ChangeAsk, dropGone, keepConfig, takeChange } from "./change.ts";
@@ -19,6 +19,15 @@ import { fire } from "./lifecycle.ts";
 import { takeNotice } from "./notify.ts";
 import { spread } from "./order.ts";
 import { type HeldVerb, type PinAsk, refusalOf, takePin } from "./pins.ts";
+import {
+  type ProxyAsk,
+  proxySpecs,
+  takeProxyAsk,
+  takeProxyFailed,
+  takeProxyIdle,
+  takeProxyWanted,
+  tellProxies,
+} from "./proxies.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
 import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
 import {
@@ -30,7 +39,7 @@ import {
 } from "./reload.ts";
 import { launch, reportReceipt, wokenBy } from "./runs.ts";
 import { clockSet, lookAt, type RunView, runsOf } from "./schedule.ts";
-import { advanceShutdown, meetShutdown, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
+import { advanceShutdown, meetShutdown, renew, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
 import { logOf, sideDue, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
 import { writeSlate } from "./slate.ts";
 import {
@@ -74,6 +83,9 @@ export type Ask =
     }
   | PinAsk
   | ChangeAsk
+  | ProxyAsk
+  /** The supervisor is to take its own place; services do not notice. */
+  | { readonly type: "renew"; readonly because: string }
   /** `machine`: what becomes of the machine, where we are its PID 1. */
   | { readonly type: "shutdown"; readonly because: string; readonly machine?: Machine };
 
@@ -126,6 +138,7 @@ function settle(world: World): void {
 
 function finish(world: World): Command[] {
   advanceShutdown(world);
+  tellProxies(world);
   writeSlate(world);
   keepConfig(world);
   if (world.shutdown.phase === "exiting") {
@@ -150,6 +163,9 @@ function take(world: World, event: EngineEvent): void {
     }
     case "kill":
       kill(world, event);
+      break;
+    case "renew":
+      renew(world, event.because);
       break;
     case "pin":
     case "unpin":
@@ -191,6 +207,18 @@ function take(world: World, event: EngineEvent): void {
       break;
     case "notified":
       ofSet(world, event.id, (service) => takeNotice(world, service, event));
+      break;
+    case "proxy":
+      takeProxyAsk(world, event);
+      break;
+    case "proxyWanted":
+      takeProxyWanted(world, event.name);
+      break;
+    case "proxyIdle":
+      takeProxyIdle(world, event.name);
+      break;
+    case "proxyFailed":
+      takeProxyFailed(world, event);
       break;
     case "spawned":
       ofSet(world, event.id, (service, side) => {
@@ -355,6 +383,11 @@ export function why(world: World, name: string, clock: Clock): Why | null {
 export function runs(world: World, name: string): readonly RunView[] | null {
   const service = world.byName.get(name);
   return service === undefined ? null : runsOf(service);
+}
+
+/** In the order they were set. */
+export function proxies(world: World): readonly ProxySpec[] {
+  return proxySpecs(world);
 }
 
 export function graph(world: World): Graph {

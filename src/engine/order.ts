@@ -202,12 +202,13 @@ function isLeaving(state: State): boolean {
 export function waitsFor(service: Service): Service[] {
   const { requires, order, begun, conflicts } = service.edges;
   if (service.state === "waiting") {
-    return [
+    const others = [
       ...requires.filter((other) => !(other.facts & FACT_READY)),
       ...order.filter((other) => !(other.facts & FACT_CLEAR)),
       ...begun.filter((other) => !(other.facts & FACT_BEGUN)),
       ...conflicts.filter((other) => other.facts & FACT_LIVE),
     ];
+    return [...new Set(others)]; // One may be waited for in two ways.
   }
   if (mustLeave(service) && !isLeaving(service.state) && service.holds > 0) {
     return behind(service)

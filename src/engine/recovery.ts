@@ -21,6 +21,7 @@ import { fire } from "./lifecycle.ts";
 import { newTold, takeNotice } from "./notify.ts";
 import { newOccasions } from "./occasions.ts";
 import { resetCounts } from "./order.ts";
+import { resumeProxies } from "./proxies.ts";
 import { Random } from "./random.ts";
 import { newWatch, reopenWatch } from "./readiness.ts";
 import { armReload } from "./reload.ts";
@@ -30,6 +31,7 @@ import { startSchedules } from "./schedule.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
 import { armSide, hasSides, refuseSide, sendSideStop, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
 import {
+  hasRecord,
   isOfFormer,
   readBootRecord,
   readGateRecord,
@@ -68,7 +70,11 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
   const services = configured.map((sparse, index) => new Service(withDefaults(sparse), index));
   const byName = new Map(services.map((service) => [service.spec.name, service]));
   assert(byName.size === services.length, "names are unique");
-  const doomed = addDoomed(services, byName, former);
+  const doomed = addDoomed(
+    services,
+    byName,
+    former.filter(({ name }) => isLeft(boot, name)),
+  );
   const planned = new Map<Service, ServiceSpec>();
   linkAll({ services, byName, planned });
   const world: World = {
@@ -81,6 +87,7 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
     faults: new Map(),
     zones: settings.zones ?? {},
     sets: new Map(),
+    proxies: new Map(),
     shutdown: {
       phase: "running",
       because: "",
@@ -131,21 +138,24 @@ export function linkAll(world: Pick<World, "services" | "byName" | "planned">): 
     if (plain) continue; // As most are: no set is made for them.
     const following = (until: Following["until"]) =>
       after.filter((one) => one.until === until).map((one) => one.name);
-    const seen = new Set([name]);
-    const linkEach = (names: readonly string[], forth: keyof Edges, back: keyof Edges) => {
-      for (const other of names) {
-        if (!seen.has(other)) link(service, byName.get(other), forth, back);
-        seen.add(other);
+    const required = requires.map((requirement) => requirement.name);
+    const ordered = [...wants, ...following("ready"), ...reverse];
+    const begun = following("begun");
+    const linkEach = (
+      names: readonly string[],
+      but: readonly string[],
+      forth: keyof Edges,
+      back: keyof Edges,
+    ) => {
+      for (const other of new Set(names)) {
+        if (!but.includes(other)) link(service, byName.get(other), forth, back);
       }
     };
-    linkEach(
-      requires.map((requirement) => requirement.name),
-      "requires",
-      "dependents",
-    );
-    linkEach([...wants, ...following("ready"), ...reverse], "order", "successors");
-    linkEach(following("begun"), "begun", "begunFor");
-    linkEach(following("any"), "loose", "looseFor");
+    linkEach(required, [], "requires", "dependents");
+    linkEach(ordered, required, "order", "successors");
+    // Beside "ready": that lets pass what nobody wants up, this does not.
+    linkEach(begun, required, "begun", "begunFor");
+    linkEach(following("any"), [...required, ...ordered, ...begun], "loose", "looseFor");
     for (const conflict of conflicts) linkConflict(service, byName.get(conflict.name));
   }
 }
@@ -189,7 +199,8 @@ function addNeighbour(service: Service, list: keyof Edges, other: Service): void
 
 /** Fills the world; the caller lets the queues run after each part. */
 export function recover(world: World, boot: BootInput, settle: () => void): void {
-  const isFirst = boot.lost === null || (boot.children.length === 0 && Object.keys(boot.slate).length === 0);
+  const isFormer = boot.lost !== null || boot.renewed === true;
+  const isFirst = !isFormer || (boot.children.length === 0 && Object.keys(boot.slate).length === 0);
   if (isFirst) beginBoot(world);
   for (const service of world.services) openLog(world, service);
   readSupervisorRecord(world.shutdown, boot.slate);
@@ -219,6 +230,8 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
   startAutomatic(world, known);
   startSchedules(world);
   settle();
+  resumeProxies(world, boot.proxies ?? []);
+  settle();
   if (isFirst) {
     limitBoot(world);
     writeBootRecord(world);
@@ -228,6 +241,12 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
 }
 
 function announce(world: World, boot: BootInput): void {
+  if (boot.renewed === true) {
+    const text = "goes on with what the supervisor before it had";
+    publishSupervisor(world, text);
+    say(world, text);
+    return;
+  }
   if (boot.lost === null) {
     publishSupervisor(world, "started");
     return;
@@ -243,7 +262,12 @@ function isStarting({ state }: Service): boolean {
 
 // ---- runs that have begun with another definition than the configured one
 
-/** Those that are not configured any more: they still have to leave, or are forgotten at once. */
+/** Is there anything left of a service? */
+function isLeft({ slate, children }: BootInput, name: string): boolean {
+  return hasRecord(slate, name) || children.some(({ service }) => service === name);
+}
+
+/** Those that are not configured any more, and still have to leave. */
 function addDoomed(
   services: Service[],
   byName: Map<string, Service>,

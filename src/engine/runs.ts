@@ -104,6 +104,7 @@ export function beginRun(world: World, service: Service, { id, pid, at }: Spawne
   service.pid = pid;
   service.started = at;
   service.startedWall = world.wall - (world.now - at);
+  if (service.past.reason !== null) ownPast(service).reason = null;
   noteBegun(service);
   forwardEarlySignals(world, service);
   if (isTask(service)) enter(world, service, "working", `runs as pid ${pid}`);

@@ -51,7 +51,7 @@ export interface ServiceView {
   readonly cause: string;
   /** What its guard has found in the way; first the port, then the processes. */
   readonly obstacle: Obstacle | null;
-  /** Of `failed` and `backoff`. */
+  /** Of `failed` and `backoff`, and of what was stopped in them. */
   readonly reason: Reason | null;
   /** What it told of itself last (`STATUS=`). */
   readonly status: string | null;
@@ -147,7 +147,7 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
 }
 
 function reasonOf({ state, past }: Service): Reason | null {
-  return state === "failed" || state === "backoff" ? past.reason : null;
+  return state === "failed" || state === "backoff" || state === "inactive" ? past.reason : null;
 }
 
 function nextStart(world: World, service: Service, clock: Clock): string | null {

@@ -67,7 +67,10 @@ export const PUBLIC: Readonly<Record<State, PublicState>> = {
  */
 export type Wish = "down" | "up" | "leave" | "again";
 
-/** Neighbours, each in one list of those that order starts and stops: the first one here that fits. */
+/**
+ * Neighbours, each list without doubles. What is in one of those that order starts and stops is not in
+ * those after it, but for `begun`, which `order` does not imply.
+ */
 export interface Edges {
   /** Must be ready before this one starts. */
   requires: Service[];
@@ -132,7 +135,7 @@ export interface Past {
   times: readonly number[];
   exit: Exit | null;
   exitWall: number;
-  /** Why it came into `failed` or `backoff` last. */
+  /** Why it came into `failed` or `backoff`, and had no run since. */
   reason: Reason | null;
 }
 
@@ -446,6 +449,12 @@ export interface Shutdown {
   machine: Machine | null;
 }
 
+/** What the nucleus was told of a proxy's service. */
+export interface ProxyState {
+  readonly service: string;
+  up: boolean;
+}
+
 /** The configuration beside its services, as it came. */
 export type Settings = Omit<Config, "services" | "former">;
 
@@ -464,6 +473,8 @@ export interface World {
   readonly zones: Readonly<Record<string, Zone>>;
   /** Every process set not forgotten; `null`: it belongs to no service and is being stopped. */
   readonly sets: Map<number, Service | null>;
+  /** Those that are open, by their names. */
+  readonly proxies: Map<string, ProxyState>;
   readonly shutdown: Shutdown;
   readonly random: Random;
   /** `null`: nothing bounds starts. */

@@ -29,6 +29,11 @@ export type Boot = {
  */
 lost: string | null, 
 /**
+ * Everything comes from a supervisor before this one (`Renew`, `HandOver`). The configuration is
+ * that one's, too, and worth being read again.
+ */
+renewed?: boolean, 
+/**
  * The configuration as the config program made it (`src/model/spec.ts`: `Config`). Opaque
  * to the nucleus.
  */
@@ -50,6 +55,10 @@ children: Array<ChildRecord>,
  * What former brains wrote by `Slate`.
  */
 slate: { [key in string]: string }, 
+/**
+ * The proxies that are open.
+ */
+proxies?: Array<ProxyRecord>, 
 /**
  * The supervisor's own process.
  */
@@ -113,11 +122,23 @@ tree: boolean, } | { "type": "extendStop", id: number, timeoutMs: number, } | { 
  * Lines of this process that the ring still holds count too: the brain that waited for
  * them may have been lost with the match.
  */
-sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": "query", key: string, query: Query, } | { "type": "keepConfig", config: unknown, } | { "type": "openProxy", name: string, proxy: Proxy, } | { "type": "closeProxy", name: string, } | { "type": "proxyUp", name: string, up: boolean, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, 
+sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": "query", key: string, query: Query, } | { "type": "keepConfig", config: unknown, } | { "type": "openProxy", name: string, 
+/**
+ * Whose backend it is. Proxies of the same service are idle together.
+ */
+service: string, proxy: Proxy, } | { "type": "closeProxy", name: string, } | { "type": "proxyUp", name: string, up: boolean, } | { "type": "proxyRefuse", name: string, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, 
 /**
  * Further header fields, such as `Allow`.
  */
-headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, } | { "type": "exit", code: number, 
+headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, 
+/**
+ * Matters only with `Supervise.ownLog`; absent: info.
+ */
+level?: Level, } | { "type": "renew", 
+/**
+ * Another program than the one that was started.
+ */
+binary?: string, } | { "type": "exit", code: number, 
 /**
  * As PID 1 of a machine, do this to it instead of leaving. Where the kernel refuses, the
  * process sleeps for ever: PID 1 does not return.
@@ -161,7 +182,7 @@ afterSeq: number | null, follow: boolean, };
 /**
  * How a process ended.
  */
-export type Exit = { "code": number } | { "signal": string };
+export type Exit = { "code": number } | { "signal": string } | { "unknown": null };
 
 /**
  * How a process was found to belong to its set.
@@ -193,6 +214,11 @@ caFile: string | null,
  * Do not look at the certificate at all.
  */
 insecure: boolean, };
+
+/**
+ * How much a line of the supervisor's own matters.
+ */
+export type Level = "trace" | "debug" | "info" | "warn" | "error";
 
 export type Limit = { soft: number | null, hard: number | null, };
 
@@ -234,7 +260,7 @@ logs: Array<string> | null,
  */
 lines: number | null, wallSince: number | null, wallUntil: number | null, 
 /**
- * `out` or `err`.
+ * `out`, `err` or `syslog`.
  */
 stream: string | null, 
 /**
@@ -252,6 +278,11 @@ export type MatchedProcesses = {
  * The part of a name that was asked for.
  */
 part: string, found: Array<ProcessFacts>, };
+
+/**
+ * A set of processes, by the name that an answer shall call it.
+ */
+export type NamedSet = { name: string, id: number, };
 
 /**
  * What a service tells of itself: sd_notify(3), or a line on the descriptor of s6's protocol,
@@ -315,10 +346,19 @@ export type Notify = { "type": "socket", path: string | null,
 watchdogMs: number | null, } | { "type": "descriptor", fd: number, };
 
 /**
+ * The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
+ */
+export type OwnLog = { 
+/**
+ * Lines below this level are left out; `null`: all of them.
+ */
+least: Level | null, colour: boolean, };
+
+/**
  * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
  * through the brain.
  */
-export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "openApi" };
+export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "usage", sets: Array<NamedSet>, } | { "type": "openApi" };
 
 export type Probe = { "type": "tcp", host: string, port: number, 
 /**
@@ -364,7 +404,8 @@ idleMs: number,
  */
 single: boolean, 
 /**
- * The backend is there already, as `ProxyUp` would tell.
+ * The backend is there already: nobody waits until it takes its first connection, as after
+ * `ProxyUp`.
  */
 up: boolean, };
 
@@ -378,14 +419,39 @@ listening: boolean,
  */
 active: number, 
 /**
- * Clients ever.
+ * Clients ever, but those that `single` turned away.
  */
-total: number, bytesToBackend: number, bytesFromBackend: number, };
+total: number, 
+/**
+ * What the backend has taken, and what clients have.
+ */
+bytesToBackend: number, bytesFromBackend: number, };
+
+/**
+ * A proxy in the nucleus's table.
+ */
+export type ProxyRecord = { name: string, service: string, 
+/**
+ * As given by `OpenProxy`; `up` as it is held to be now.
+ */
+proxy: Proxy, 
+/**
+ * `ProxyWanted` was told, and no `ProxyUp` came since.
+ */
+wanted: boolean, 
+/**
+ * The same of `ProxyIdle`.
+ */
+idle: boolean, };
 
 /**
  * A question of the brain's to the nucleus.
  */
-export type Query = { "type": "processes", ids: Array<number>, } | { "type": "proxies" } | { "type": "configure", input: string, } | { "type": "obstacles", 
+export type Query = { "type": "processes", ids: Array<number>, } | { "type": "proxies" } | { "type": "configure", input: string, } | { "type": "handOver", 
+/**
+ * A file that is written for the successor, with this text.
+ */
+path: string, state: string, } | { "type": "obstacles", 
 /**
  * TCP ports that nobody may listen on.
  */
@@ -400,7 +466,7 @@ processes: Array<string>, own: Array<number>,
  */
 kill: boolean, };
 
-export type QueryAnswer = { "type": "processes", sets: Array<Array<ProcessFacts>>, } | { "type": "proxies", proxies: Array<ProxyFacts>, } | { "type": "configured", output: string, } | { "type": "obstacles", ports: Array<BusyPort>, processes: Array<MatchedProcesses>, } | { "type": "failed", message: string, };
+export type QueryAnswer = { "type": "processes", sets: Array<Array<ProcessFacts>>, } | { "type": "proxies", proxies: Array<ProxyFacts>, } | { "type": "configured", output: string, } | { "type": "obstacles", ports: Array<BusyPort>, processes: Array<MatchedProcesses>, } | { "type": "handedOver" } | { "type": "failed", message: string, };
 
 /**
  * Proof of a stop. Field names are those of the API, which passes it on as it is.
@@ -524,6 +590,11 @@ brain: string,
  */
 socketMode: number, 
 /**
+ * A line of JSON-RPC is looked at only after the one before it on its connection has been
+ * answered. Otherwise they do not wait for each other.
+ */
+rpcFirst?: boolean, 
+/**
  * Where the control socket goes; `null`: none is made.
  */
 socket: string | null, 
@@ -547,4 +618,23 @@ colour: boolean,
 /**
  * Single-command mode: catch and report every signal, keep the terminal.
  */
-single: boolean, };
+single: boolean, 
+/**
+ * The file of a `HandOver`, if what was left there is to be gone on with. Where nobody keeps it any
+ * more, this is a first start.
+ */
+adopt?: string, 
+/**
+ * `null`: the supervisor's own lines are `oneup | text` on stderr.
+ */
+ownLog: OwnLog | null, 
+/**
+ * A datagram socket for log messages (RFC 3164); a message goes into the log whose name is
+ * its tag. `null`: there is none.
+ */
+syslog: string | null, 
+/**
+ * PID 1 of a machine, whose kernel panics when it ends: whatever would end it (but
+ * `Exit.machine`) starts it anew instead.
+ */
+neverLeave: boolean, };

@@ -44,6 +44,39 @@ pub fn stream(call: &HttpCall, on_text: &mut dyn FnMut(&str) -> bool) -> Value {
     answer(exchange(call, Some(on_text)))
 }
 
+/// One line out, one line back.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LineCall {
+    pub socket: String,
+    /// Without its line break.
+    pub text: String,
+    /// 0: no limit.
+    pub connect_timeout_ms: f64,
+    /// For the answer to come, once the line is sent. 0: no limit.
+    pub timeout_ms: f64,
+}
+
+/// `{text}`, or `{error, message, connected}`.
+pub fn call_line(call: &LineCall) -> Value {
+    let mut connected = false;
+    match exchange_line(call, &mut connected) {
+        Ok(text) => json!({ "text": text }),
+        Err(error) => {
+            let (name, message) = explain(&error);
+            json!({ "error": name, "message": message, "connected": connected })
+        }
+    }
+}
+
+fn exchange_line(call: &LineCall, connected: &mut bool) -> io::Result<String> {
+    let mut connection = Connection::open(&call.socket, call.connect_timeout_ms)?;
+    *connected = true;
+    connection.give(call.timeout_ms)?;
+    connection.write(format!("{}\n", call.text).as_bytes())?;
+    connection.read_line()
+}
+
 struct Answer {
     status: u16,
     content_type: String,
@@ -57,11 +90,14 @@ fn answer(result: io::Result<Answer>) -> Value {
             "contentType": answer.content_type,
             "body": answer.body,
         }),
-        Err(error) => {
-            let (name, message) = explain(&error);
-            json!({ "error": name, "message": message })
-        }
+        Err(error) => host_error(&error),
     }
+}
+
+/// `{error, message}`.
+pub fn host_error(error: &io::Error) -> Value {
+    let (name, message) = explain(error);
+    json!({ "error": name, "message": message })
 }
 
 fn explain(error: &io::Error) -> (String, String) {
@@ -85,7 +121,7 @@ fn explain(error: &io::Error) -> (String, String) {
 type OnText<'a> = &'a mut dyn FnMut(&str) -> bool;
 
 fn exchange(call: &HttpCall, on_text: Option<OnText>) -> io::Result<Answer> {
-    let mut connection = Connection::open(call)?;
+    let mut connection = Connection::open(&call.socket, call.timeout_ms)?;
     connection.send(call)?;
     let head = connection.read_head()?;
     let mut collected = Vec::new();
@@ -133,13 +169,19 @@ enum Framing {
     UntilEnd,
 }
 
+/// How long, and until when; no deadline for 0.
+fn patience(timeout_ms: f64) -> (Duration, Option<Instant>) {
+    let patience = Duration::try_from_secs_f64(timeout_ms / 1000.0).unwrap_or_default();
+    let deadline = (!patience.is_zero()).then(|| Instant::now() + patience);
+    (patience, deadline)
+}
+
 type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> io::Result<bool>;
 
 impl Connection {
-    fn open(call: &HttpCall) -> io::Result<Connection> {
-        let patience = Duration::try_from_secs_f64(call.timeout_ms / 1000.0).unwrap_or_default();
-        let deadline = (!patience.is_zero()).then(|| Instant::now() + patience);
-        let address = UnixAddr::new(call.socket.as_str())?;
+    fn open(path: &str, timeout_ms: f64) -> io::Result<Connection> {
+        let (patience, deadline) = patience(timeout_ms);
+        let address = UnixAddr::new(path)?;
         let fd = socket(
             AddressFamily::Unix,
             SockType::Stream,
@@ -161,6 +203,45 @@ impl Connection {
         })
     }
 
+    /// From now on so much time for all that follows.
+    fn give(&mut self, timeout_ms: f64) -> io::Result<()> {
+        let (patience, deadline) = patience(timeout_ms);
+        self.deadline = deadline;
+        // One write: what it waits for cannot be longer.
+        let patience = deadline.map(|_| patience);
+        self.stream.set_write_timeout(patience)
+    }
+
+    /// Up to the first line break, which is left out.
+    fn read_line(&mut self) -> io::Result<String> {
+        let mut line = Vec::new();
+        loop {
+            let piece = self.start..self.end;
+            if let Some(at) = memchr::memchr(b'\n', &self.buffer[piece.clone()]) {
+                line.extend_from_slice(&self.buffer[self.start..self.start + at]);
+                self.start += at + 1;
+                return Ok(String::from_utf8_lossy(&line).into_owned());
+            }
+            if line.len() + piece.len() > BODY_MAX {
+                let what = "the answer is longer than 256 MiB";
+                return Err(io::Error::new(ErrorKind::FileTooLarge, what));
+            }
+            line.extend_from_slice(&self.buffer[piece]);
+            self.start = self.end;
+            if !self.fill()? {
+                return Err(cut_off());
+            }
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self.stream.write_all(bytes) {
+            // It may have refused already, and said why.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+
     fn send(&mut self, call: &HttpCall) -> io::Result<()> {
         let body = call.body.as_deref().unwrap_or("");
         let mut text = format!(
@@ -175,11 +256,7 @@ impl Connection {
         }
         text.push_str("\r\n");
         text.push_str(body);
-        match self.stream.write_all(text.as_bytes()) {
-            // It may have refused already, and said why.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            other => other,
-        }
+        self.write(text.as_bytes())
     }
 
     /// Reads more behind what is there; false at the end.
@@ -546,5 +623,57 @@ mod tests {
         ] {
             assert_eq!(unfinished(bytes), rest, "{bytes:x?}");
         }
+    }
+
+    fn line_call(call: &HttpCall) -> LineCall {
+        LineCall {
+            socket: call.socket.clone(),
+            text: "{\"id\":1}".into(),
+            connect_timeout_ms: 10_000.0,
+            timeout_ms: 10_000.0,
+        }
+    }
+
+    #[test]
+    fn a_line_is_answered_by_a_line() {
+        // More than one piece of the buffer, and something behind the line.
+        let long = "x".repeat(200_000);
+        let (call, server) = serve("line", &[long.as_bytes(), b"\xff", b"\nmore"]);
+        let answer = call_line(&line_call(&call));
+        assert_eq!(answer, json!({ "text": format!("{long}\u{fffd}") }));
+        assert_eq!(join(server), "{\"id\":1}\n");
+    }
+
+    #[test]
+    fn who_does_not_answer_was_there_all_the_same() {
+        let (call, server) = serve("line-cut", &[b"half"]);
+        let answer = call_line(&line_call(&call));
+        assert_eq!(
+            (&answer["error"], &answer["connected"]),
+            (&json!("ECONNRESET"), &json!(true))
+        );
+        join(server);
+        let answer = call_line(&LineCall {
+            socket: "/nowhere/at/all".into(),
+            ..line_call(&call)
+        });
+        assert_eq!(
+            (&answer["error"], &answer["connected"]),
+            (&json!("ENOENT"), &json!(false))
+        );
+        let path = std::env::temp_dir().join(format!("oneup-silent-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        // Its queue takes the connection, and nobody takes it from there.
+        let _silent = UnixListener::bind(&path).unwrap();
+        let answer = call_line(&LineCall {
+            socket: path.to_str().unwrap().into(),
+            timeout_ms: 20.0,
+            ..line_call(&call)
+        });
+        assert_eq!(
+            (&answer["error"], &answer["connected"]),
+            (&json!("ETIMEDOUT"), &json!(true))
+        );
+        std::fs::remove_file(&path).unwrap();
     }
 }

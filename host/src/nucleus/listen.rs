@@ -1,17 +1,20 @@
 //! Where the supervisor can be spoken to: the control socket, and a TCP address if one is asked
 //! for; and who may.
 
+use super::handover::{Passed, Unpacker};
 use crate::protocol::ListenTcp;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::socket::{bind, socket, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
 use nix::sys::stat::{fchmod, Mode};
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{
     DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
+    PermissionsExt as _,
 };
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -50,6 +53,26 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
+/// The control socket on its way to a successor.
+#[derive(Serialize, Deserialize)]
+pub struct SavedSocket {
+    path: PathBuf,
+    identity: Identity,
+    listener: Passed,
+}
+
+impl SavedSocket {
+    /// `None`: it is not what it was.
+    pub fn restore(self, unpacker: &mut Unpacker) -> Option<(UnixListener, SocketFile)> {
+        let listener = UnixListener::from(unpacker.fd(self.listener)?);
+        let file = SocketFile {
+            path: self.path,
+            identity: self.identity,
+        };
+        file.is_ours().then_some((listener, file))
+    }
+}
+
 /// The control socket's file, as it was made by us.
 #[derive(Debug)]
 pub struct SocketFile {
@@ -58,6 +81,23 @@ pub struct SocketFile {
 }
 
 impl SocketFile {
+    /// The one that was just made there.
+    pub fn of(path: &Path) -> io::Result<SocketFile> {
+        let there = fs::symlink_metadata(path)?;
+        Ok(SocketFile {
+            path: path.to_owned(),
+            identity: identity(&there),
+        })
+    }
+
+    pub fn save(&self, listener: Passed) -> SavedSocket {
+        SavedSocket {
+            path: self.path.clone(),
+            identity: self.identity,
+            listener,
+        }
+    }
+
     /// False: somebody has removed or replaced it.
     pub fn is_ours(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok_and(|there| identity(&there) == self.identity)
@@ -79,9 +119,9 @@ fn identity(file: &Metadata) -> Identity {
     (file.dev(), file.ino(), file.mtime(), file.mtime_nsec())
 }
 
-/// Makes the control socket: for its owner alone from the first moment, in place of a dead one,
-/// never in place of one that lives.
-pub fn bind_unix(path: &str) -> Result<(UnixListener, SocketFile), ListenError> {
+/// Makes the control socket: never more open than `mode` from the first moment, in place of a dead
+/// one, never in place of one that lives.
+pub fn bind_unix(path: &str, mode: u32) -> Result<(UnixListener, SocketFile), ListenError> {
     if path.len() > LONGEST_PATH {
         return Err(ListenError::new(format!(
             "the socket's path has {} bytes, the kernel allows {LONGEST_PATH}: {path} (name a \
@@ -94,26 +134,25 @@ pub fn bind_unix(path: &str) -> Result<(UnixListener, SocketFile), ListenError> 
     // Two supervisors that start at the same time find out one after the other.
     let lock = lock_folder(folder);
     remove_dead(path)?;
-    let bound = bind_private(path);
+    let bound = bind_with_mode(path, mode);
     drop(lock);
     let listener = bound.map_err(|error| ListenError::at(path, "cannot make socket", &error))?;
-    let file = fs::symlink_metadata(path)
-        .and_then(|there| listener.set_nonblocking(true).map(|()| there))
+    let socket = SocketFile::of(path)
+        .and_then(|socket| listener.set_nonblocking(true).map(|()| socket))
         .map_err(|error| ListenError::at(path, "cannot use socket", &error))?;
-    let socket = SocketFile {
-        path: path.to_owned(),
-        identity: identity(&file),
-    };
     Ok((listener, socket))
 }
 
-/// A socket's file takes its mode from the socket, so it is private before it exists; the umask
-/// belongs to the whole process and stays as it is.
-fn bind_private(path: &Path) -> io::Result<UnixListener> {
+/// A socket's file takes its mode from the socket, so it has it before it exists; the umask
+/// belongs to the whole process and stays as it is, and what it took away is given back.
+fn bind_with_mode(path: &Path, mode: u32) -> io::Result<UnixListener> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
-    fchmod(&fd, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    fchmod(&fd, Mode::from_bits_truncate(mode))?;
     bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    if fs::symlink_metadata(path)?.mode() & 0o777 != mode & 0o777 {
+        fs::set_permissions(path, Permissions::from_mode(mode & 0o777))?;
+    }
     nix::sys::socket::listen(&fd, Backlog::MAXCONN)?;
     Ok(UnixListener::from(fd))
 }
@@ -134,7 +173,7 @@ fn make_folder(path: &Path) -> Result<&Path, ListenError> {
 
 /// Leaves no file behind. Somebody else may hold a lock on a folder that is not ours alone, so
 /// it is not waited for long.
-fn lock_folder(folder: &Path) -> Option<Flock<File>> {
+pub fn lock_folder(folder: &Path) -> Option<Flock<File>> {
     let mut file = OpenOptions::new()
         .read(true)
         .custom_flags((OFlag::O_DIRECTORY | OFlag::O_CLOEXEC).bits())
@@ -177,10 +216,17 @@ fn remove_dead(path: &Path) -> Result<(), ListenError> {
     }
 }
 
+/// The check that clients over TCP must pass.
+pub fn gate(options: &ListenTcp) -> Result<Gate, ListenError> {
+    let token = read_token(Path::new(&options.token_file))?;
+    let (host, _) = parse_address(&options.address)?;
+    Ok(Gate { token, host })
+}
+
 /// A TCP listener and the check that its clients must pass.
 pub fn bind_tcp(options: &ListenTcp) -> Result<(TcpListener, Gate), ListenError> {
-    let token = read_token(Path::new(&options.token_file))?;
-    let (host, address) = parse_address(&options.address)?;
+    let gate = gate(options)?;
+    let (_, address) = parse_address(&options.address)?;
     let cannot = |error: io::Error| {
         ListenError::new(format!(
             "cannot listen on {}: {}",
@@ -190,7 +236,7 @@ pub fn bind_tcp(options: &ListenTcp) -> Result<(TcpListener, Gate), ListenError>
     };
     let listener = TcpListener::bind(address).map_err(cannot)?;
     listener.set_nonblocking(true).map_err(cannot)?;
-    Ok((listener, Gate { token, host }))
+    Ok((listener, gate))
 }
 
 fn read_token(path: &Path) -> Result<String, ListenError> {
@@ -316,7 +362,7 @@ mod tests {
     fn the_socket_is_private_and_goes_when_it_is_ours() {
         let folder = Folder::new("private");
         let path = folder.path("run/sock");
-        let (_listener, socket) = bind_unix(&path).unwrap();
+        let (_listener, socket) = bind_unix(&path, 0o600).unwrap();
         let mode = |path: &str| fs::metadata(path).unwrap().mode() & 0o777;
         assert_eq!(mode(&path), 0o600);
         assert_eq!(mode(&folder.path("run")), 0o700);
@@ -324,8 +370,13 @@ mod tests {
         assert!(socket.is_ours());
         socket.remove();
         assert!(!Path::new(&path).exists());
+        // The umask of the tests takes away something of it.
+        let shared = folder.path("shared");
+        let (_shared, others) = bind_unix(&shared, 0o666).unwrap();
+        assert_eq!(mode(&shared), 0o666);
+        assert!(others.is_ours());
         // A successor's is left alone.
-        let (_second, theirs) = bind_unix(&path).unwrap();
+        let (_second, theirs) = bind_unix(&path, 0o600).unwrap();
         socket.remove();
         assert!(theirs.is_ours());
     }
@@ -334,22 +385,22 @@ mod tests {
     fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
         let folder = Folder::new("dead");
         let path = folder.path("sock");
-        let (listener, first) = bind_unix(&path).unwrap();
-        let error = bind_unix(&path).unwrap_err();
+        let (listener, first) = bind_unix(&path, 0o600).unwrap();
+        let error = bind_unix(&path, 0o600).unwrap_err();
         assert!(
             error.taken && error.message.contains("already listens"),
             "{error:?}"
         );
         assert!(first.is_ours());
         drop(listener);
-        let (_listener, second) = bind_unix(&path).unwrap();
+        let (_listener, second) = bind_unix(&path, 0o600).unwrap();
         assert!(second.is_ours() && !first.is_ours());
     }
 
     #[test]
     fn what_cannot_be_is_said() {
         let folder = Folder::new("wrong");
-        let message = |path: &str| bind_unix(path).unwrap_err().message;
+        let message = |path: &str| bind_unix(path, 0o600).unwrap_err().message;
         fs::write(folder.path("file"), "precious").unwrap();
         assert!(message(&folder.path("file")).contains("is no socket"));
         std::os::unix::fs::symlink("file", folder.path("link")).unwrap();
@@ -359,7 +410,7 @@ mod tests {
         assert!(message(&folder.path(&"x".repeat(200))).contains("the kernel allows 107"));
         let longest = folder.path(&"x".repeat(106 - folder.0.as_os_str().len()));
         assert_eq!(longest.len(), 107);
-        bind_unix(&longest).unwrap();
+        bind_unix(&longest, 0o600).unwrap();
     }
 
     #[test]
@@ -367,14 +418,14 @@ mod tests {
         let folder = Folder::new("race");
         let path = folder.path("sock");
         for round in 0..20 {
-            drop(bind_unix(&path).unwrap().0);
+            drop(bind_unix(&path, 0o600).unwrap().0);
             let barrier = Arc::new(Barrier::new(4));
             let contenders: Vec<_> = (0..4)
                 .map(|_| {
                     let (barrier, path) = (barrier.clone(), path.clone());
                     std::thread::spawn(move || {
                         barrier.wait();
-                        bind_unix(&path)
+                        bind_unix(&path, 0o600)
                     })
                 })
                 .collect();

@@ -8,12 +8,15 @@ mod children;
 mod datagram;
 mod events;
 mod fdstore;
+mod foreign;
 mod given;
 mod guard;
+mod handover;
 mod http;
 mod http_probe;
 mod listen;
 mod log;
+mod machine;
 mod mind;
 mod notice;
 mod notify;
@@ -32,6 +35,7 @@ mod sockdiag;
 mod spawn;
 mod startup;
 mod stop;
+mod syslog;
 mod tail;
 mod terminal;
 mod timers;
@@ -44,14 +48,15 @@ mod tests;
 
 use crate::{
     brain::Answer,
-    protocol::{
-        Boot, Command, Event, ListenTcp, Machine, Part, SpawnFailure, SpawnSpec, Supervise,
-    },
+    protocol::{Boot, Command, Event, Level, Machine, Part, SpawnFailure, SpawnSpec, Supervise},
     script::Program,
     Programs,
 };
 use children::{Children, Stdio};
+pub use handover::take_part;
+
 use events::Events;
+use handover::{Carried, Leaving};
 use http::Server;
 use listen::ListenError;
 use log::{Console, Logs};
@@ -68,9 +73,10 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap, HashSet},
     future::{self, poll_fn, Future},
-    io,
-    os::fd::OwnedFd,
+    io, mem,
+    os::fd::{AsRawFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
+    path::{Path, PathBuf},
     pin::pin,
     process::ExitCode,
     rc::Rc,
@@ -78,9 +84,10 @@ use std::{
     thread,
     time::Duration,
 };
+use syslog::Syslog;
 use timers::Timers;
 use tokio::{
-    io::unix::{AsyncFd, AsyncFdReadyGuard},
+    io::unix::{AsyncFd, AsyncFdReadyGuard, AsyncFdReadyMutGuard},
     sync::mpsc::{self, UnboundedReceiver},
     task::LocalSet,
     time::Instant,
@@ -130,7 +137,10 @@ struct Nucleus {
     settling: Settling,
     proxies: Proxies,
     queries: Queries,
-    exit: Option<i32>,
+    leaving: Option<Leaving>,
+    /// As it was started, for a successor in its place.
+    options: Supervise,
+    started_by: Option<PathBuf>,
     machine: Option<Machine>,
 }
 
@@ -141,6 +151,8 @@ struct BootFacts {
     next_id: u32,
     next_seq: u32,
     wall_started: f64,
+    /// Until the first brain lives.
+    renewed: bool,
 }
 
 /// Everything the loop waits for, besides deadlines.
@@ -150,15 +162,50 @@ struct Inboxes {
     output: AsyncFd<OwnedFd>,
     /// Readable when a service has told something; from when one can.
     hearing: Option<AsyncFd<OwnedFd>>,
+    syslog: Option<AsyncFd<Syslog>>,
     answers: UnboundedReceiver<Answer>,
     probes: UnboundedReceiver<probe::Finished>,
     found: UnboundedReceiver<queries::Found>,
+    proxies: UnboundedReceiver<proxy::News>,
     calls: mpsc::Receiver<http::Knock>,
 }
 
 /// Becomes a supervisor, until the brain says `Exit`.
-pub fn run(programs: Programs, program: Program, options: Supervise) -> ExitCode {
-    let inherited = startup::prepare();
+pub fn run(programs: Programs, program: Program, mut options: Supervise) -> ExitCode {
+    let mut notes = Vec::new();
+    let fetched = options
+        .adopt
+        .take()
+        .map(|path| handover::fetch(Path::new(&path)));
+    let carried = fetched.and_then(|fetched| {
+        let failed = |reason| {
+            notes.push(format!(
+                "what a former supervisor left cannot be gone on with: {reason}"
+            ));
+        };
+        fetched.map_err(failed).ok()
+    });
+    start(programs, program, options, carried, notes)
+}
+
+/// Goes on in a process that was a supervisor before.
+pub fn resume(programs: Programs, carried: Carried) -> Result<ExitCode, String> {
+    let options = carried.saved.options.clone();
+    let program = programs.get(&options.brain)?;
+    Ok(start(programs, program, options, Some(carried), Vec::new()))
+}
+
+fn start(
+    programs: Programs,
+    program: Program,
+    options: Supervise,
+    carried: Option<Carried>,
+    notes: Vec<String>,
+) -> ExitCode {
+    let mut inherited = startup::prepare(carried.as_ref().and_then(Carried::inherited));
+    inherited.notes.extend(notes);
+    machine::take_ctrl_alt_del();
+    let (own, never_leave) = (inherited.clone(), options.never_leave);
     settle::share_arena();
     settle::give_back();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -166,24 +213,38 @@ pub fn run(programs: Programs, program: Program, options: Supervise) -> ExitCode
         .enable_time()
         .build();
     let result = runtime.and_then(|runtime| {
-        LocalSet::new().block_on(&runtime, supervise(programs, program, options, inherited))
+        let supervised = supervise(programs, program, options, carried, inherited);
+        LocalSet::new().block_on(&runtime, supervised)
     });
-    match result {
-        Ok(code) => std::process::exit(code),
-        Err(error) => {
-            eprintln!("oneup: cannot supervise: {error}");
-            ExitCode::from(2)
+    let end = result.unwrap_or_else(|error| {
+        eprintln!("oneup: cannot supervise: {error}");
+        End {
+            code: 2,
+            machine: None,
         }
+    });
+    match end.machine {
+        Some(machine) if std::process::id() == 1 => machine::end(machine),
+        None if never_leave => machine::again(&own),
+        _ => std::process::exit(end.code),
     }
+}
+
+/// How a supervisor leaves.
+#[derive(Clone, Copy)]
+struct End {
+    code: i32,
+    machine: Option<Machine>,
 }
 
 async fn supervise(
     programs: Programs,
     program: Program,
-    options: Supervise,
+    mut options: Supervise,
+    mut carried: Option<Carried>,
     inherited: Inherited,
-) -> io::Result<i32> {
-    let mut console = Console::standard(options.console_format, options.colour)?;
+) -> io::Result<End> {
+    let mut console = Console::standard(options.console_format, options.colour, options.own_log)?;
     console.start()?;
     let mut logs = Logs::new(console)?;
     inherited.notes.iter().for_each(|note| logs.say(note));
@@ -194,59 +255,98 @@ async fn supervise(
     let (answers_in, answers) = mpsc::unbounded_channel();
     let (probes_in, probes) = mpsc::unbounded_channel();
     let (found_in, found) = mpsc::unbounded_channel();
+    let (proxies_in, proxies) = mpsc::unbounded_channel();
     let (calls_in, calls) = mpsc::channel(http::CALLS_MAX);
     let logs = Rc::new(RefCell::new(logs));
     let journal = Rc::new(RefCell::new(Events::new()));
     let server = Server::new(calls_in, Rc::clone(&logs), Rc::clone(&journal));
-    let listening = listen(&server, options.socket.as_deref(), options.listen.as_ref());
+    let listening = listen(&server, &options, carried.as_mut());
     if let Err(error) = listening {
         // Of two supervisors for one configuration the second must not start anything.
         if error.taken || options.socket_required || options.listen.is_some() {
             eprintln!("oneup: {}", error.message);
-            return Ok(2);
+            return Ok(End {
+                code: 2,
+                machine: None,
+            });
         }
         logs.borrow_mut().say(&format!(
             "{}; services run, but cannot be asked about",
             error.message
         ));
     }
+    let syslog = options.syslog.as_deref().and_then(|path| {
+        let opened = Syslog::open(path).and_then(|syslog| {
+            // SAFETY: hands out the one descriptor it owns and keeps open as long as it lives.
+            Ok(unsafe { AsyncFd::register(syslog) }?)
+        });
+        opened
+            .map_err(|error| {
+                let text = format!("cannot take log messages at {path}: {error}");
+                logs.borrow_mut().say(&text);
+            })
+            .ok()
+    });
     let mut nucleus = Nucleus {
         children: Children::new(inherited, options.single),
+        started_by: startup::started_by(),
         probes: Probes::new(probes_in),
         requests: Requests::default(),
         timers: Timers::default(),
         wall: Wall::default(),
         mind: Mind::new(program, answers_in),
         boot: BootFacts {
-            config: options.config,
+            config: mem::take(&mut options.config),
             seed: std::process::id() ^ (wall_ms() * 1000.0) as u64 as u32,
             next_id: 1,
             next_seq: 1,
             wall_started: wall_ms(),
+            renewed: false,
         },
         slate: BTreeMap::new(),
         child_logs: HashMap::new(),
         emergency: false,
         settling: Settling::new(),
-        proxies: Proxies::default(),
+        proxies: Proxies::new(proxies_in),
         queries: Queries::new(programs, found_in),
-        exit: None,
+        leaving: None,
+        options,
         machine: None,
         logs,
         journal,
     };
+    if let Some(carried) = carried {
+        nucleus.restore(carried);
+    }
     let mut inboxes = Inboxes {
         signals,
         output,
         hearing: None,
+        syslog,
         answers,
         probes,
         found,
+        proxies,
         calls,
     };
     let code = loop {
         match without_panic(nucleus.run(&mut inboxes)).await {
-            Ok(code) => break code,
+            Ok(Leaving::Exit(code)) => break code,
+            Ok(Leaving::Renew { binary }) => nucleus.renew(&server, &mut inboxes, binary).await,
+            Ok(Leaving::Keep { key, path, state }) => {
+                if nucleus
+                    .keep(&server, &mut inboxes, key, &path, &state)
+                    .await
+                {
+                    nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
+                    // Files and cgroups are the successor's.
+                    mem::forget(nucleus);
+                    return Ok(End {
+                        code: 0,
+                        machine: None,
+                    });
+                }
+            }
             Err(_) => nucleus.after_panic().await,
         }
     };
@@ -255,7 +355,10 @@ async fn supervise(
     drop(inboxes);
     server.close(LEAVE_WITHIN).await;
     nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
-    Ok(code)
+    Ok(End {
+        code,
+        machine: nucleus.machine,
+    })
 }
 
 /// PID 1 does not end because of a fault of its own: the loop starts over on the same tables.
@@ -272,11 +375,24 @@ async fn without_panic<T>(work: impl Future<Output = T>) -> thread::Result<T> {
 
 fn listen(
     server: &Server,
-    socket: Option<&str>,
-    tcp: Option<&ListenTcp>,
+    options: &Supervise,
+    carried: Option<&mut Carried>,
 ) -> Result<(), ListenError> {
-    socket.map_or(Ok(()), |path| server.listen_unix(path))?;
-    tcp.map_or(Ok(()), |tcp| server.listen_tcp(tcp))
+    let (unix, tcp) = carried.map_or((None, None), Carried::listeners);
+    let terms = http::Terms {
+        mode: options.socket_mode,
+        rpc_first: options.rpc_first,
+    };
+    match (&options.socket, unix) {
+        (Some(path), Some((listener, file))) => server.adopt_unix(path, terms, listener, file),
+        (Some(path), None) => server.listen_unix(path, terms),
+        (None, _) => Ok(()),
+    }?;
+    match (&options.listen, tcp) {
+        (Some(options), Some(listener)) => server.adopt_tcp(options, listener),
+        (Some(options), None) => server.listen_tcp(options),
+        (None, _) => Ok(()),
+    }
 }
 
 impl Nucleus {
@@ -287,13 +403,13 @@ impl Nucleus {
         self.lose_brain("a fault in the nucleus".into());
     }
 
-    /// Until the brain says `Exit`.
-    async fn run(&mut self, inboxes: &mut Inboxes) -> i32 {
+    /// Until the brain says `Exit`, or wants another program in our place.
+    async fn run(&mut self, inboxes: &mut Inboxes) -> Leaving {
         loop {
-            self.deliver();
-            if let Some(code) = self.exit {
-                return code;
+            if let Some(leaving) = self.leaving.take() {
+                return leaving;
             }
+            self.deliver();
             inboxes.hear(&self.children);
             let deadline = self.next_deadline();
             tokio::select! {
@@ -307,11 +423,19 @@ impl Nucleus {
                 Some(answer) = inboxes.answers.recv() => self.on_answer(answer),
                 Some(finished) = inboxes.probes.recv() => self.on_probe(finished),
                 Some(found) = inboxes.found.recv() => self.on_found(found),
+                Some(news) = inboxes.proxies.recv() => self.on_proxy(news),
                 // Both found by `on_deadlines`.
                 () = sleep_until(deadline) => {}
                 () = self.wall.alarm() => {}
                 Ok(mut ready) = readable(inboxes.hearing.as_ref()) => {
                     if self.on_heard() {
+                        tokio::task::yield_now().await;
+                    } else {
+                        ready.clear_ready();
+                    }
+                }
+                Ok(mut ready) = readable_mut(inboxes.syslog.as_mut()) => {
+                    if self.on_syslog(ready.get_inner_mut()) {
                         tokio::task::yield_now().await;
                     } else {
                         ready.clear_ready();
@@ -337,7 +461,10 @@ impl Nucleus {
 
     fn deliver(&mut self) {
         let (boot, children, slate) = (&self.boot, &self.children, &self.slate);
-        let result = self.mind.deliver(|lost| boot.fresh(lost, children, slate));
+        let proxies = &self.proxies;
+        let result = self
+            .mind
+            .deliver(|lost| boot.fresh(lost, children, slate, proxies));
         match result {
             Ok(requests) => requests
                 .into_iter()
@@ -391,7 +518,7 @@ impl Nucleus {
             self.say(note);
         }
         if self.emergency && self.children.records().is_empty() {
-            self.exit = Some(1);
+            self.leaving = Some(Leaving::Exit(1));
         }
     }
 
@@ -453,6 +580,13 @@ impl Nucleus {
         let turn = self.logs.borrow_mut().on_readable(wall_ms());
         self.push_matches(turn.matched);
         turn.more
+    }
+
+    /// True: there may be more to read at once.
+    fn on_syslog(&mut self, syslog: &mut Syslog) -> bool {
+        let (more, matched) = syslog.read(&mut self.logs.borrow_mut(), wall_ms());
+        self.push_matches(matched);
+        more
     }
 
     /// True: there may be more to read at once.
@@ -609,15 +743,27 @@ impl Nucleus {
                 };
                 self.requests.reply(request, data);
             }
-            Command::Say { text } => self.say(text),
+            Command::Say { text, level } => {
+                let level = level.unwrap_or(Level::Info);
+                self.logs.borrow_mut().say_at(level, &text);
+            }
             Command::Query { key, query } => self.query(key, query),
             Command::KeepConfig { config } => self.boot.config = config,
-            Command::OpenProxy { name, proxy } => self.proxies.open(&name, &proxy),
+            Command::OpenProxy {
+                name,
+                service,
+                proxy,
+            } => self.proxies.open(name, service, proxy),
             Command::CloseProxy { name } => self.proxies.close(&name),
             Command::ProxyUp { name, up } => self.proxies.set_up(&name, up),
+            Command::ProxyRefuse { name } => self.proxies.refuse(&name),
             Command::Exit { code, machine } => {
-                self.exit = Some(code);
+                self.leaving = Some(Leaving::Exit(code));
                 self.machine = machine;
+            }
+            Command::Renew { binary } => {
+                let binary = binary.map(PathBuf::from);
+                self.leaving = Some(Leaving::Renew { binary });
             }
         }
     }
@@ -627,6 +773,9 @@ impl Nucleus {
         match part {
             Part::Processes { id } => Part::Text {
                 text: self.children.processes(id).to_string(),
+            },
+            Part::Usage { sets } => Part::Text {
+                text: self.children.usage(&sets).to_string(),
             },
             other => other,
         }
@@ -730,6 +879,15 @@ async fn readable(fd: Option<&AsyncFd<OwnedFd>>) -> io::Result<AsyncFdReadyGuard
     }
 }
 
+async fn readable_mut<T: AsRawFd>(
+    fd: Option<&mut AsyncFd<T>>,
+) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
+    match fd {
+        Some(fd) => fd.readable_mut().await,
+        None => future::pending().await,
+    }
+}
+
 /// However absurd a number is, it is no reason to panic: it is cut to some
 /// thirty thousand years.
 fn duration(ms: f64) -> Duration {
@@ -762,11 +920,13 @@ impl BootFacts {
         lost: Option<String>,
         children: &Children,
         slate: &BTreeMap<String, String>,
+        proxies: &Proxies,
     ) -> Boot {
         let mut records = children.records();
         records.retain(|child| child.id < probe::FIRST_ID);
         let pid = std::process::id();
         Boot {
+            renewed: self.renewed && lost.is_none(),
             lost,
             config: self.config.clone(),
             seed: self.seed,
@@ -774,6 +934,7 @@ impl BootFacts {
             next_seq: self.next_seq,
             children: records,
             slate: slate.clone(),
+            proxies: proxies.records(),
             pid,
             pid_one: pid == 1,
             wall_started: self.wall_started,

@@ -204,7 +204,11 @@ fn children(process: &Process) -> Vec<i32> {
         .collect()
 }
 
-/// Every process there is; for kernels without the `children` files.
+/// Every process there is.
+pub fn everybody() -> Option<Vec<Process>> {
+    is_ours().then(scan).flatten()
+}
+
 fn scan() -> Option<Vec<Process>> {
     Some(
         numbers(&path(format_args!(""))?)?
@@ -241,6 +245,18 @@ pub fn facts(pid: i32) -> Option<ProcessFacts> {
         memory_bytes: count(24)?.saturating_mul(setting(libc::_SC_PAGESIZE)?),
         cpu_ms: (count(14)? + count(15)?) as f64 * 1000.0 / setting(libc::_SC_CLK_TCK)? as f64,
     })
+}
+
+/// Processor time of children that a process has waited for, and of theirs.
+pub fn waited_ms(pid: i32) -> f64 {
+    let read = || {
+        let mut buffer = [0; 1024];
+        let text = read_into(&path(format_args!("{pid}/stat"))?, &mut buffer)?;
+        let fields = stat_fields(text)?;
+        let count = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+        Some((count(16)? + count(17)?) as f64 * 1000.0 / setting(libc::_SC_CLK_TCK)? as f64)
+    };
+    read().unwrap_or(0.0)
 }
 
 /// Every process that /proc shows.

@@ -1,6 +1,6 @@
 //! The brain's questions (`Query`), each answered by one `Answered`.
 
-use super::{guard::Look, monotonic_ms, Nucleus};
+use super::{guard::Look, handover::Leaving, monotonic_ms, Nucleus};
 use crate::{
     cli::load_config,
     protocol::{Event, Query, QueryAnswer},
@@ -118,6 +118,20 @@ impl Nucleus {
     pub(super) fn query(&mut self, key: String, query: Query) {
         let answer = match query {
             Query::Configure { input } => return self.queries.configure(key, input),
+            Query::HandOver { path, state } => {
+                self.leaving = Some(Leaving::Keep {
+                    key,
+                    path: path.into(),
+                    state,
+                });
+                return;
+            }
+            Query::Processes { ids } => QueryAnswer::Processes {
+                sets: self.children.facts(&ids),
+            },
+            Query::Proxies => QueryAnswer::Proxies {
+                proxies: self.proxies.facts(),
+            },
             Query::Obstacles {
                 ports,
                 processes,
@@ -133,9 +147,6 @@ impl Nucleus {
                 };
                 return self.queries.look(key, look);
             }
-            Query::Processes { .. } | Query::Proxies => QueryAnswer::Failed {
-                message: "not supported yet".into(),
-            },
         };
         self.on_found((key, answer));
     }

@@ -1,6 +1,7 @@
 //! JSON-RPC on the control socket: one request a line, one reply a line. Requests of one
-//! connection do not wait for each other; replies go out as they come. What a line means, and
-//! whether it is JSON at all, is found out by the brain.
+//! connection do not wait for each other and replies go out as they come, unless the supervisor
+//! was told to take them in order. What a line means, and whether it is JSON at all, is found out
+//! by the brain.
 
 use super::http::{Hangup, Peer, ReplyBody, ReplyData, Shared, PROBLEM};
 use crate::protocol::{Call, Part, StreamFormat};
@@ -13,19 +14,47 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 const LONGEST_LINE: usize = 1 << 20;
-/// Requests of one connection that wait for their replies; then it is not read from.
+/// Requests of one connection that wait for their replies; then it is not read from. In order: 1.
 const MOST_WAITING: usize = 32;
 
-const INVALID: i32 = -32600;
 const INVALID_PARAMS: i32 = -32602;
-const SERVER: i32 = -32000;
 
-pub async fn serve(shared: Rc<Shared>, stream: UnixStream, peer: Peer, hangup: Hangup) {
+/// Errors that nobody but the nucleus can tell.
+struct Errors {
+    too_long: i32,
+    /// The brain has no answer now.
+    server: i32,
+    /// The id in answer to what has none.
+    nobody: &'static str,
+}
+
+const NATIVE: Errors = Errors {
+    too_long: -32600,
+    server: -32000,
+    nobody: "null",
+};
+
+/// For clients that know ids as whole numbers only, and -32000 as an answer of the brain's.
+const PLAIN: Errors = Errors {
+    too_long: -32700,
+    server: -32603,
+    nobody: "0",
+};
+
+pub async fn serve(
+    shared: Rc<Shared>,
+    stream: UnixStream,
+    peer: Peer,
+    hangup: Hangup,
+    in_order: bool,
+) {
     let connection = Rc::new(Connection {
         shared: shared.clone(),
         stream,
         peer,
         writing: Mutex::new(()),
+        most_waiting: if in_order { 1 } else { MOST_WAITING },
+        errors: if in_order { &PLAIN } else { &NATIVE },
     });
     let mut waiting = JoinSet::new();
     let reading = read_lines(&connection, &mut waiting);
@@ -49,6 +78,8 @@ struct Connection {
     peer: Peer,
     /// Held while a line is written.
     writing: Mutex<()>,
+    most_waiting: usize,
+    errors: &'static Errors,
 }
 
 async fn read_lines(connection: &Rc<Connection>, waiting: &mut JoinSet<()>) -> io::Result<()> {
@@ -56,18 +87,21 @@ async fn read_lines(connection: &Rc<Connection>, waiting: &mut JoinSet<()>) -> i
     let mut piece = Box::new([0; 8192]);
     loop {
         while waiting.try_join_next().is_some() {}
-        while waiting.len() >= MOST_WAITING {
+        while waiting.len() >= connection.most_waiting {
             waiting.join_next().await;
         }
         let line = match lines.next() {
             Some(line) => line,
-            None => {
-                match read(&connection.stream, &mut piece[..]).await? {
-                    0 => return Ok(()),
-                    count => lines.feed(&piece[..count]),
+            None => match read(&connection.stream, &mut piece[..]).await? {
+                0 => match lines.rest() {
+                    Some(text) => Ok(text),
+                    None => return Ok(()),
+                },
+                count => {
+                    lines.feed(&piece[..count]);
+                    continue;
                 }
-                continue;
-            }
+            },
         };
         match line {
             Ok(text) => {
@@ -75,7 +109,10 @@ async fn read_lines(connection: &Rc<Connection>, waiting: &mut JoinSet<()>) -> i
             }
             Err(TooLong) => {
                 let what = format!("a request's line may have {LONGEST_LINE} bytes");
-                let error = error_of("null", INVALID, &what) + "\n";
+                let Errors {
+                    too_long, nobody, ..
+                } = connection.errors;
+                let error = error_of(nobody, *too_long, &what) + "\n";
                 connection.write_all(error.as_bytes()).await?;
             }
         }
@@ -104,14 +141,15 @@ async fn answer(connection: Rc<Connection>, text: String) {
 impl Connection {
     async fn reply(&self, text: &str, reply: ReplyData) -> io::Result<()> {
         if reply.content_type == PROBLEM {
-            let failure = failures(text, SERVER, &detail(&reply.parts));
+            let Errors { server, nobody, .. } = self.errors;
+            let failure = failures(text, *server, &detail(&reply.parts), nobody);
             return self.write_line(failure.as_bytes()).await;
         }
         let parts = reply.parts.into_iter().map(one_line).collect();
         let mut body = match ReplyBody::new(&self.shared, parts) {
             Ok(body) => body,
             Err(wrong) => {
-                let failure = failures(text, INVALID_PARAMS, &wrong);
+                let failure = failures(text, INVALID_PARAMS, &wrong, self.errors.nobody);
                 return self.write_line(failure.as_bytes()).await;
             }
         };
@@ -159,12 +197,13 @@ fn one_line(part: Part) -> Part {
         Part::Text { text } if memchr(b'\n', text.as_bytes()).is_some() => Part::Text {
             text: text.replace('\n', " "),
         },
-        Part::Logs { mut query, .. } => {
+        Part::Logs { mut query, format } => {
             query.follow = false;
-            Part::Logs {
-                query,
-                format: StreamFormat::Array,
-            }
+            let format = match format {
+                StreamFormat::Sse => StreamFormat::Array,
+                array => array,
+            };
+            Part::Logs { query, format }
         }
         Part::Events { mut query, .. } => {
             query.follow = false;
@@ -190,12 +229,12 @@ fn detail(parts: &[Part]) -> String {
 }
 
 /// The same error for everything in a line that wants a reply; empty if nothing does.
-fn failures(line: &str, code: i32, message: &str) -> String {
+fn failures(line: &str, code: i32, message: &str, nobody: &str) -> String {
     let error = |asked: &Value| Some(error_of(&asked.get("id")?.to_string(), code, message));
     let errors: Vec<String> = match serde_json::from_str(line) {
         Ok(Value::Array(batch)) => batch.iter().filter_map(error).collect(),
         Ok(asked) => return error(&asked).map_or(String::new(), |error| error + "\n"),
-        Err(_) => return error_of("null", code, message) + "\n",
+        Err(_) => return error_of(nobody, code, message) + "\n",
     };
     if errors.is_empty() {
         return String::new();
@@ -262,6 +301,15 @@ impl LineReader {
         }
     }
 
+    /// The last line, where the end stands in place of its line break.
+    fn rest(&mut self) -> Option<String> {
+        let text = self.buffer.get(self.taken..).unwrap_or_default();
+        let line = String::from_utf8_lossy(text.trim_ascii()).into_owned();
+        let whole = !self.skipping && !line.is_empty();
+        *self = LineReader::default();
+        whole.then_some(line)
+    }
+
     fn unfinished(&mut self) -> Option<Result<String, TooLong>> {
         let length = self.buffer.len() - self.taken;
         if length == 0 {
@@ -319,8 +367,24 @@ mod tests {
     }
 
     #[test]
+    fn the_last_line_needs_no_break() {
+        let rest = |data: &[u8]| {
+            let mut reader = LineReader::default();
+            reader.feed(data);
+            while reader.next().is_some() {}
+            let rest = reader.rest();
+            assert_eq!(reader.rest(), None);
+            rest
+        };
+        assert_eq!(rest(b"one\ntwo"), Some("two".into()));
+        assert_eq!(rest(b"one\n \r"), None);
+        assert_eq!(rest(b""), None);
+        assert_eq!(rest("x".repeat(LONGEST_LINE + 1).as_bytes()), None);
+    }
+
+    #[test]
     fn failures_find_their_ids() {
-        let of = |line| failures(line, -1, "no");
+        let of = |line| failures(line, -1, "no", "null");
         let error =
             |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-1,"message":"no"}}}}"#);
         assert_eq!(of(r#"{"id":"é","method":"x"}"#), error(r#""é""#) + "\n");

@@ -271,10 +271,28 @@ export interface Process {
   readonly command: string;
   readonly found: "child" | "group" | "session" | "cgroup" | "adopted";
   readonly started_at: string | null;
+  /** Resident memory. */
+  readonly memory_bytes: number | null;
+  /** Processor time used so far, user and system. */
+  readonly cpu_ms: number | null;
 }
 
 /** The processes of a service's set. */
 export type Processes = readonly Process[];
+
+/** What the processes of a service that has any use together. */
+export interface Usage {
+  /** A service's name. */
+  readonly name: string;
+  readonly processes: number;
+  /** Resident memory; what processes share counts for each. */
+  readonly memory_bytes: number;
+  /** Processor time used so far by those that are there. */
+  readonly cpu_ms: number;
+}
+
+/** What services use. Those without a process are left out. */
+export type Usages = readonly Usage[];
 
 /** A line, or a gap of lines that were lost. */
 export type LogRecord = {

@@ -69,6 +69,9 @@ export function supervision(session: Session, config: unknown): Supervise {
     consoleFormat: "text",
     colour: wantsColours(session.host),
     single: false,
+    ownLog: null,
+    syslog: null,
+    neverLeave: false,
   };
 }
 

@@ -23,6 +23,7 @@ import type {
 } from "../../model/spec.ts";
 import { commandWords } from "../../model/values.ts";
 import type { ReadContext } from "../dialect.ts";
+import { type Draft, sparse } from "../sparse.ts";
 import { checkHealthCondition, checkWatchdog, readConditions, readHealth } from "./probes.ts";
 import { readSchedule } from "./schedule.ts";
 import type { Read } from "./table.ts";
@@ -34,7 +35,6 @@ interface Source {
 }
 
 type ReadFields = Read<typeof serviceFields> & Pick<Read<typeof taskFields>, "schedule">;
-type Draft = { -readonly [K in keyof ServiceSpec]?: ServiceSpec[K] };
 
 export function makeSpec(source: Source, read: ReadFields, context: ReadContext): SparseSpec {
   const {
@@ -84,23 +84,6 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
     ...(read.main ? MAIN_DEFAULTS : {}),
   };
   return sparse(source.name, { ...standard, ...draft });
-}
-
-const DEFAULT_TEXTS = new Map<string, string>(
-  Object.entries(DEFAULTS).flatMap(([key, value]) => (isPlain(value) ? [] : [[key, JSON.stringify(value)]])),
-);
-
-function isPlain(value: unknown): boolean {
-  return typeof value !== "object" || value === null;
-}
-
-/** Without what has its default anyway. */
-function sparse(name: string, draft: Draft): SparseSpec {
-  const defaults: Readonly<Record<string, unknown>> = DEFAULTS;
-  const different = Object.entries(draft).filter(([key, value]) =>
-    isPlain(value) ? value !== defaults[key] : JSON.stringify(value) !== DEFAULT_TEXTS.get(key),
-  );
-  return { name, ...Object.fromEntries(different) };
 }
 
 /** A name twice is once; the stricter of the two counts. */

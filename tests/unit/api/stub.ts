@@ -1,6 +1,6 @@
 /** A brain on a stand-in for the engine: tests set its world, and see what it was asked. */
 
-import { createBrain, type Engine } from "../../../src/brain/brain.ts";
+import { createBrain, type Engine, type Personality } from "../../../src/brain/brain.ts";
 import type {
   Ask,
   Graph,
@@ -12,6 +12,7 @@ import type {
   Why,
 } from "../../../src/engine/index.ts";
 import type { Batch, Boot, Call, Command, Event, Part, Receipt } from "../../../src/generated/protocol.ts";
+import type { ServiceSpec } from "../../../src/model/spec.ts";
 
 export const WALL = Date.parse("2026-01-31T12:00:00.000Z");
 
@@ -20,6 +21,7 @@ export interface World {
   readonly edges: Map<string, Partial<Graph["services"][number]>>;
   readonly outcomes: Map<string, Outcome>;
   readonly ids: Map<string, number>;
+  readonly specs: Map<string, ServiceSpec>;
   /** By name and verb: `web stop`. */
   readonly refusals: Map<string, string>;
   readonly reloads: Map<string, "not-running" | "not-configured">;
@@ -107,6 +109,7 @@ export class Bench {
       ["web", 1],
       ["db", 2],
     ]),
+    specs: new Map(),
     refusals: new Map(),
     reloads: new Map(),
     reloadOutcomes: new Map(),
@@ -122,9 +125,10 @@ export class Bench {
   readonly #batch: (text: string) => string;
   #requests = 0;
 
-  constructor() {
-    this.#batch = createBrain(engineOf(this.world));
-    this.send({ type: "boot", ...BOOT });
+  /** Another personality finds `own` in the configuration. */
+  constructor(personality?: () => Personality, own: unknown = undefined, more: Partial<Boot> = {}) {
+    this.#batch = createBrain(engineOf(this.world), personality);
+    this.send({ type: "boot", ...BOOT, config: { ...CONFIG, personality: own }, ...more });
   }
 
   send(...events: Event[]): Command[] {
@@ -218,9 +222,11 @@ export function receipt(service: string | null, more: Partial<Receipt> = {}): Re
   };
 }
 
+const CONFIG = { services: [], supervisor: { shutdownTimeoutMs: 60_000, single: false } };
+
 const BOOT: Boot = {
   lost: null,
-  config: { services: [], supervisor: { shutdownTimeoutMs: 60_000, single: false } },
+  config: CONFIG,
   seed: 1,
   nextId: 1,
   nextSeq: 1,
@@ -231,7 +237,19 @@ const BOOT: Boot = {
   wallStarted: WALL - 60_000,
 };
 
-const ASKS = ["start", "stop", "restart", "reload", "kill", "pin", "unpin", "mask", "unmask", "shutdown"];
+const ASKS = [
+  "start",
+  "stop",
+  "restart",
+  "reload",
+  "kill",
+  "pin",
+  "unpin",
+  "mask",
+  "unmask",
+  "change",
+  "shutdown",
+];
 
 function engineOf(world: World): Engine<World> {
   return {
@@ -244,7 +262,8 @@ function engineOf(world: World): Engine<World> {
     },
     serviceNames: () => [...world.views.keys()],
     serviceView: (_world, name) => world.views.get(name) ?? null,
-    specOf: () => null,
+    specOf: (_world, name) => world.specs.get(name) ?? null,
+    proxies: () => [],
     why: (_world, name): Why => ({
       service: name,
       state: "running",

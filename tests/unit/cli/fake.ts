@@ -1,10 +1,29 @@
 /** A machine of its own for the command line: files, sockets and a clock that tests set. */
 import { run } from "../../../src/cli/cli.ts";
-import type { CliHost, FileStatus, HostError, HttpAnswer, HttpCall } from "../../../src/cli/host.ts";
+import type {
+  CliHost,
+  FileStatus,
+  HostError,
+  HttpAnswer,
+  HttpCall,
+  LineCall,
+  LineError,
+} from "../../../src/cli/host.ts";
+import type { Screen } from "../../../src/cli/screen.ts";
 import type { Supervise } from "../../../src/generated/protocol.ts";
 import { Bench, replies, WALL } from "../api/stub.ts";
 
 export type Server = (call: HttpCall) => HttpAnswer | HostError;
+
+/** A screen that nobody takes: what draws on it has tests of its own. */
+const NO_SCREEN: Screen = {
+  open: () => ({ error: "ENOTTY", message: "not a terminal" }),
+  close: () => {},
+  size: () => ({ columns: 80, rows: 24 }),
+  draw: () => {},
+  nextInput: () => ({ type: "closed" }),
+  submit: () => false,
+};
 
 const NOBODY: HostError = { error: "ECONNREFUSED", message: "connection refused" };
 const MISSING: HostError = { error: "ENOENT", message: "no such file or folder" };
@@ -22,18 +41,28 @@ export class FakeHost implements CliHost {
   out = "";
   err = "";
   readonly files = new Map<string, FileStatus>();
+  /** What is in files that are read. */
+  readonly texts = new Map<string, string>();
   /** Links: path → where it leads. */
   readonly links = new Map<string, string>();
   readonly sockets = new Map<string, Server>();
   readonly calls: HttpCall[] = [];
+  /** Who answers lines, by socket. */
+  readonly lines = new Map<string, (call: LineCall) => string | LineError>();
+  readonly folders: string[] = [];
+  readonly signals: [pid: number, signal: string][] = [];
   /** What a followed stream gives, cut as it comes. */
   pieces: readonly string[] = [];
   becomes: readonly string[] | null = null;
   supervised: Supervise | null = null;
   loaded: unknown = null;
+  /** There are files that only the config program with every dialect reads. */
+  foreign = false;
   config: unknown = { ok: false, errors: [], names: [], warnings: [], root: null };
   own: string | null = "/usr/bin/oneup";
   badPatterns: Record<string, string> = {};
+  readonly screen = NO_SCREEN;
+  readonly runRhai = () => null;
 
   file(path: string, more: Partial<FileStatus> = {}): this {
     this.files.set(path, { kind: "file", size: 1, mode: 0o644, uid: this.uid, ...more });
@@ -60,8 +89,9 @@ export class FakeHost implements CliHost {
   sleep(ms: number): void {
     this.clock += ms;
   }
-  readFile(): HostError {
-    return MISSING;
+  readFile(path: string): { text: string } | HostError {
+    const text = this.texts.get(path);
+    return text === undefined ? MISSING : { text };
   }
   readBytes(): HostError {
     return MISSING;
@@ -97,18 +127,31 @@ export class FakeHost implements CliHost {
     this.calls.push(call);
     return this.sockets.get(call.socket)?.(call) ?? NOBODY;
   }
+  makeFolder(path: string): HostError | null {
+    this.folders.push(path);
+    return null;
+  }
+  signal(pid: number, signal: string): HostError | null {
+    this.signals.push([pid, signal]);
+    return null;
+  }
+  callLine(call: LineCall): { text: string } | LineError {
+    const answer = this.lines.get(call.socket)?.(call) ?? { ...NOBODY, connected: false };
+    return typeof answer === "string" ? { text: answer } : answer;
+  }
   stream(call: HttpCall, onText: (text: string) => boolean): HttpAnswer | HostError {
     const answer = this.request(call);
     if ("error" in answer || answer.status !== 200) return answer;
     for (const piece of this.pieces) if (!onText(piece)) break;
     return { status: 200, contentType: "text/event-stream", body: "" };
   }
-  loadConfig(_program: string, input: string): string {
+  loadConfig(program: string, input: string): string {
     this.loaded = JSON.parse(input);
-    return JSON.stringify(this.config);
+    const isElsewhere = program === "config" && this.foreign;
+    return JSON.stringify(isElsewhere ? { elsewhere: true } : this.config);
   }
-  become(argv: readonly string[]): void {
-    this.becomes = argv;
+  become(argv: readonly string[], program?: string): void {
+    this.becomes = program === undefined ? argv : [`(${program})`, ...argv];
   }
   supervise(options: Supervise): void {
     this.supervised = options;

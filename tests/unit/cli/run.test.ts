@@ -36,7 +36,17 @@ describe("run", () => {
       consoleFormat: "text",
       colour: false,
       single: false,
+      ownLog: null,
+      syslog: null,
+      neverLeave: false,
     });
+  });
+
+  it("has files of other dialects read by the program that knows them", () => {
+    const host = loadable();
+    host.foreign = true;
+    expect(oneup(host, "run", "services/")).toMatchObject({ exit: 0, err: "" });
+    expect(host.supervised).toMatchObject({ config: { services: [{ name: "web" }] } });
   });
 
   it("takes the address, the console's format and colours along", () => {
@@ -137,6 +147,9 @@ describe("one command", () => {
         consoleFormat: "text",
         colour: false,
         single: true,
+        ownLog: null,
+        syslog: null,
+        neverLeave: false,
       });
     },
   );

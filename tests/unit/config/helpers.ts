@@ -2,6 +2,7 @@ import type { FileHost, FileStatus, HostError } from "../../../src/cli/host.ts";
 import type { ConfigIssue, LoadInput, LoadOutput, LoadSuccess } from "../../../src/config/contract.ts";
 import { load } from "../../../src/config/load.ts";
 import { absolutePath, folderOf } from "../../../src/config/paths.ts";
+import { readZinit } from "../../../src/dialects/zinit/read.ts";
 
 const NOT_FOUND: HostError = { error: "ENOENT", message: "No such file or directory" };
 
@@ -84,7 +85,10 @@ export function read(files: Files, situation: Situation = {}): LoadOutput {
   const { host: prepare, ...input } = situation;
   const host = new FakeHost(typeof files === "string" ? { "oneup.toml": files } : files);
   prepare?.(host);
-  return load({ paths: [], cwd: "/proj", environment: { HOME: "/root", EMPTY: "" }, ...input }, host);
+  const whole = { paths: [], cwd: "/proj", environment: { HOME: "/root", EMPTY: "" }, ...input };
+  const output = load(whole, host, { zinit: readZinit });
+  if ("elsewhere" in output) throw new Error("a dialect that is not here");
+  return output;
 }
 
 export function good(files: Files, situation?: Situation): LoadSuccess {

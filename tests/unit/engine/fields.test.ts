@@ -113,6 +113,17 @@ describe("after, until begun", () => {
     expect(states(kernel)).toEqual({ a: "starting", b: "running" });
   });
 
+  test("beside another order it counts as well", () => {
+    const kernel = machine([
+      service("a", { ...later, before: ["b"] }),
+      service("b", { after: begun("a"), ...later }),
+    ]);
+    ask(kernel, "start", "b");
+    expect(view(kernel, "b")).toMatchObject({ state: "waiting", cause: "waits for a", waiting_for: ["a"] });
+    ask(kernel, "start", "a");
+    expect(state(kernel, "b")).toBe("running");
+  });
+
   test("who waits for itself in such a circle has failed", () => {
     const kernel = machine([service("a", { after: begun("b") }), service("b", { after: begun("a") })]);
     expect(states(kernel)).toEqual({ a: "failed", b: "failed" });

@@ -357,6 +357,17 @@ describe("while it looks, or waits", () => {
     expect(cause(kernel, "web")).toMatch(/^port 80/);
   });
 
+  test("another guard is asked for at once", () => {
+    const way = port();
+    const kernel = web(way);
+    pass(kernel, 300);
+    way.taken = false;
+    change(kernel, { set: [service("web", { guard: guard({ ports: [81] }) })] });
+    pass(kernel, 5);
+    expect(state(kernel, "web")).toBe("running");
+    expect(way.asked.at(-1)?.ports).toEqual([81]);
+  });
+
   test("another definition: what was in the way of the former one does not count", () => {
     const way = port();
     const kernel = web(way);

@@ -7,8 +7,9 @@
 //! producers wait; once it has stood for a second, lines for it are dropped and counted.
 
 use super::describe;
-use super::record::{write_loss, write_record, Loss, Record, Stream};
-use crate::protocol::LogFormat;
+use super::record::{rfc3339, write_loss, write_record, Loss, Record, Stream};
+use crate::nucleus::wall_ms;
+use crate::protocol::{Level, LogFormat, OwnLog};
 use memchr::memrchr;
 use nix::errno::Errno;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
@@ -16,6 +17,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -46,10 +48,19 @@ pub enum Room {
     Closed,
 }
 
+/// What the writer left.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Unwritten {
+    out: Vec<u8>,
+    says: Vec<Vec<u8>>,
+}
+
 pub struct Console {
     format: LogFormat,
     colour: bool,
+    pub(super) own: Option<OwnLog>,
     out: Arc<OwnedFd>,
+    /// Where the supervisor's own messages go.
     err: Arc<OwnedFd>,
     thread: Option<Link>,
     stalled: bool,
@@ -91,8 +102,11 @@ struct State {
     wants_space: bool,
     /// The console has gone; so shall the writer.
     stop: bool,
+    /// It has, and what it had taken is in `out` again.
+    stopped: bool,
     /// Since stdout began to refuse (a full disk): what it did not take.
     refused: Option<Loss>,
+    own: Option<OwnLog>,
 }
 
 /// A message for stderr, and how much of stdout came before it.
@@ -128,6 +142,7 @@ impl Console {
         Console {
             format,
             colour,
+            own: None,
             out: Arc::new(out),
             err: Arc::new(err),
             thread: None,
@@ -136,11 +151,17 @@ impl Console {
         }
     }
 
-    /// On this process's own stdout and stderr.
-    pub fn standard(format: LogFormat, colour: bool) -> io::Result<Console> {
+    /// On this process's own stdout and stderr. With a log of their own the supervisor's messages
+    /// go to stdout, too.
+    pub fn standard(format: LogFormat, colour: bool, own: Option<OwnLog>) -> io::Result<Console> {
         let out = io::stdout().as_fd().try_clone_to_owned()?;
-        let err = io::stderr().as_fd().try_clone_to_owned()?;
-        Ok(Console::new(format, colour, out, err))
+        let err = match own {
+            Some(_) => out.try_clone()?,
+            None => io::stderr().as_fd().try_clone_to_owned()?,
+        };
+        let mut console = Console::new(format, colour, out, err);
+        console.own = own;
+        Ok(console)
     }
 
     /// Starts the writer if it is not there. True if it has just been started, and
@@ -151,7 +172,10 @@ impl Console {
         }
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let shared = Arc::new(Shared {
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                own: self.own,
+                ..State::default()
+            }),
             drained: Condvar::new(),
             wake: EventFd::from_flags(flags)?,
             space: EventFd::from_flags(flags)?,
@@ -293,8 +317,14 @@ impl Console {
         }
     }
 
-    /// A message of the supervisor's own, for stderr. The writer must have been started.
-    pub fn say(&mut self, text: &str) {
+    /// A message of the supervisor's own. The writer must have been started.
+    pub fn say(&mut self, level: Level, text: &str) {
+        if self
+            .own
+            .is_some_and(|own| own.least.is_some_and(|least| level < least))
+        {
+            return;
+        }
         let Some(link) = &self.thread else { return };
         let mut state = link.shared.lock();
         if state.err_closed {
@@ -310,10 +340,11 @@ impl Console {
             let lost = std::mem::take(&mut state.says_lost);
             state.queue_say(
                 after,
+                Level::Warn,
                 &format!("{lost} messages not shown, stderr was not being read"),
             );
         }
-        state.queue_say(after, text);
+        state.queue_say(after, level, text);
         drop(state);
         if was_empty {
             poke(&link.shared.wake);
@@ -374,6 +405,46 @@ impl Console {
         link.is_none_or(|link| link.shared.lock().is_idle())
     }
 
+    /// Waits for what is to be written, no longer than `timeout`, and then lets the writer go. What
+    /// it could not write is kept for `resume`.
+    pub fn suspend(&mut self, timeout: Duration) -> Unwritten {
+        self.finish(timeout);
+        let Some(link) = self.thread.take() else {
+            return Unwritten::default();
+        };
+        link.shared.lock().stop = true;
+        poke(&link.shared.wake);
+        let state = link.shared.lock();
+        let waited = link
+            .shared
+            .drained
+            .wait_timeout_while(state, timeout, |state| !state.stopped);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut out = std::mem::take(&mut state.out);
+        if self.open_line.take().is_some() {
+            out.push(b'\n');
+        }
+        let says = std::mem::take(&mut state.says);
+        Unwritten {
+            out,
+            says: says.into_iter().map(|say| say.text).collect(),
+        }
+    }
+
+    /// The writer must have been started.
+    pub fn resume(&mut self, unwritten: Unwritten) {
+        self.push(&unwritten.out);
+        let Some(link) = &self.thread else { return };
+        let mut state = link.shared.lock();
+        let after = state.queued;
+        for text in unwritten.says {
+            state.says_bytes += text.len();
+            state.says.push_back(Say { after, text });
+        }
+        drop(state);
+        poke(&link.shared.wake);
+    }
+
     /// Waits until all is written, no longer than `timeout`.
     pub fn finish(&mut self, timeout: Duration) {
         let Some(link) = &self.thread else { return };
@@ -411,11 +482,35 @@ impl Link {
     }
 }
 
+/// `2026-11-21T19:40:26.777560Z  INFO `
+fn own_prefix(level: Level, colour: bool) -> String {
+    let (word, code) = match level {
+        Level::Trace => ("TRACE", 35),
+        Level::Debug => ("DEBUG", 34),
+        Level::Info => (" INFO", 32),
+        Level::Warn => (" WARN", 33),
+        Level::Error => ("ERROR", 31),
+    };
+    let wall = wall_ms().max(0.0);
+    let time = rfc3339(wall as u64);
+    let time = String::from_utf8_lossy(&time[..23]);
+    let micros = (wall.fract() * 1000.0) as u32;
+    if colour {
+        format!("\x1b[2m{time}{micros:03}Z\x1b[0m \x1b[{code}m{word}\x1b[0m ")
+    } else {
+        format!("{time}{micros:03}Z {word} ")
+    }
+}
+
 impl State {
-    fn queue_say(&mut self, after: u64, text: &str) {
+    fn queue_say(&mut self, after: u64, level: Level, text: &str) {
         let mut message = Vec::with_capacity(text.len() + 9);
+        let prefix = match self.own {
+            Some(own) => own_prefix(level, own.colour),
+            None => "oneup | ".to_owned(),
+        };
         for line in text.lines() {
-            message.extend_from_slice(b"oneup | ");
+            message.extend_from_slice(prefix.as_bytes());
             message.extend_from_slice(line.as_bytes());
             message.push(b'\n');
         }
@@ -480,6 +575,17 @@ impl Writer {
                 self.write_out(limit);
             }
         }
+        self.put_back();
+    }
+
+    fn put_back(&mut self) {
+        let mut left = self.batch.split_off(self.at);
+        let mut state = self.shared.lock();
+        left.append(&mut state.out);
+        state.out = left;
+        state.in_hand = 0;
+        state.stopped = true;
+        self.shared.drained.notify_all();
     }
 
     fn next_work(&mut self) -> Option<Work> {
@@ -560,7 +666,11 @@ impl Writer {
         let mut state = self.shared.lock();
         let after = state.queued;
         if let Some(loss) = state.refused.take() {
-            state.queue_say(after, &format!("stdout works again; {loss} were lost"));
+            state.queue_say(
+                after,
+                Level::Warn,
+                &format!("stdout works again; {loss} were lost"),
+            );
         }
         self.taken(&mut state, count);
     }
@@ -582,6 +692,7 @@ impl Writer {
                 let why = describe(error);
                 state.queue_say(
                     after,
+                    Level::Error,
                     &format!("cannot write to stdout: {why}; lines are lost"),
                 );
             }

@@ -12,6 +12,7 @@
 
 #[cfg(test)]
 mod bench;
+mod carry;
 mod console;
 mod file;
 mod lines;
@@ -23,12 +24,13 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
-pub use console::Console;
+pub use carry::SavedLogs;
+pub use console::{Console, Unwritten};
 pub use query::{LogReader, Progress};
 pub use record::{json_string, rfc3339};
 
 use super::bell::Bell;
-use crate::protocol::{LogFile, LogOptions};
+use crate::protocol::{Level, LogFile, LogOptions};
 use console::Room;
 use file::{About, LogWriter};
 use lines::{Lines, LONGEST};
@@ -36,7 +38,8 @@ use nix::errno::Errno;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use pipes::{Pipe, Poller, State, Token, NORMAL};
-use record::{Loss, Record, Stream};
+pub use record::Stream;
+use record::{Loss, Record};
 use regex_lite::Regex;
 use ring::{Limits, Ring};
 use std::cell::Cell;
@@ -76,6 +79,8 @@ pub struct Logs {
     large_pipes: usize,
     /// What is read goes here, behind a place for the beginning of a line from before.
     buffer: Vec<u8>,
+    /// While the console is suspended.
+    pub unwritten: Unwritten,
     sink: Sink,
 }
 
@@ -120,6 +125,15 @@ struct Log {
     unseen: Loss,
 }
 
+/// A line that did not come by a pipe.
+pub struct Given<'a> {
+    pub stream: Stream,
+    /// 0 if unknown.
+    pub pid: u32,
+    /// With its line break.
+    pub text: &'a [u8],
+}
+
 /// What a turn of reading came to.
 pub struct Turn {
     /// Keys of `match_line` whose line came.
@@ -141,6 +155,7 @@ impl Logs {
             rest_timer: None,
             large_pipes: 0,
             buffer: Vec::new(),
+            unwritten: Unwritten::default(),
             sink: Sink {
                 console,
                 next_seq: 1,
@@ -328,11 +343,48 @@ impl Logs {
         }
     }
 
-    /// A message of the supervisor's own: `oneup | text` on stderr.
-    pub fn say(&mut self, text: &str) {
+    /// Waits for readers of the console no longer than `timeout`, and leaves its thread behind.
+    pub fn suspend_console(&mut self, timeout: Duration) {
+        self.unwritten = self.sink.console.suspend(timeout);
+    }
+
+    /// What the console has not written.
+    pub fn unwritten(&self) -> Unwritten {
+        self.unwritten.clone()
+    }
+
+    pub fn resume_console(&mut self) {
+        let unwritten = std::mem::take(&mut self.unwritten);
         if self.start_console() {
-            self.sink.console.say(text);
+            self.sink.console.resume(unwritten);
         }
+    }
+
+    /// A message of the nucleus's own. It speaks when something is not as it should be.
+    pub fn say(&mut self, text: &str) {
+        self.say_at(Level::Warn, text);
+    }
+
+    /// A message of the supervisor's own: `oneup | text` on stderr, or a line of its own log.
+    pub fn say_at(&mut self, level: Level, text: &str) {
+        if self.start_console() {
+            self.sink.console.say(level, text);
+        }
+    }
+
+    /// Takes in a line that came by another way than the log's pipes. Without such a log nothing
+    /// happens.
+    pub fn append(&mut self, name: &str, line: &Given, now_wall: f64) -> Vec<String> {
+        let Some(slot) = self.names.get(name).copied() else {
+            return Vec::new();
+        };
+        self.start_console_for(slot);
+        if let Some(log) = &mut self.slots[slot as usize] {
+            let own = std::mem::replace(&mut log.pid, line.pid);
+            log.hand_on(line.stream, line.text, false, now_wall, &mut self.sink);
+            log.pid = own;
+        }
+        self.end_turn()
     }
 
     /// Writes what is left to be written, waiting no longer than `timeout`.

@@ -4,7 +4,7 @@
 //! the rings drop before it came by is told as a loss. It works in bounded steps, so that a query
 //! over everything does not keep the supervisor from its duties.
 
-use super::record::{write_loss, write_record, Record};
+use super::record::{write_entry, write_line, write_loss, write_record, Record};
 use super::ring::Cursor;
 use super::{Log, Logs};
 use crate::protocol::{LogQuery, StreamFormat};
@@ -85,9 +85,9 @@ impl LogReader {
             None => None,
         };
         if let Some(stream) = &query.stream {
-            if stream != "out" && stream != "err" {
+            if !["out", "err", "syslog"].contains(&stream.as_str()) {
                 return Err(format!(
-                    "stream: expected \"out\" or \"err\", found {stream:?}"
+                    "stream: expected \"out\", \"err\" or \"syslog\", found {stream:?}"
                 ));
             }
         }
@@ -258,7 +258,14 @@ impl LogReader {
                 return Progress::Done;
             }
             if self.fits(&record) {
-                self.write_one(out, |out| write_record(out, &log.name, &record));
+                let format = self.format;
+                self.write_one(out, |out| match format {
+                    StreamFormat::Array | StreamFormat::Sse => {
+                        write_record(out, &log.name, &record);
+                    }
+                    StreamFormat::Entries => write_entry(out, &log.name, &record),
+                    StreamFormat::Lines => write_line(out, &record),
+                });
             }
             let place = ring.after(place, &record);
             let following = ring.peek(place).map(|r| r.seq);
@@ -305,7 +312,7 @@ impl LogReader {
             place = ring.after(place, &passed);
             record = ring.peek(place);
         }
-        if !loss.is_none() {
+        if !loss.is_none() && self.format.tells_loss() {
             let time = record.map_or(now, |record| record.time);
             self.write_one(out, |out| write_loss(out, &log.name, time, loss));
         }

@@ -1,13 +1,15 @@
 //! How records look from outside: JSON lines of logs and losses, times in RFC 3339.
 
 use regex_lite::Regex;
-use std::io::Write as _;
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, io::Write as _};
 
-/// Which of a service's two streams a line came on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which of a service's two streams a line came on, or that it came by syslog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stream {
     Out,
     Err,
+    Syslog,
 }
 
 impl Stream {
@@ -15,9 +17,20 @@ impl Stream {
         match self {
             Stream::Out => "out",
             Stream::Err => "err",
+            Stream::Syslog => "syslog",
         }
     }
 
+    /// As `Entries` and `Lines` call it.
+    pub fn long_name(self) -> &'static str {
+        match self {
+            Stream::Out => "stdout",
+            Stream::Err => "stderr",
+            Stream::Syslog => "syslog",
+        }
+    }
+
+    /// Whose pipe of two it is.
     pub fn index(self) -> usize {
         self as usize
     }
@@ -50,7 +63,7 @@ impl Record<'_> {
 }
 
 /// Lines that somebody did not get.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     pub lines: u64,
     pub bytes: u64,
@@ -83,6 +96,7 @@ pub fn write_record(out: &mut Vec<u8>, service: &str, record: &Record) {
     out.extend_from_slice(match record.stream {
         Stream::Out => b",\"stream\":\"out\",\"pid\":",
         Stream::Err => b",\"stream\":\"err\",\"pid\":",
+        Stream::Syslog => b",\"stream\":\"syslog\",\"pid\":",
     });
     if record.pid == 0 {
         out.extend_from_slice(b"null");
@@ -90,16 +104,39 @@ pub fn write_record(out: &mut Vec<u8>, service: &str, record: &Record) {
         number(out, u64::from(record.pid));
     }
     out.extend_from_slice(b",\"line\":");
-    if record.line.1.is_empty() {
-        json_string(out, record.line.0);
-    } else {
-        // A character may lie across the two pieces.
-        json_string(out, &[record.line.0, record.line.1].concat());
-    }
+    json_string(out, &whole_line(record));
     if record.partial {
         out.extend_from_slice(b",\"partial\":true");
     }
     out.push(b'}');
+}
+
+/// A character may lie across the two pieces.
+fn whole_line<'a>(record: &Record<'a>) -> Cow<'a, [u8]> {
+    match record.line {
+        (line, []) => Cow::Borrowed(line),
+        (a, b) => Cow::Owned([a, b].concat()),
+    }
+}
+
+/// `{"timestamp_ms":1700000000000,"service":"web","stream":"stdout","content":"…"}`
+pub fn write_entry(out: &mut Vec<u8>, service: &str, record: &Record) {
+    out.extend_from_slice(b"{\"timestamp_ms\":");
+    number(out, record.time);
+    out.extend_from_slice(b",\"service\":");
+    json_string(out, service.as_bytes());
+    out.extend_from_slice(b",\"stream\":");
+    json_string(out, record.stream.long_name().as_bytes());
+    out.extend_from_slice(b",\"content\":");
+    json_string(out, &whole_line(record));
+    out.push(b'}');
+}
+
+/// `"1700000000000 [stdout] …"`
+pub fn write_line(out: &mut Vec<u8>, record: &Record) {
+    let mut text = format!("{} [{}] ", record.time, record.stream.long_name()).into_bytes();
+    text.extend_from_slice(&whole_line(record));
+    json_string(out, &text);
 }
 
 pub fn write_loss(out: &mut Vec<u8>, service: &str, time: u64, loss: Loss) {
@@ -231,6 +268,30 @@ mod tests {
             let text: String = serde_json::from_slice(&out).unwrap();
             assert_eq!(text, String::from_utf8_lossy(bytes));
         }
+    }
+
+    #[test]
+    fn entries_and_lines_name_streams_in_full() {
+        let record = Record {
+            seq: 1,
+            time: 1_700_000_000_123,
+            pid: 7,
+            stream: Stream::Err,
+            partial: false,
+            line: (b"say \"a\xc3", b"\xbc\""),
+        };
+        let mut entry = Vec::new();
+        write_entry(&mut entry, "web", &record);
+        assert_eq!(
+            String::from_utf8(entry).unwrap(),
+            r#"{"timestamp_ms":1700000000123,"service":"web","stream":"stderr","content":"say \"aü\""}"#
+        );
+        let mut line = Vec::new();
+        write_line(&mut line, &record);
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            r#""1700000000123 [stderr] say \"aü\"""#
+        );
     }
 
     #[test]

@@ -1,11 +1,33 @@
 /** Entry of the program behind the names `zinit`, `zinit-server` and `zinit-pid1`. */
 import type { CliHost } from "../../../cli/host.ts";
+import { Failure } from "./failure.ts";
+import { zinitPid1 } from "./pid1.ts";
+import { zinitServer } from "./server.ts";
+import { Stop } from "./usage.ts";
+import { zinit } from "./zinit.ts";
 
 declare const host: CliHost;
 
-function run(host: CliHost): number {
-  host.write(2, `${host.argv[0]}: not supported yet\n`);
-  return 2;
+const PROGRAMS: Readonly<Record<string, (host: CliHost, args: readonly string[]) => number>> = {
+  "zinit-server": zinitServer,
+  "zinit-pid1": zinitPid1,
+};
+
+/** The whole program: looks at its own name and arguments, returns the exit code. */
+export function run(host: CliHost): number {
+  const [called = "", ...args] = host.argv;
+  const program = PROGRAMS[called.slice(called.lastIndexOf("/") + 1)] ?? zinit;
+  try {
+    return program(host, args);
+  } catch (error) {
+    if (error instanceof Stop) {
+      host.write(error.exit === 0 ? 1 : 2, error.message);
+      return error.exit;
+    }
+    if (!(error instanceof Failure)) throw error;
+    host.write(2, `Error: ${error.message}\n${error.hint === null ? "" : `${error.hint}\n`}`);
+    return 1;
+  }
 }
 
 Object.assign(globalThis, { main: () => run(host) });

@@ -1,0 +1,40 @@
+/**
+ * The config program: an engine of its own runs it once and drops it with all its memory. The
+ * host provides the global `host` and calls the global `loadConfig`.
+ */
+import type { EditHost } from "../cli/host.ts";
+import { CONFIG_SCHEMA } from "../generated/config-schema.ts";
+import type { Elsewhere, LoadInput, LoadOutput, SchemaInput, ZinitInput, ZinitOutput } from "./contract.ts";
+import { type Dialects, load } from "./load.ts";
+
+declare global {
+  var host: EditHost;
+  var loadConfig: (input: string) => string;
+}
+
+/** What a config program can do beside the native dialect. */
+export interface Abilities {
+  readonly dialects: Dialects;
+  readonly zinit?: (input: ZinitInput, host: EditHost) => ZinitOutput;
+}
+
+export function serve({ dialects, zinit }: Abilities): void {
+  globalThis.loadConfig = (text) => {
+    const input: LoadInput | SchemaInput | ZinitInput = JSON.parse(text);
+    if ("schema" in input) return CONFIG_SCHEMA;
+    if (!("zinit" in input)) return JSON.stringify(loadSafely(input, dialects));
+    if (zinit === undefined) throw new Error("this config program knows only the native dialect");
+    return JSON.stringify(zinit(input, globalThis.host));
+  };
+}
+
+/** Input so strange that the reader itself fails (nested without end, say) is still an answer. */
+function loadSafely(input: LoadInput, dialects: Dialects): LoadOutput | Elsewhere {
+  try {
+    return load(input, globalThis.host, dialects);
+  } catch (error) {
+    const message = `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    const issue = { file: input.paths[0] ?? "oneup.toml", line: null, column: null, message, hint: null };
+    return { ok: false, errors: [issue], names: [], definitions: [], sources: [], root: null, warnings: [] };
+  }
+}
