@@ -309,6 +309,7 @@ describe("removed", () => {
     });
     change(kernel, { remove: ["db"] });
     ask(kernel, "start", "db");
+    expect(cause(kernel, "db")).toBe("start asked by uid 0, but it is being removed");
     ask(kernel, "restart", "db");
     ask(kernel, "start", "web");
     hold(kernel, "pin up", "db");
@@ -358,7 +359,6 @@ describe("removed", () => {
     change(kernel, {
       set: [service("b", { ready: READY, after: follows("x") }), service("x", { autostart: false })],
     });
-    change(kernel, { set: [service("b", { ready: READY, after: follows("a") })] });
     pass(kernel, 1000);
     expect(spawned(kernel)).toEqual(["a", "c", "b"]);
   });
@@ -603,6 +603,21 @@ describe("defined anew", () => {
     pass(kernel, 100);
     expect(began(kernel)).toEqual(["job", "job"]);
     expect(view(kernel, "job")).toMatchObject({ kind: "task", state: "running", ready: false });
+  });
+
+  test("a name that comes again is not held any more", () => {
+    const kernel = machine([service("web")], { behaviours: { web: SLOW } });
+    hold(kernel, "pin up", "web");
+    change(kernel, { remove: ["web"] });
+    change(kernel, { set: [service("web")] });
+    pass(kernel, 500);
+    expect(view(kernel, "web")).toMatchObject({ state: "running", pinned: null });
+  });
+
+  test("what it does not start along is not missed by a run", () => {
+    const kernel = machine([service("db", { autostart: false }), service("web")]);
+    change(kernel, { set: [service("web", { requires: [{ name: "db", bind: false, start: false }] })] });
+    expect(states(kernel)).toEqual({ db: "inactive", web: "running" });
   });
 
   test("a target that was to become something else, and is not", () => {
