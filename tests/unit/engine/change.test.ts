@@ -609,9 +609,10 @@ describe("defined anew", () => {
     const kernel = machine([service("web")], { behaviours: { web: SLOW } });
     hold(kernel, "pin up", "web");
     change(kernel, { remove: ["web"] });
+    hold(kernel, "mask", "web");
     change(kernel, { set: [service("web")] });
     pass(kernel, 500);
-    expect(view(kernel, "web")).toMatchObject({ state: "running", pinned: null });
+    expect(view(kernel, "web")).toMatchObject({ state: "running", pinned: null, masked: false });
   });
 
   test("what it does not start along is not missed by a run", () => {
@@ -818,6 +819,28 @@ describe("a brain that is lost", () => {
     pass(kernel, 1000);
     expect(states(kernel)).toEqual({ web: "running" });
     expect(kernel.liveSets("db")).toEqual([]);
+  });
+
+  test("makes leave what is removed, whatever its record says", () => {
+    const kernel = machine([service("db"), service("web", { after: follows("db") })], {
+      behaviours: { db: SLOW, web: SLOW },
+    });
+    ask(kernel, "stop", "web");
+    change(kernel, { remove: ["web", "db"] });
+    const record = kernel.slate["service db"] ?? "";
+    kernel.slate["service db"] = record.replace('"leave"', '"up"');
+    lose(kernel);
+    pass(kernel, 1000);
+    expect(names(kernel)).toEqual([]);
+  });
+
+  test("bars a start that was not seen through and cannot be made any more", () => {
+    const failure = { step: "exec", errno: 2, error: "ENOENT", message: "no", transient: false };
+    const kernel = machine([service("web")], { behaviours: { web: { failure, spawnMs: 50 } } });
+    change(kernel, { set: [service("web", { requires: needs("db") })] });
+    lose(kernel);
+    pass(kernel, 100);
+    expect(view(kernel, "web")).toMatchObject({ state: "failed", reason: { type: "missing", name: "db" } });
   });
 
   test("has the rest of the configuration as it was", () => {
