@@ -196,7 +196,8 @@ function addNeighbour(service: Service, list: keyof Edges, other: Service): void
 
 /** Fills the world; the caller lets the queues run after each part. */
 export function recover(world: World, boot: BootInput, settle: () => void): void {
-  const isFirst = boot.lost === null || (boot.children.length === 0 && Object.keys(boot.slate).length === 0);
+  const isFormer = boot.lost !== null || boot.renewed === true;
+  const isFirst = !isFormer || (boot.children.length === 0 && Object.keys(boot.slate).length === 0);
   if (isFirst) beginBoot(world);
   for (const service of world.services) openLog(world, service);
   readSupervisorRecord(world.shutdown, boot.slate);
@@ -237,6 +238,12 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
 }
 
 function announce(world: World, boot: BootInput): void {
+  if (boot.renewed === true) {
+    const text = "goes on with what the supervisor before it had";
+    publishSupervisor(world, text);
+    say(world, text);
+    return;
+  }
   if (boot.lost === null) {
     publishSupervisor(world, "started");
     return;

@@ -12,8 +12,6 @@ const TICK_MS = 250;
 
 /** Until the person leaves it. What is wrong with the terminal is returned; `null`: nothing. */
 export function runScreen(host: CliHost, source: Source): string | null {
-  if (!host.isTerminal(0) || !host.isTerminal(1))
-    return "this needs a terminal: stdin and stdout must be one";
   const problem = host.screen.open();
   if (problem !== null) return `cannot draw on this terminal: ${problem.message}`;
   try {

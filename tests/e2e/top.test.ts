@@ -193,7 +193,7 @@ describe("oneup top", () => {
     await tmux.resize(60, 12);
     await tmux.until(
       "a narrow picture",
-      (screen) => /\[\+\] web/.test(screen) && screen.split("\n").every((line) => line.length <= 60),
+      (screen) => /\[\+\] db +running/.test(screen) && screen.split("\n").every((line) => line.length <= 60),
     );
     await tmux.resize(10, 3);
     await tmux.resize(150, 40);

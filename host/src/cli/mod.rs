@@ -5,6 +5,7 @@ pub mod client;
 mod files;
 mod host;
 mod jobs;
+mod rhai;
 mod screen;
 
 use crate::{
@@ -24,8 +25,9 @@ pub enum Outcome {
 #[derive(Default)]
 pub struct Wanted {
     pub supervise: Option<Box<Supervise>>,
-    /// The arguments of the program that it wants to be instead; the first is its name.
-    pub become_: Option<Vec<String>>,
+    /// The arguments of the program that it wants to be instead; the first is its name, and says
+    /// which program that is unless it is named.
+    pub become_: Option<(Vec<String>, Option<String>)>,
 }
 
 /// A person's own program: only a guard against a runaway, no time budget.
@@ -39,8 +41,10 @@ pub fn run(programs: Programs) -> Result<Outcome, String> {
     let mut arguments: Vec<String> = env::args_os()
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
+    let mut named = None;
     loop {
-        let program = called_as(arguments.first().map_or("", String::as_str));
+        let called = called_as(arguments.first().map_or("", String::as_str));
+        let program = named.as_deref().unwrap_or(called);
         let wanted = Rc::new(RefCell::new(Wanted::default()));
         let engine = Engine::start(programs.get(program)?, &LIMITS, |ctx| {
             host::install_cli(ctx, programs, &arguments, Rc::clone(&wanted))
@@ -51,7 +55,7 @@ pub fn run(programs: Programs) -> Result<Outcome, String> {
         let code = code?;
         let wanted = wanted.take();
         if let Some(other) = wanted.become_ {
-            arguments = other;
+            (arguments, named) = other;
         } else if let Some(options) = wanted.supervise {
             return Ok(Outcome::Supervise(options));
         } else {

@@ -1,5 +1,4 @@
-import { NativeSource } from "../../tui/native.ts";
-import { runScreen } from "../../tui/run.ts";
+import { startScreen } from "../../tui/start.ts";
 import { EXIT, Failure, usage } from "../failure.ts";
 import type { Verb } from "../verb.ts";
 
@@ -22,8 +21,7 @@ export const top: Verb = {
     const client = session.client();
     // Which supervisor it is, and that there is one: a wrong socket is to be told at once.
     client.get("/status");
-    const socket = client.found?.socket ?? "";
-    const problem = runScreen(session.host, new NativeSource(socket, () => session.host.now()));
+    const problem = startScreen(session.host, "native", client.found?.socket ?? "");
     if (problem !== null) throw new Failure(EXIT.failed, problem);
     return EXIT.done;
   },

@@ -1,6 +1,5 @@
-import { runScreen } from "../../../../tui/run.ts";
+import { startScreen } from "../../../../tui/start.ts";
 import { Failure } from "../failure.ts";
-import { ZinitSource } from "../tui.ts";
 import type { Verb } from "../verb.ts";
 
 export const tui: Verb = {
@@ -8,7 +7,7 @@ export const tui: Verb = {
   about: "Launch interactive TUI dashboard",
   examples: ["zinit tui"],
   run: ({ host, socket }) => {
-    const problem = runScreen(host, new ZinitSource(socket));
+    const problem = startScreen(host, "zinit", socket);
     if (problem !== null) throw new Failure(problem);
   },
 };
