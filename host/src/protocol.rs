@@ -8,7 +8,7 @@
 //! Clocks: a field called `at` or ending in `_ms` that is a point in time is CLOCK_MONOTONIC in
 //! milliseconds (fractions allowed); a field starting with `wall` is milliseconds since 1970.
 
-use serde::{Deserialize, Serialize};
+use serde::{de::Error as _, Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 #[cfg(test)]
 use ts_rs::TS;
@@ -124,6 +124,10 @@ pub enum Event {
 pub struct Boot {
     /// `null` at the first start, else why the former brain was lost.
     pub lost: Option<String>,
+    /// Everything comes from a supervisor before this one (`Renew`, `HandOver`). The configuration is
+    /// that one's, too, and worth being read again.
+    #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+    pub renewed: bool,
     /// The configuration as the config program made it (`src/model/spec.ts`: `Config`). Opaque
     /// to the nucleus.
     #[cfg_attr(test, ts(type = "unknown"))]
@@ -234,6 +238,8 @@ pub enum Exit {
     Code(i32),
     /// Name without SIG.
     Signal(String),
+    /// Nobody can tell: it was not our child, but that of a supervisor before us.
+    Unknown(()),
 }
 
 /// Why a child never came to run its program.
@@ -420,6 +426,8 @@ pub enum Command {
     },
     /// From now on a fresh brain gets this configuration in `Boot`.
     KeepConfig {
+        // Of what has a tag among its members only values can be had, not their text.
+        #[serde(deserialize_with = "text_of_value")]
         #[cfg_attr(test, ts(type = "unknown"))]
         config: Box<serde_json::value::RawValue>,
     },
@@ -486,6 +494,15 @@ pub enum Command {
         #[cfg_attr(test, ts(optional))]
         level: Option<Level>,
     },
+    /// Execute the program anew, in the same process; services, logs and sockets do not notice. Its
+    /// brain starts as after a lost one, with `Boot.renewed`. Where it does not work, a message
+    /// says so and all goes on.
+    Renew {
+        /// Another program than the one that was started.
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        binary: Option<String>,
+    },
     /// Leave the process, after the console was given a moment to drain.
     Exit {
         code: i32,
@@ -519,6 +536,13 @@ pub struct OwnLog {
     pub colour: bool,
 }
 
+fn text_of_value<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Box<serde_json::value::RawValue>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    serde_json::value::to_raw_value(&value).map_err(D::Error::custom)
+}
+
 /// What becomes of the machine whose PID 1 we are.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -544,6 +568,15 @@ pub enum Query {
     /// Run the config program `config-all` on this input (`src/config/contract.ts`), on a thread
     /// of its own.
     Configure { input: String },
+    /// Leave the process and everything in it to a keeper, for a supervisor that is started with
+    /// `Supervise.adopt` soon; no service is stopped. After `HandedOver` only replies are taken from
+    /// the brain, and the process leaves with 0 when they are sent. After `Failed` all goes on as
+    /// before.
+    HandOver {
+        /// A file that is written for the successor, with this text.
+        path: String,
+        state: String,
+    },
     /// Who is in the way of a service that is about to start? Never counted: the supervisor, its
     /// ancestors, and processes of the sets `own`.
     Obstacles {
@@ -581,7 +614,9 @@ pub enum QueryAnswer {
         ports: Vec<BusyPort>,
         processes: Vec<MatchedProcesses>,
     },
-    /// It could not be found out, and why, for people.
+    /// Everything is with the keeper.
+    HandedOver,
+    /// It could not be found out, or not be done, and why, for people.
     Failed {
         message: String,
     },
@@ -954,6 +989,11 @@ pub struct Supervise {
     pub colour: bool,
     /// Single-command mode: catch and report every signal, keep the terminal.
     pub single: bool,
+    /// The file of a `HandOver`, if what was left there is to be gone on with. Where nobody keeps it any
+    /// more, this is a first start.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional))]
+    pub adopt: Option<String>,
     /// `null`: the supervisor's own lines are `oneup | text` on stderr.
     pub own_log: Option<OwnLog>,
     /// A datagram socket for log messages (RFC 3164); a message goes into the log whose name is
@@ -970,4 +1010,19 @@ pub struct Supervise {
 pub struct ListenTcp {
     pub address: String,
     pub token_file: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Command;
+
+    #[test]
+    fn every_answer_of_the_brain_can_be_read() {
+        let text = r#"[{"type":"keepConfig","config":{"services":[{"name":"é","n":1.5}]}}]"#;
+        let commands: Vec<Command> = serde_json::from_str(text).expect("commands");
+        let [Command::KeepConfig { config }] = commands.as_slice() else {
+            panic!("{commands:?}");
+        };
+        assert_eq!(config.get(), r#"{"services":[{"n":1.5,"name":"é"}]}"#);
+    }
 }

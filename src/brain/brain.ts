@@ -54,6 +54,8 @@ export interface Engine<World> {
 /** What else a brain speaks, and does of its own. One for each life. */
 export interface Personality {
   readonly dispatchLine: LineDispatcher;
+  /** Once, at the start, where a supervisor before this one had the services. */
+  begin?(services: Services): void;
   /** After every event, before waiting requests are looked at: work that goes on without them. */
   advance?(): void;
 }
@@ -105,6 +107,7 @@ class Life<World> implements Services {
     const { world, commands } = engine.boot({ ...boot, config }, this.clock);
     this.#world = world;
     this.#commands = commands;
+    if (boot.renewed === true) habits.begin?.(this);
   }
 
   digest(event: Exclude<Event, { type: "boot" }>, clock: Clock): void {

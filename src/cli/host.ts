@@ -70,7 +70,7 @@ export interface FileHost {
 /** What the config program may change, and what it has to know of the process for that. */
 export interface EditHost extends FileHost {
   /**
-   * Replaces a configuration file (`.toml`) as a whole, or makes it: whoever reads it finds the old
+   * Replaces a configuration file (`.toml`, or `.xinet.json`) as a whole, or makes it: whoever reads it finds the old
    * text or the new one, also after a loss of power. A link stays, and what it leads to is
    * replaced. `mode`: of a new file, less the umask; one that is there keeps its own.
    */

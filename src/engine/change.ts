@@ -79,7 +79,7 @@ export function takeChange(world: World, ask: ChangeAsk): void {
   judgeFaults(world, because);
   demandRemoval(world, removed, `removal ${ask.because}`);
   demandStarts(world, added, ask.restart ? changed : [], because);
-  demandFit(world, changed);
+  demandFit(world, [...added, ...changed]);
   world.configTouched = true;
 }
 
@@ -111,7 +111,10 @@ function define(world: World, service: Service, sparse: SparseSpec): boolean {
   const wasDoomed = world.doomed.delete(service);
   const hasRun = isLive(service) && !(isTarget(service) && spec.kind === "target");
   if (hasRun) world.planned.set(service, spec);
-  else takeSpec(world, service, spec);
+  else {
+    world.planned.delete(service); // A target may have been about to become something else.
+    takeSpec(world, service, spec);
+  }
   if (JSON.stringify(logOptions(spec)) !== JSON.stringify(logOptions(former))) openLog(world, service);
   touch(world, service);
   return wasDoomed;
@@ -219,8 +222,8 @@ function demandStarts(
 }
 
 /** What is up has to have what it requires, and nothing that it conflicts with beside it. */
-function demandFit(world: World, changed: readonly Service[]): void {
-  const fit = new Set(changed);
+function demandFit(world: World, defined: readonly Service[]): void {
+  const fit = new Set(defined);
   for (const service of world.services) {
     if (service.edges.requires.some((other) => !wantsUp(other))) fit.add(service);
   }

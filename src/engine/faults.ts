@@ -65,7 +65,7 @@ function pathBack(from: Service, members: ReadonlySet<Service>): string[] {
   const before = new Map<Service, Service>();
   const reached = [from];
   for (const service of reached) {
-    for (const other of [...ahead(service).flat()]) {
+    for (const other of ahead(service).flat()) {
       if (other === from) return wayTo(service, before);
       if (!members.has(other) || before.has(other)) continue;
       before.set(other, service);
@@ -103,6 +103,7 @@ function cutEdges({ edges }: Service, members: ReadonlySet<Service>): void {
 /** After a change: who cannot be started any more, and who can again. */
 export function judgeFaults(world: World, because: string): void {
   for (const service of world.services) {
+    if (isDoomed(world, service)) continue;
     const fault = world.faults.get(service);
     if (fault !== undefined) fire(world, service, "barred", fault);
     else if (service.state === "failed" && isFault(service.past.reason))

@@ -324,12 +324,14 @@ function refit(world: World, service: Service): void {
   stopConflicting(world, service);
   if (!wantsUp(service) || pinnedUp(service)) return;
   const because = `needed by ${service.spec.name}`;
-  const unmet = service.edges.requires.filter((other) => !wantsUp(other));
+  const unmet = service.edges.requires.filter(
+    (other) => !wantsUp(other) && startsAlong(world, service, other),
+  );
   raiseAll(
     world,
     unmet.map((other) => ({ service: other, because })),
     0,
     "asked",
   );
-  dropUnmet(world, service, "something conflicts with");
+  if (unmet.some((other) => !wantsUp(other))) dropUnmet(world, service, "something conflicts with");
 }

@@ -39,7 +39,7 @@ import {
 } from "./reload.ts";
 import { launch, reportReceipt, wokenBy } from "./runs.ts";
 import { clockSet, lookAt, type RunView, runsOf } from "./schedule.ts";
-import { advanceShutdown, meetShutdown, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
+import { advanceShutdown, meetShutdown, renew, restStopped, shutdownDue, takeSignal } from "./shutdown.ts";
 import { logOf, sideDue, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
 import { writeSlate } from "./slate.ts";
 import {
@@ -84,6 +84,8 @@ export type Ask =
   | PinAsk
   | ChangeAsk
   | ProxyAsk
+  /** The supervisor is to take its own place; services do not notice. */
+  | { readonly type: "renew"; readonly because: string }
   /** `machine`: what becomes of the machine, where we are its PID 1. */
   | { readonly type: "shutdown"; readonly because: string; readonly machine?: Machine };
 
@@ -161,6 +163,9 @@ function take(world: World, event: EngineEvent): void {
     }
     case "kill":
       kill(world, event);
+      break;
+    case "renew":
+      renew(world, event.because);
       break;
     case "pin":
     case "unpin":

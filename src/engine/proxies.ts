@@ -69,7 +69,7 @@ export function resumeProxies(world: World, table: readonly ProxyRecord[]): void
   for (const spec of specs) openProxy(world, spec);
   for (const { name, wanted, idle } of table) {
     if (wanted) takeProxyWanted(world, name);
-    if (idle) takeProxyIdle(world, name);
+    if (idle) retire(world, name);
   }
 }
 
@@ -96,6 +96,13 @@ export function takeProxyIdle(world: World, name: string): void {
   const proxy = world.proxies.get(name);
   if (proxy === undefined || world.shutdown.phase !== "running") return;
   for (const other of world.proxies.values()) if (other.service === proxy.service) other.up = false;
+  retire(world, name);
+}
+
+/** Stops the service of a proxy that nobody uses. */
+function retire(world: World, name: string): void {
+  const proxy = world.proxies.get(name);
+  if (proxy === undefined) return;
   const service = world.byName.get(proxy.service);
   if (service === undefined || !isUp(service) || pinnedUp(service)) return;
   const idleMs = proxySpecs(world).find((spec) => spec.name === name)?.proxy.idleMs ?? 0;

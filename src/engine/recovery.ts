@@ -31,6 +31,7 @@ import { startSchedules } from "./schedule.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
 import { armSide, hasSides, refuseSide, sendSideStop, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
 import {
+  hasRecord,
   isOfFormer,
   readBootRecord,
   readGateRecord,
@@ -69,7 +70,11 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
   const services = configured.map((sparse, index) => new Service(withDefaults(sparse), index));
   const byName = new Map(services.map((service) => [service.spec.name, service]));
   assert(byName.size === services.length, "names are unique");
-  const doomed = addDoomed(services, byName, former);
+  const doomed = addDoomed(
+    services,
+    byName,
+    former.filter(({ name }) => isLeft(boot, name)),
+  );
   const planned = new Map<Service, ServiceSpec>();
   linkAll({ services, byName, planned });
   const world: World = {
@@ -191,7 +196,8 @@ function addNeighbour(service: Service, list: keyof Edges, other: Service): void
 
 /** Fills the world; the caller lets the queues run after each part. */
 export function recover(world: World, boot: BootInput, settle: () => void): void {
-  const isFirst = boot.lost === null || (boot.children.length === 0 && Object.keys(boot.slate).length === 0);
+  const isFormer = boot.lost !== null || boot.renewed === true;
+  const isFirst = !isFormer || (boot.children.length === 0 && Object.keys(boot.slate).length === 0);
   if (isFirst) beginBoot(world);
   for (const service of world.services) openLog(world, service);
   readSupervisorRecord(world.shutdown, boot.slate);
@@ -232,6 +238,12 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
 }
 
 function announce(world: World, boot: BootInput): void {
+  if (boot.renewed === true) {
+    const text = "goes on with what the supervisor before it had";
+    publishSupervisor(world, text);
+    say(world, text);
+    return;
+  }
   if (boot.lost === null) {
     publishSupervisor(world, "started");
     return;
@@ -247,7 +259,12 @@ function isStarting({ state }: Service): boolean {
 
 // ---- runs that have begun with another definition than the configured one
 
-/** Those that are not configured any more: they still have to leave, or are forgotten at once. */
+/** Is there anything left of a service? */
+function isLeft({ slate, children }: BootInput, name: string): boolean {
+  return hasRecord(slate, name) || children.some(({ service }) => service === name);
+}
+
+/** Those that are not configured any more, and still have to leave. */
 function addDoomed(
   services: Service[],
   byName: Map<string, Service>,

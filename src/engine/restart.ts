@@ -45,12 +45,14 @@ export function exitEnd(service: Service): End {
   const { exit } = service.past;
   assert(exit !== null, "a run that ended has an exit");
   const code = "code" in exit ? exit.code : null;
-  const success = code !== null && service.spec.successCodes.includes(code);
+  // What nobody can tell is no failure that anybody has seen.
+  const success = code === null ? "unknown" in exit : service.spec.successCodes.includes(code);
   const text = `${exitText(exit)}${errnoText(service)}`;
   return { text, success, code, outward: outwardCode(exit), kind: "judged", reason: exitReason(exit) };
 }
 
 function exitReason(exit: Exit): Reason {
+  if ("unknown" in exit) return { type: "lost" };
   return "code" in exit ? { type: "exit", code: exit.code } : { type: "signal", signal: exit.signal };
 }
 
@@ -281,6 +283,7 @@ function demandShutdown(world: World, because: string, code: number): void {
 
 /** As a shell puts it: 128+n for a signal. */
 export function outwardCode(exit: Exit): number {
+  if ("unknown" in exit) return 0;
   return "code" in exit ? exit.code : 128 + signalNumber(exit.signal);
 }
 

@@ -29,6 +29,7 @@ export function isTime(value: unknown): value is number {
 export function isExit(value: unknown): value is Exit {
   if (typeof value !== "object" || value === null) return false;
   if ("code" in value) return Number.isInteger(value.code);
+  if ("unknown" in value) return value.unknown === null;
   return "signal" in value && typeof value.signal === "string";
 }
 

@@ -162,9 +162,10 @@ export function takeSignal(world: World, event: Extract<Event, { type: "signal" 
       requestShutdown(world, event, "reboot");
       break;
     case "renew":
-      renew(world, event);
+      renew(world, `signal ${event.signal}`);
       break;
     case "ignore":
+      say(world, `got ${event.signal}: ignored`);
       break;
     case null:
       if (event.signal === "HUP") say(world, "got HUP: reading the configuration again is not supported yet");
@@ -180,9 +181,14 @@ function requestShutdown(
   world.demands.push({ type: "shutdown", because, code: askedCode(world), asked: true, machine });
 }
 
-/** The supervisor is to take its own place. */
-function renew(world: World, { signal }: Extract<Event, { type: "signal" }>): void {
-  say(world, `got ${signal}: taking the supervisor's own place is not supported yet`);
+/** The supervisor is to take its own place. Not while it is about to leave. */
+export function renew(world: World, because: string): void {
+  if (world.shutdown.phase !== "running") {
+    say(world, `${because}: a supervisor that is stopping everything is not renewed`);
+    return;
+  }
+  publishSupervisor(world, `is renewed: ${because}`);
+  world.out.push({ type: "renew" });
 }
 
 /** 0, as asked for; but a single command that has ended already has set the code. */

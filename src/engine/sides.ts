@@ -65,7 +65,7 @@ function sideEnvironment(service: Service, role: Role, because: string): Record<
 }
 
 export function exitEnvironment(exit: Exit | null): Record<string, string> {
-  if (exit === null) return {};
+  if (exit === null || "unknown" in exit) return {};
   return "code" in exit ? { ONEUP_EXIT_CODE: String(exit.code) } : { ONEUP_EXIT_SIGNAL: exit.signal };
 }
 

@@ -26,6 +26,7 @@ function withRest(most: string, rest: number, unit: string): string {
 }
 
 export function exitText(exit: Exit): string {
+  if ("unknown" in exit) return "ended while another supervisor was to watch it";
   return "code" in exit ? `exited with code ${exit.code}` : `killed by signal ${exit.signal}`;
 }
 

@@ -29,6 +29,11 @@ export type Boot = {
  */
 lost: string | null, 
 /**
+ * Everything comes from a supervisor before this one (`Renew`, `HandOver`). The configuration is
+ * that one's, too, and worth being read again.
+ */
+renewed?: boolean, 
+/**
  * The configuration as the config program made it (`src/model/spec.ts`: `Config`). Opaque
  * to the nucleus.
  */
@@ -129,7 +134,11 @@ headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", t
 /**
  * Matters only with `Supervise.ownLog`; absent: info.
  */
-level?: Level, } | { "type": "exit", code: number, 
+level?: Level, } | { "type": "renew", 
+/**
+ * Another program than the one that was started.
+ */
+binary?: string, } | { "type": "exit", code: number, 
 /**
  * As PID 1 of a machine, do this to it instead of leaving. Where the kernel refuses, the
  * process sleeps for ever: PID 1 does not return.
@@ -173,7 +182,7 @@ afterSeq: number | null, follow: boolean, };
 /**
  * How a process ended.
  */
-export type Exit = { "code": number } | { "signal": string };
+export type Exit = { "code": number } | { "signal": string } | { "unknown": null };
 
 /**
  * How a process was found to belong to its set.
@@ -438,7 +447,11 @@ idle: boolean, };
 /**
  * A question of the brain's to the nucleus.
  */
-export type Query = { "type": "processes", ids: Array<number>, } | { "type": "proxies" } | { "type": "configure", input: string, } | { "type": "obstacles", 
+export type Query = { "type": "processes", ids: Array<number>, } | { "type": "proxies" } | { "type": "configure", input: string, } | { "type": "handOver", 
+/**
+ * A file that is written for the successor, with this text.
+ */
+path: string, state: string, } | { "type": "obstacles", 
 /**
  * TCP ports that nobody may listen on.
  */
@@ -453,7 +466,7 @@ processes: Array<string>, own: Array<number>,
  */
 kill: boolean, };
 
-export type QueryAnswer = { "type": "processes", sets: Array<Array<ProcessFacts>>, } | { "type": "proxies", proxies: Array<ProxyFacts>, } | { "type": "configured", output: string, } | { "type": "obstacles", ports: Array<BusyPort>, processes: Array<MatchedProcesses>, } | { "type": "failed", message: string, };
+export type QueryAnswer = { "type": "processes", sets: Array<Array<ProcessFacts>>, } | { "type": "proxies", proxies: Array<ProxyFacts>, } | { "type": "configured", output: string, } | { "type": "obstacles", ports: Array<BusyPort>, processes: Array<MatchedProcesses>, } | { "type": "handedOver" } | { "type": "failed", message: string, };
 
 /**
  * Proof of a stop. Field names are those of the API, which passes it on as it is.
@@ -606,6 +619,11 @@ colour: boolean,
  * Single-command mode: catch and report every signal, keep the terminal.
  */
 single: boolean, 
+/**
+ * The file of a `HandOver`, if what was left there is to be gone on with. Where nobody keeps it any
+ * more, this is a first start.
+ */
+adopt?: string, 
 /**
  * `null`: the supervisor's own lines are `oneup | text` on stderr.
  */

@@ -3,7 +3,7 @@
  * is now and ends with what it began with, and nobody else is disturbed.
  */
 import type { ChangeAsk, EngineEvent } from "../../src/engine/index.ts";
-import { heldText } from "../../src/engine/world.ts";
+import { heldText, mustLeave } from "../../src/engine/world.ts";
 import type { Command } from "../../src/generated/protocol.ts";
 import type { ServiceSpec } from "../../src/model/spec.ts";
 import { type Configured, changesOf } from "./configured.ts";
@@ -15,6 +15,8 @@ export class ChangeJudge {
   /** Whom a change may stop at once; `null`: no change is at work, or conflicts confuse it. */
   #allowed: ReadonlySet<string> | null = null;
   readonly #conflicts: boolean;
+  /** Who had to leave before the change. */
+  #leaving: ReadonlySet<string> = new Set();
   /** What has to run what is configured now. */
   readonly #renewed = new Set<string>();
 
@@ -22,6 +24,12 @@ export class ChangeJudge {
     this.#kernel = kernel;
     this.#configured = configured;
     this.#conflicts = conflicts;
+  }
+
+  /** A change is about to be asked for. */
+  prepare(): void {
+    const leaving = this.#kernel.world.services.filter(mustLeave);
+    this.#leaving = new Set(leaving.map(({ spec }) => spec.name));
   }
 
   begin(events: readonly EngineEvent[]): void {
@@ -47,7 +55,7 @@ export class ChangeJudge {
 
   #allowedBy(ask: ChangeAsk, before: ReadonlyMap<string, ServiceSpec>): Set<string> {
     const set = new Set(ask.set.map(({ name }) => name));
-    const allowed = new Set(ask.remove.filter((name) => !set.has(name)));
+    const allowed = new Set([...this.#leaving, ...ask.remove.filter((name) => !set.has(name))]);
     const specs = [...before.values(), ...this.#configured.now.values()];
     for (const name of allowed) {
       for (const spec of specs) {

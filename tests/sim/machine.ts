@@ -326,6 +326,7 @@ class Goals {
   }
 
   stop(name: string): void {
+    if (!this.#specs.has(name)) return;
     for (const member of this.#members(name)) this.#lower(member);
   }
 
@@ -384,7 +385,8 @@ function randomNewcomer(dice: Dice, options: GraphOptions): Draft {
 function randomRival(dice: Dice): Draft {
   const name = dice.pick(["x0", "x1"]);
   const other = dice.pick(["s0", "s2", "s4", name === "x0" ? "x1" : "x0"]);
-  return { name, argv: [name], conflicts: [{ name: other, wait: false }], autostart: dice.chance(0.5) };
+  const stop = { signal: "TERM", timeoutMs: 100, evict: "stop", tree: true } as const;
+  return { name, argv: [name], conflicts: [{ name: other, wait: false }], autostart: dice.chance(0.5), stop };
 }
 
 function isAsk(event: EngineEvent): event is Ask {
@@ -397,6 +399,8 @@ interface Run {
   /** What it was defined by. */
   readonly spec: ServiceSpec;
   gone: boolean;
+  /** It was on its way out before the shutdown. */
+  parts: boolean;
   readonly met: Set<number>;
   spawned: boolean;
   ended: Exit | null;
@@ -447,6 +451,11 @@ export class Judge {
         if (run) run.spawned = true;
         break;
       }
+      case "spawnFailed": {
+        const run = this.#byId.get(event.id);
+        if (run) run.gone = true;
+        break;
+      }
       case "exited": {
         const run = this.#byId.get(event.id);
         if (run) run.ended = event.exit;
@@ -495,6 +504,10 @@ export class Judge {
   /** A command, before it is applied. */
   judge(command: Command): void {
     if (command.type === "spawn") this.#judgeOrder(command.spec);
+    if (command.type === "spawn" && ["before-stop", "stop"].includes(command.spec.role)) {
+      const run = this.#runs.get(command.spec.service);
+      if (run !== undefined) run.parts = !this.shuttingDown;
+    }
     if (command.type === "spawn" && command.spec.role === "main") this.#judgeSpawn(command.id, command.spec);
     if (command.type === "forget") {
       const run = this.#byId.get(command.id);
@@ -579,7 +592,7 @@ export class Judge {
         throw new Error(`${service} is started beside ${name}`);
     }
     this.#succeeded.delete(service);
-    const state = { gone: false, spawned: false, ended: null, stopSent: false };
+    const state = { gone: false, parts: false, spawned: false, ended: null, stopSent: false };
     const run: Run = { id, service, spec, met: new Set(), ...state };
     this.#runs.set(service, run);
     this.#byId.set(id, run);
@@ -626,7 +639,10 @@ export class Judge {
     this.#news.clear();
     for (const [id, run] of this.#byId) {
       const set = this.#kernel.sets.get(id);
-      if (set === undefined) continue;
+      if (set === undefined) {
+        run.gone = true;
+        continue;
+      }
       run.spawned = true;
       if (set.record.notice !== null) this.#hear(id, set.record.notice);
       if (run.ended === null && set.record.exit !== null) this.#news.add(id);
@@ -638,12 +654,11 @@ export class Judge {
   #judgeStop(id: number): void {
     const run = this.#byId.get(id);
     if (run === undefined) return;
-    const own = run.ended !== null || run.stopSent; // It ended by itself, or its stop is repeated.
+    const own = run.ended !== null || run.stopSent || run.parts; // It ended by itself, or its stop is repeated.
     run.stopSent = true;
     if (!this.shuttingDown || this.hurried || own) return;
     for (const follower of this.#followers(run.service)) {
       const alive = this.#kernel.liveSets(follower).some((set) => !this.#kernel.isEmpty(set));
-      if (this.#followers(follower).has(run.service)) continue; // A circle has no order.
       if (alive && !this.#mayLinger(follower)) {
         throw new Error(`${run.service} is stopped before ${follower}, which comes after it`);
       }
@@ -656,18 +671,43 @@ export class Judge {
     return run === undefined || this.#heard.some((event) => event.type === "stopped" && event.id === run.id);
   }
 
-  #followers(service: string, found = new Set<string>()): Set<string> {
-    for (const [name, spec] of this.#specs) {
-      const follows =
-        spec.requires.some((requirement) => requirement.name === service) ||
-        spec.wants.includes(service) ||
-        spec.after.some((following) => following.name === service) ||
-        (this.#specs.get(service)?.before.includes(name) ?? false);
-      if (!follows || found.has(name)) continue;
-      found.add(name);
-      this.#followers(name, found);
+  /** At whatever distance. What stands in a circle has no order among itself. */
+  #followers(service: string): Set<string> {
+    const found = this.#allFollowers([service]);
+    const reached = new Set<string>();
+    const open = [service];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const name of found) {
+        const inCircle = this.#allFollowers([name]).has(next);
+        if (reached.has(name) || !this.#follows(name, next) || inCircle) continue;
+        reached.add(name);
+        open.push(name);
+      }
+    }
+    return reached;
+  }
+
+  #allFollowers(open: string[]): Set<string> {
+    const found = new Set<string>();
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const name of this.#specs.keys()) {
+        if (found.has(name) || !this.#follows(name, next)) continue;
+        found.add(name);
+        open.push(name);
+      }
     }
     return found;
+  }
+
+  #follows(follower: string, service: string): boolean {
+    const spec = this.#specs.get(follower);
+    if (spec === undefined) return false;
+    return (
+      spec.requires.some(({ name }) => name === service) ||
+      spec.wants.includes(service) ||
+      spec.after.some(({ name }) => name === service) ||
+      (this.#specs.get(service)?.before.includes(follower) ?? false)
+    );
   }
 
   /** Never more restarts by itself than the limit within the window (only where no ask interferes). */

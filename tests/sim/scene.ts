@@ -172,7 +172,7 @@ function randomHold(dice: Dice, name: string): Ask {
 }
 
 /** Something happens to the machine every now and then. */
-function makeRough(plan: Plan, { kernel, services }: Scene): void {
+function makeRough(plan: Plan, { kernel, services, change: judge }: Scene): void {
   const dice = new Dice(mix(plan.seed, "schedule"));
   const name = () => dice.pick(services).name;
   for (let count = dice.upTo(25); count > 0; count--) {
@@ -188,6 +188,7 @@ function makeRough(plan: Plan, { kernel, services }: Scene): void {
       if (change !== null) {
         // By itself: it is judged by the batch.
         kernel.deliver();
+        judge.prepare();
         kernel.askNow(plan.gate ? { ...change, set: change.set.map(boundedSpec) } : change);
       } else if (roll < 1 && plan.asks) kernel.ask(hold);
       else if (roll < 5 && plan.asks) kernel.ask({ type, names, because: "asked by uid 0" });
@@ -221,8 +222,9 @@ export function checkSettled({ kernel, change }: Scene): void {
     if (!wantsUp(service) && isLive(service)) throw new Error(`${where}: not wanted, and there`);
     if (service.state === "backoff") throw new Error(`${where}: for ever`);
     // What is never ready and has no limit is starting for ever.
+    const isFaulty = kernel.world.faults.has(service);
     const isOnItsWay = service.state === "waiting" || service.state === "starting";
-    if (pinnedUp(service) && !isReady(service) && !isOnItsWay && service.state !== "working") {
+    if (pinnedUp(service) && !isFaulty && !isReady(service) && !isOnItsWay && service.state !== "working") {
       throw new Error(`${where}: pinned up, and down`);
     }
     if (service.state === "waiting" && !isBroken(service) && waitsFor(service).length === 0) {

@@ -3,7 +3,7 @@
 //! then starts a fresh one.
 
 use crate::{
-    protocol::Command,
+    protocol::{Batch, Command},
     script::{Engine, Limits, Program},
 };
 use std::{io, sync::mpsc, thread, time::Duration};
@@ -50,6 +50,15 @@ impl Brain {
     pub fn send(&self, batch: String) -> bool {
         self.batches.send(batch).is_ok()
     }
+}
+
+/// Whether a brain of this program can start so: it is given the batch, and its answer is thrown
+/// away.
+pub fn try_out(program: Program, batch: &Batch) -> Result<(), String> {
+    let text = serde_json::to_string(batch).map_err(|error| error.to_string())?;
+    let answer: String = Engine::start(program, &LIMITS, |_| Ok(()))?.call("batch", &text)?;
+    let commands: Result<Vec<Command>, _> = serde_json::from_str(&answer);
+    commands.map(drop).map_err(|error| error.to_string())
 }
 
 fn think(

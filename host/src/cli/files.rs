@@ -169,15 +169,20 @@ pub fn remove_file(path: &str) -> Value {
     )
 }
 
+/// Where zinit's proxies are kept, beside its service files.
+const PROXIES: &str = ".xinet.json";
+
 /// The names in such paths come from clients: whatever a script makes of them, only configuration
 /// files are touched.
 fn configuration_path<'p>(path: &'p str, extensions: &[&str]) -> io::Result<&'p Path> {
     let path = Path::new(path);
     let extension = path.extension().and_then(|extension| extension.to_str());
+    let known = extension.is_some_and(|one| extensions.contains(&one))
+        || path.file_name().is_some_and(|name| name == PROXIES);
     let straight = path
         .components()
         .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
-    match path.is_absolute() && straight && extension.is_some_and(|one| extensions.contains(&one)) {
+    match path.is_absolute() && straight && known {
         true => Ok(path),
         false => Err(io::Error::from_raw_os_error(libc::EINVAL)),
     }

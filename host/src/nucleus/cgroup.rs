@@ -6,8 +6,12 @@
 //! controllers are handed down, which nothing here does, and moving a process costs 15 ms during
 //! which no other cgroup can be made: twice what there is for a whole start.
 
-use super::procfs;
+use super::{
+    handover::{Packer, Passed, Unpacker},
+    procfs,
+};
 use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
@@ -27,6 +31,14 @@ pub struct Cgroups {
     _lock: Flock<File>,
     /// Could not be removed yet.
     remains: Vec<PathBuf>,
+}
+
+/// What a successor needs to know of ours.
+#[derive(Serialize, Deserialize)]
+pub struct SavedCgroups {
+    folder: PathBuf,
+    path: String,
+    lock: Passed,
 }
 
 /// The cgroup of one process set.
@@ -58,6 +70,36 @@ impl Cgroups {
         })
     }
 
+    /// The folder, on its way to a successor.
+    pub fn save(&self, packer: &mut Packer) -> SavedCgroups {
+        SavedCgroups {
+            folder: self.folder.to_path_buf(),
+            path: self.path.clone(),
+            lock: packer.fd(&*self._lock),
+        }
+    }
+
+    /// `None`: it is not to be seen here.
+    pub fn restore(saved: SavedCgroups, unpacker: &mut Unpacker) -> Option<Cgroups> {
+        let lock = File::from(unpacker.fd(saved.lock)?);
+        // The lock belongs to the open file and is held as long as that is.
+        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).ok()?;
+        saved.folder.is_dir().then(|| Cgroups {
+            folder: saved.folder.into(),
+            path: saved.path,
+            _lock: lock,
+            remains: Vec::new(),
+        })
+    }
+
+    /// That of a set that was there before.
+    pub fn leaf(&self, id: u32) -> Leaf {
+        Leaf {
+            parent: Rc::clone(&self.folder),
+            id,
+        }
+    }
+
     /// The leaf with the descriptor that a child is born into it by.
     pub fn make(&self, id: u32) -> Option<(Leaf, File)> {
         let leaf = Leaf {
@@ -74,6 +116,11 @@ impl Cgroups {
                 None
             }
         }
+    }
+
+    /// As processes' own `/proc/PID/cgroup` call it.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// The set whose cgroup the process is in.

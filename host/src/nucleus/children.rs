@@ -12,6 +12,7 @@
 use super::{
     cgroup::{Cgroups, Leaf},
     datagram,
+    foreign::{Foreign, Watch},
     notify::{Hearing, Made},
     procfs::{self, Environment, Process, Which},
     signals,
@@ -22,9 +23,11 @@ use super::{
     users,
 };
 use crate::protocol::{
-    ChildRecord, Exit, Found, NamedSet, ProcessFacts, Receipt, Scope, SpawnFailure, SpawnSpec,
+    ChildRecord, Exit, Found, NamedSet, Notice, ProcessFacts, Receipt, Scope, SpawnFailure,
+    SpawnSpec,
 };
 use nix::{errno::Errno, unistd::getpid};
+use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -55,15 +58,15 @@ pub enum Stdio<'a> {
 }
 
 pub struct Children {
-    origin: Origin,
+    pub(super) origin: Origin,
     /// The first part of every `ONEUP_ID`: this supervisor and no other, past or present. Nobody
     /// can guess it, so that a process of another user cannot pass for one of a set.
-    marker: String,
+    pub(super) marker: String,
     /// What reads as empty and swallows what is written; made when first needed.
     null: Option<File>,
     empty: Option<OwnedFd>,
     pub(super) terminal: Option<Terminal>,
-    cgroups: Option<Cgroups>,
+    pub(super) cgroups: Option<Cgroups>,
     pub(super) sets: BTreeMap<u32, Set>,
     /// Every direct child of ours that we know: its set, or `None` for an orphan of no set.
     pub(super) roots: HashMap<i32, Option<u32>>,
@@ -84,6 +87,7 @@ pub struct Children {
 }
 
 /// One entry of the table.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Set {
     service: Box<str>,
     role: Box<str>,
@@ -98,7 +102,11 @@ pub(super) struct Set {
     pub roots: Vec<i32>,
     pub stop: Option<Box<Stop>>,
     pub receipt: Option<Box<Receipt>>,
+    #[serde(skip)]
     pub leaf: Option<Leaf>,
+    /// It was started by another supervisor; it has no roots then.
+    #[serde(skip)]
+    pub foreign: Option<Box<Foreign>>,
     /// The leader's command line, for when /proc does not show it (yet).
     command: Box<str>,
     pub foreground: bool,
@@ -109,12 +117,38 @@ impl Set {
         (!self.is_rest()).then(|| self.service.to_string())
     }
 
+    pub fn watch(&self) -> Option<&Watch> {
+        self.foreign.as_ref()?.watch.as_ref()
+    }
+
+    pub fn watch_mut(&mut self) -> Option<&mut Watch> {
+        self.foreign.as_mut()?.watch.as_mut()
+    }
+
     pub fn is_rest(&self) -> bool {
         self.leader == 0
     }
 
     pub fn is_running(&self) -> bool {
         !self.is_rest() && self.exit.is_none()
+    }
+
+    /// `told`: all that its processes told, and when the last `WATCHDOG=1` came.
+    pub fn record(&self, id: u32, (notice, watchdog_at): (Option<Notice>, f64)) -> ChildRecord {
+        ChildRecord {
+            notice,
+            watchdog_at,
+            id,
+            service: self.service.to_string(),
+            role: self.role.to_string(),
+            pid: self.leader.unsigned_abs(),
+            started: self.started,
+            exit: self.exit.as_ref().map(|(exit, _)| exit.clone()),
+            exited: self.exit.as_ref().map(|(_, at)| *at),
+            leftovers: self.leftovers,
+            stopping: self.stop.is_some(),
+            receipt: self.receipt.as_deref().cloned(),
+        }
     }
 
     /// The set behind `StopRest`.
@@ -131,6 +165,7 @@ impl Set {
             stop: None,
             receipt: None,
             leaf: None,
+            foreign: None,
             command: "".into(),
             foreground: false,
         }
@@ -248,6 +283,7 @@ impl Children {
             stop: None,
             receipt: None,
             leaf,
+            foreign: None,
             command: procfs::shorten(&spec.argv.join(" ")).into(),
             foreground: spec.foreground,
         };
@@ -305,7 +341,10 @@ impl Children {
                 if let Some(main) = self.named_main(id) {
                     self.send(&main, number);
                 } else if let Some(set) = self.sets.get(&id).filter(|set| set.is_running()) {
-                    signals::send(set.leader, number);
+                    match &set.foreign {
+                        Some(foreign) => foreign.send_leader(number),
+                        None => signals::send(set.leader, number),
+                    };
                 }
             }
             Scope::Group => {
@@ -349,23 +388,7 @@ impl Children {
 
     /// For a fresh brain.
     pub fn records(&self) -> Vec<ChildRecord> {
-        let record = |(id, set): (&u32, &Set)| {
-            let (notice, watchdog_at) = self.told(*id, &set.service);
-            ChildRecord {
-                notice,
-                watchdog_at,
-                id: *id,
-                service: set.service.to_string(),
-                role: set.role.to_string(),
-                pid: set.leader.unsigned_abs(),
-                started: set.started,
-                exit: set.exit.as_ref().map(|(exit, _)| exit.clone()),
-                exited: set.exit.as_ref().map(|(_, at)| *at),
-                leftovers: set.leftovers,
-                stopping: set.stop.is_some(),
-                receipt: set.receipt.as_deref().cloned(),
-            }
-        };
+        let record = |(id, set): (&u32, &Set)| set.record(*id, self.told(*id, &set.service));
         self.sets.iter().map(record).collect()
     }
 
@@ -389,6 +412,11 @@ impl Children {
             |set: &&Set| set.is_running() && *set.service == *service && &*set.role == "main";
         let set = self.sets.values().rev().find(is_it)?;
         set.leaf.as_ref().map(Leaf::folder)
+    }
+
+    /// Where the cgroups of sets are, as /proc/PID/cgroup calls it.
+    pub(super) fn cgroup_path(&self) -> Option<&str> {
+        self.cgroups.as_ref().map(Cgroups::path)
     }
 
     /// `[{"pid","parent","command","found","started_at","memory_bytes","cpu_ms"}]`
@@ -530,7 +558,7 @@ impl Children {
         stop.knows(process).then_some(*id)
     }
 
-    fn marked(&self, environment: &[u8]) -> Option<u32> {
+    pub(super) fn marked(&self, environment: &[u8]) -> Option<u32> {
         let marker = procfs::variable(environment, "ONEUP_ID")?;
         marker
             .strip_prefix(&self.marker)?
@@ -551,6 +579,12 @@ impl Children {
 
     /// Whether a process is of this set. `None`: it has gone, and is not known to have been.
     pub(super) fn is_member(&self, id: u32, pid: i32) -> Option<bool> {
+        if self.sets.get(&id).is_some_and(|set| set.foreign.is_some()) {
+            let there = procfs::process(pid)?;
+            let is_it =
+                |seen: &Seen| seen.process.started == there.started && seen.process.pid == pid;
+            return Some(self.survey(id).iter().any(is_it));
+        }
         // A parent that ends while we climb is not there any more; from below there is another.
         (0..CLIMBS_MAX)
             .find_map(|_| self.climb(id, pid))
@@ -596,6 +630,9 @@ impl Children {
         let Some(set) = self.sets.get(&id) else {
             return Vec::new();
         };
+        if let Some(foreign) = &set.foreign {
+            return self.survey_foreign(id, set, foreign);
+        }
         let mut seen = self.survey_below(set, &set.roots);
         if let Some(leaf) = &set.leaf {
             let known: HashSet<i32> = seen.iter().map(|seen| seen.process.pid).collect();
@@ -644,6 +681,11 @@ impl Children {
     /// child of ours is in it, reaped by nobody, it does.
     pub(super) fn group_of(&self, id: u32) -> Option<i32> {
         let set = self.sets.get(&id).filter(|set| !set.is_rest())?;
+        if let Some(foreign) = &set.foreign {
+            let is_in = |seen: &Seen| seen.process.group == set.group;
+            let lives = foreign.is_watched() || self.survey(id).iter().any(is_in);
+            return lives.then_some(set.group);
+        }
         let in_group =
             |pid: &i32| *pid == set.group || procfs::process_or_ids(*pid).group == set.group;
         set.roots.iter().any(in_group).then_some(set.group)
@@ -670,7 +712,11 @@ impl Children {
     /// in use. Most probably it made itself a sibling; a look at all our children will tell. (One
     /// that left the group, where there is no cgroup, is only found by a later look.)
     pub(super) fn may_have_siblings(&self, id: u32) -> bool {
-        let Some(set) = self.sets.get(&id).filter(|set| set.roots.is_empty()) else {
+        let Some(set) = self
+            .sets
+            .get(&id)
+            .filter(|set| set.roots.is_empty() && set.foreign.is_none())
+        else {
             return false;
         };
         let populated = || set.leaf.as_ref().is_some_and(Leaf::is_populated);

@@ -3,12 +3,21 @@
 use super::bell::Bell;
 use super::log::{json_string, rfc3339, Progress};
 use crate::protocol::{EventQuery, StreamFormat};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 const KEPT: usize = 1000;
 /// A stop receipt of a thousand processes is an event too.
 const KEPT_BYTES: usize = 4 << 20;
+
+/// The ring on its way to a successor.
+#[derive(Serialize, Deserialize)]
+pub struct SavedEvents {
+    ring: Vec<(u32, String)>,
+    gone: u64,
+    next_seq: u32,
+}
 
 #[derive(Default)]
 pub struct Events {
@@ -26,6 +35,24 @@ impl Events {
             next_seq: 1,
             ..Events::default()
         }
+    }
+
+    pub fn save(&self) -> SavedEvents {
+        let ring = self.ring.iter();
+        SavedEvents {
+            ring: ring.map(|(seq, text)| (*seq, text.to_string())).collect(),
+            gone: self.gone,
+            next_seq: self.next_seq,
+        }
+    }
+
+    /// Into a ring that is empty.
+    pub fn restore(&mut self, saved: SavedEvents) {
+        self.gone = saved.gone;
+        for (seq, text) in saved.ring {
+            self.publish(seq, text);
+        }
+        self.next_seq = self.next_seq.max(saved.next_seq);
     }
 
     /// Rings when events have come.

@@ -2,7 +2,10 @@
 //!
 //! They are watched for their end alone, which costs nothing until it comes.
 
-use super::given::Given;
+use super::{
+    given::Given,
+    handover::{Packer, Passed, Unpacker},
+};
 use nix::{
     errno::Errno,
     libc,
@@ -15,6 +18,9 @@ use std::{
     collections::BTreeMap,
     os::fd::{AsFd, AsRawFd, RawFd},
 };
+
+/// Kept descriptors on their way to a successor: service, name, whether its end is watched.
+pub type SavedStores = Vec<(String, String, bool, Passed)>;
 
 /// For one service.
 pub const KEPT_MAX: usize = 64;
@@ -33,6 +39,24 @@ struct Kept {
 }
 
 impl Stores {
+    pub fn save(&self, packer: &mut Packer) -> SavedStores {
+        let all = self.by_service.iter();
+        all.flat_map(|(service, store)| store.iter().map(move |kept| (service, kept)))
+            .map(|(service, kept)| {
+                let (service, name) = (service.to_string(), kept.name.to_string());
+                (service, name, kept.watched, packer.fd(&kept.fd))
+            })
+            .collect()
+    }
+
+    pub fn restore(&mut self, poller: &Epoll, saved: SavedStores, unpacker: &mut Unpacker) {
+        for (service, name, watched, fd) in saved {
+            if let Some(fd) = unpacker.fd(fd) {
+                self.keep(poller, &service, &name, Given::new(fd), watched);
+            }
+        }
+    }
+
     /// How many are kept.
     pub fn count(&self, service: &str) -> u32 {
         self.by_service

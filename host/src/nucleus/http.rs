@@ -3,8 +3,10 @@
 
 use super::bell::{Bell, Waiter};
 use super::events::{EventReader, Events};
-use super::listen::{self, Credentials, Gate, ListenError, SocketFile};
+use super::handover::{Packer, Passed, Road};
+use super::listen::{self, Credentials, Gate, ListenError, SavedSocket, SocketFile};
 use super::log::{json_string, LogReader, Logs, Progress};
+use super::requests;
 use super::rpc;
 use crate::protocol::{Call, ListenTcp, Part};
 use bytes::Bytes;
@@ -141,8 +143,21 @@ impl Terms {
 /// All listeners and connections.
 pub struct Server {
     shared: Rc<Shared>,
-    unix: RefCell<Option<(SocketFile, AbortHandle)>>,
-    tcp: RefCell<Option<AbortHandle>>,
+    unix: RefCell<Option<Unix>>,
+    tcp: RefCell<Option<Tcp>>,
+}
+
+struct Unix {
+    file: SocketFile,
+    terms: Terms,
+    listener: Rc<UnixListener>,
+    task: AbortHandle,
+}
+
+struct Tcp {
+    gate: Rc<Gate>,
+    listener: Rc<TcpListener>,
+    task: AbortHandle,
 }
 
 pub struct Shared {
@@ -184,19 +199,66 @@ impl Server {
     /// removed. To be called inside a `LocalSet`.
     pub fn listen_unix(&self, path: &str, terms: Terms) -> Result<(), ListenError> {
         let (listener, file) = listen::bind_unix(path, terms.mode)?;
+        self.accept_at(path, terms, listener, file)
+    }
+
+    /// Goes on with the socket that the former program listened on: who waits in its queue is
+    /// served.
+    pub fn adopt_unix(
+        &self,
+        path: &str,
+        terms: Terms,
+        listener: std::os::unix::net::UnixListener,
+        file: SocketFile,
+    ) -> Result<(), ListenError> {
+        self.accept_at(path, terms, listener, file)
+    }
+
+    fn accept_at(
+        &self,
+        path: &str,
+        terms: Terms,
+        listener: std::os::unix::net::UnixListener,
+        file: SocketFile,
+    ) -> Result<(), ListenError> {
         let listener = UnixListener::from_std(listener).map_err(|error| ListenError {
             message: format!("cannot watch socket {path}: {}", listen::reason(&error)),
             taken: false,
         })?;
-        let task = tokio::task::spawn_local(accept_unix(self.shared.clone(), listener, terms));
-        if let Some((_, old)) = self.unix.replace(Some((file, task.abort_handle()))) {
-            old.abort();
+        let listener = Rc::new(listener);
+        let unix = Unix {
+            file,
+            terms,
+            task: spawn_unix(&self.shared, &listener, terms),
+            listener,
+        };
+        if let Some(old) = self.unix.replace(Some(unix)) {
+            old.task.abort();
         }
         Ok(())
     }
 
     pub fn listen_tcp(&self, options: &ListenTcp) -> Result<(), ListenError> {
         let (listener, gate) = listen::bind_tcp(options)?;
+        self.accept_tcp(options, listener, gate)
+    }
+
+    /// The same with a listener of the former program.
+    pub fn adopt_tcp(
+        &self,
+        options: &ListenTcp,
+        listener: std::net::TcpListener,
+    ) -> Result<(), ListenError> {
+        let gate = listen::gate(options)?;
+        self.accept_tcp(options, listener, gate)
+    }
+
+    fn accept_tcp(
+        &self,
+        options: &ListenTcp,
+        listener: std::net::TcpListener,
+        gate: Gate,
+    ) -> Result<(), ListenError> {
         let listener = TcpListener::from_std(listener).map_err(|error| ListenError {
             message: format!(
                 "cannot watch {}: {}",
@@ -205,24 +267,87 @@ impl Server {
             ),
             taken: false,
         })?;
-        let accepting = accept_tcp(self.shared.clone(), listener, Rc::new(gate));
-        let task: JoinHandle<()> = tokio::task::spawn_local(accepting);
-        if let Some(old) = self.tcp.replace(Some(task.abort_handle())) {
-            old.abort();
+        let (listener, gate) = (Rc::new(listener), Rc::new(gate));
+        let tcp = Tcp {
+            task: spawn_tcp(&self.shared, &listener, &gate),
+            gate,
+            listener,
+        };
+        if let Some(old) = self.tcp.replace(Some(tcp)) {
+            old.task.abort();
         }
         Ok(())
+    }
+
+    /// The listeners of a program that is renewed; another one makes its own.
+    pub fn save_socket(&self, road: Road, packer: &mut Packer) -> Option<SavedSocket> {
+        let unix = self.unix.borrow();
+        let unix = unix.as_ref().filter(|_| road == Road::Exec)?;
+        Some(unix.file.save(packer.fd(&*unix.listener)))
+    }
+
+    pub fn save_tcp(&self, road: Road, packer: &mut Packer) -> Option<Passed> {
+        let tcp = self.tcp.borrow();
+        let tcp = tcp.as_ref().filter(|_| road == Road::Exec)?;
+        Some(packer.fd(&*tcp.listener))
+    }
+
+    /// Accepts nobody any more, who then waits in the listeners' queues; lets replies on their way
+    /// be sent, answers what comes meanwhile, and waits for all that no longer than `timeout`.
+    pub async fn pause(&self, timeout: Duration, calls: &mut mpsc::Receiver<Knock>) {
+        if let Some(unix) = &*self.unix.borrow() {
+            unix.task.abort();
+        }
+        if let Some(tcp) = &*self.tcp.borrow() {
+            tcp.task.abort();
+        }
+        let refusing = async {
+            while let Some(knock) = calls.recv().await {
+                if let Knock::Call(incoming) = knock {
+                    let _ = incoming.reply.send(requests::unavailable());
+                }
+            }
+        };
+        tokio::select! {
+            () = self.empty(timeout) => {}
+            () = refusing => {}
+        }
+    }
+
+    /// After a `pause` that was for nothing.
+    pub fn go_on(&self) {
+        let shared = &self.shared;
+        if !shared.closing.replace(false) {
+            return;
+        }
+        if let Some(unix) = &mut *self.unix.borrow_mut() {
+            unix.task = spawn_unix(shared, &unix.listener, unix.terms);
+        }
+        if let Some(tcp) = &mut *self.tcp.borrow_mut() {
+            tcp.task = spawn_tcp(shared, &tcp.listener, &tcp.gate);
+        }
+    }
+
+    /// Takes the listeners away.
+    pub fn close_listeners(&self) {
+        if let Some(unix) = self.unix.take() {
+            unix.file.remove();
+            unix.task.abort();
+        }
+        if let Some(tcp) = self.tcp.take() {
+            tcp.task.abort();
+        }
     }
 
     /// Takes the listeners away, lets replies on their way be sent, ends those that follow, and
     /// waits for all that no longer than `timeout`.
     pub async fn close(&self, timeout: Duration) {
-        if let Some((file, task)) = self.unix.take() {
-            file.remove();
-            task.abort();
-        }
-        if let Some(task) = self.tcp.take() {
-            task.abort();
-        }
+        self.close_listeners();
+        self.empty(timeout).await;
+    }
+
+    /// Until all connections have come to their end.
+    async fn empty(&self, timeout: Duration) {
         let shared = &self.shared;
         shared.closing.set(true);
         shared.changed.notify_waiters();
@@ -297,7 +422,17 @@ impl Drop for Seat {
     }
 }
 
-async fn accept_unix(shared: Rc<Shared>, listener: UnixListener, terms: Terms) {
+fn spawn_unix(shared: &Rc<Shared>, listener: &Rc<UnixListener>, terms: Terms) -> AbortHandle {
+    tokio::task::spawn_local(accept_unix(shared.clone(), listener.clone(), terms)).abort_handle()
+}
+
+fn spawn_tcp(shared: &Rc<Shared>, listener: &Rc<TcpListener>, gate: &Rc<Gate>) -> AbortHandle {
+    let accepting = accept_tcp(shared.clone(), listener.clone(), gate.clone());
+    let task: JoinHandle<()> = tokio::task::spawn_local(accepting);
+    task.abort_handle()
+}
+
+async fn accept_unix(shared: Rc<Shared>, listener: Rc<UnixListener>, terms: Terms) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -310,7 +445,7 @@ async fn accept_unix(shared: Rc<Shared>, listener: UnixListener, terms: Terms) {
     }
 }
 
-async fn accept_tcp(shared: Rc<Shared>, listener: TcpListener, gate: Rc<Gate>) {
+async fn accept_tcp(shared: Rc<Shared>, listener: Rc<TcpListener>, gate: Rc<Gate>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {

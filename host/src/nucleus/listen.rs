@@ -1,11 +1,13 @@
 //! Where the supervisor can be spoken to: the control socket, and a TCP address if one is asked
 //! for; and who may.
 
+use super::handover::{Passed, Unpacker};
 use crate::protocol::ListenTcp;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::sys::socket::{bind, socket, AddressFamily, Backlog, SockFlag, SockType, UnixAddr};
 use nix::sys::stat::{fchmod, Mode};
+use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -51,6 +53,26 @@ pub fn reason(error: &io::Error) -> String {
     }
 }
 
+/// The control socket on its way to a successor.
+#[derive(Serialize, Deserialize)]
+pub struct SavedSocket {
+    path: PathBuf,
+    identity: Identity,
+    listener: Passed,
+}
+
+impl SavedSocket {
+    /// `None`: it is not what it was.
+    pub fn restore(self, unpacker: &mut Unpacker) -> Option<(UnixListener, SocketFile)> {
+        let listener = UnixListener::from(unpacker.fd(self.listener)?);
+        let file = SocketFile {
+            path: self.path,
+            identity: self.identity,
+        };
+        file.is_ours().then_some((listener, file))
+    }
+}
+
 /// The control socket's file, as it was made by us.
 #[derive(Debug)]
 pub struct SocketFile {
@@ -66,6 +88,14 @@ impl SocketFile {
             path: path.to_owned(),
             identity: identity(&there),
         })
+    }
+
+    pub fn save(&self, listener: Passed) -> SavedSocket {
+        SavedSocket {
+            path: self.path.clone(),
+            identity: self.identity,
+            listener,
+        }
     }
 
     /// False: somebody has removed or replaced it.
@@ -186,10 +216,17 @@ fn remove_dead(path: &Path) -> Result<(), ListenError> {
     }
 }
 
+/// The check that clients over TCP must pass.
+pub fn gate(options: &ListenTcp) -> Result<Gate, ListenError> {
+    let token = read_token(Path::new(&options.token_file))?;
+    let (host, _) = parse_address(&options.address)?;
+    Ok(Gate { token, host })
+}
+
 /// A TCP listener and the check that its clients must pass.
 pub fn bind_tcp(options: &ListenTcp) -> Result<(TcpListener, Gate), ListenError> {
-    let token = read_token(Path::new(&options.token_file))?;
-    let (host, address) = parse_address(&options.address)?;
+    let gate = gate(options)?;
+    let (_, address) = parse_address(&options.address)?;
     let cannot = |error: io::Error| {
         ListenError::new(format!(
             "cannot listen on {}: {}",
@@ -199,7 +236,7 @@ pub fn bind_tcp(options: &ListenTcp) -> Result<(TcpListener, Gate), ListenError>
     };
     let listener = TcpListener::bind(address).map_err(cannot)?;
     listener.set_nonblocking(true).map_err(cannot)?;
-    Ok((listener, Gate { token, host }))
+    Ok((listener, gate))
 }
 
 fn read_token(path: &Path) -> Result<String, ListenError> {

@@ -97,6 +97,26 @@ impl Mind {
         });
     }
 
+    /// It works at something, or something waits for it.
+    pub fn owes(&self) -> bool {
+        matches!(self.state, State::Busy { .. }) || !self.pending.is_empty()
+    }
+
+    /// Before there is a brain: what happened is in the tables that it starts from.
+    pub fn forget_facts(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Signals that no brain has digested, in order.
+    pub fn signals(&self) -> Vec<(String, u32, f64)> {
+        let all = self.signals_under_way.iter().chain(&self.pending);
+        all.filter_map(|pending| match &pending.event {
+            Event::Signal { signal, sender, at } => Some((signal.clone(), *sender, *at)),
+            _ => None,
+        })
+        .collect()
+    }
+
     /// When this wants to be looked at again without an event, ms.
     pub fn next_deadline(&self) -> Option<f64> {
         match self.state {

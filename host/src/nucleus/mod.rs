@@ -8,7 +8,10 @@ mod children;
 mod datagram;
 mod events;
 mod fdstore;
+mod foreign;
 mod given;
+mod guard;
+mod handover;
 mod http;
 mod http_probe;
 mod listen;
@@ -50,7 +53,10 @@ use crate::{
     Programs,
 };
 use children::{Children, Stdio};
+pub use handover::take_part;
+
 use events::Events;
+use handover::{Carried, Leaving};
 use http::Server;
 use listen::ListenError;
 use log::{Console, Logs};
@@ -67,9 +73,10 @@ use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap, HashSet},
     future::{self, poll_fn, Future},
-    io,
+    io, mem,
     os::fd::{AsRawFd, OwnedFd},
     panic::{self, AssertUnwindSafe},
+    path::{Path, PathBuf},
     pin::pin,
     process::ExitCode,
     rc::Rc,
@@ -130,7 +137,10 @@ struct Nucleus {
     settling: Settling,
     proxies: Proxies,
     queries: Queries,
-    exit: Option<i32>,
+    leaving: Option<Leaving>,
+    /// As it was started, for a successor in its place.
+    options: Supervise,
+    started_by: Option<PathBuf>,
     machine: Option<Machine>,
 }
 
@@ -141,6 +151,8 @@ struct BootFacts {
     next_id: u32,
     next_seq: u32,
     wall_started: f64,
+    /// Until the first brain lives.
+    renewed: bool,
 }
 
 /// Everything the loop waits for, besides deadlines.
@@ -159,8 +171,39 @@ struct Inboxes {
 }
 
 /// Becomes a supervisor, until the brain says `Exit`.
-pub fn run(programs: Programs, program: Program, options: Supervise) -> ExitCode {
-    let inherited = startup::prepare();
+pub fn run(programs: Programs, program: Program, mut options: Supervise) -> ExitCode {
+    let mut notes = Vec::new();
+    let fetched = options
+        .adopt
+        .take()
+        .map(|path| handover::fetch(Path::new(&path)));
+    let carried = fetched.and_then(|fetched| {
+        let failed = |reason| {
+            notes.push(format!(
+                "what a former supervisor left cannot be gone on with: {reason}"
+            ));
+        };
+        fetched.map_err(failed).ok()
+    });
+    start(programs, program, options, carried, notes)
+}
+
+/// Goes on in a process that was a supervisor before.
+pub fn resume(programs: Programs, carried: Carried) -> Result<ExitCode, String> {
+    let options = carried.saved.options.clone();
+    let program = programs.get(&options.brain)?;
+    Ok(start(programs, program, options, Some(carried), Vec::new()))
+}
+
+fn start(
+    programs: Programs,
+    program: Program,
+    options: Supervise,
+    carried: Option<Carried>,
+    notes: Vec<String>,
+) -> ExitCode {
+    let mut inherited = startup::prepare(carried.as_ref().and_then(Carried::inherited));
+    inherited.notes.extend(notes);
     machine::take_ctrl_alt_del();
     let (own, never_leave) = (inherited.clone(), options.never_leave);
     settle::share_arena();
@@ -170,7 +213,8 @@ pub fn run(programs: Programs, program: Program, options: Supervise) -> ExitCode
         .enable_time()
         .build();
     let result = runtime.and_then(|runtime| {
-        LocalSet::new().block_on(&runtime, supervise(programs, program, options, inherited))
+        let supervised = supervise(programs, program, options, carried, inherited);
+        LocalSet::new().block_on(&runtime, supervised)
     });
     let end = result.unwrap_or_else(|error| {
         eprintln!("oneup: cannot supervise: {error}");
@@ -196,7 +240,8 @@ struct End {
 async fn supervise(
     programs: Programs,
     program: Program,
-    options: Supervise,
+    mut options: Supervise,
+    mut carried: Option<Carried>,
     inherited: Inherited,
 ) -> io::Result<End> {
     let mut console = Console::standard(options.console_format, options.colour, options.own_log)?;
@@ -215,7 +260,7 @@ async fn supervise(
     let logs = Rc::new(RefCell::new(logs));
     let journal = Rc::new(RefCell::new(Events::new()));
     let server = Server::new(calls_in, Rc::clone(&logs), Rc::clone(&journal));
-    let listening = listen(&server, &options);
+    let listening = listen(&server, &options, carried.as_mut());
     if let Err(error) = listening {
         // Of two supervisors for one configuration the second must not start anything.
         if error.taken || options.socket_required || options.listen.is_some() {
@@ -244,17 +289,19 @@ async fn supervise(
     });
     let mut nucleus = Nucleus {
         children: Children::new(inherited, options.single),
+        started_by: startup::started_by(),
         probes: Probes::new(probes_in),
         requests: Requests::default(),
         timers: Timers::default(),
         wall: Wall::default(),
         mind: Mind::new(program, answers_in),
         boot: BootFacts {
-            config: options.config,
+            config: mem::take(&mut options.config),
             seed: std::process::id() ^ (wall_ms() * 1000.0) as u64 as u32,
             next_id: 1,
             next_seq: 1,
             wall_started: wall_ms(),
+            renewed: false,
         },
         slate: BTreeMap::new(),
         child_logs: HashMap::new(),
@@ -262,11 +309,15 @@ async fn supervise(
         settling: Settling::new(),
         proxies: Proxies::new(proxies_in),
         queries: Queries::new(programs, found_in),
-        exit: None,
+        leaving: None,
+        options,
         machine: None,
         logs,
         journal,
     };
+    if let Some(carried) = carried {
+        nucleus.restore(carried);
+    }
     let mut inboxes = Inboxes {
         signals,
         output,
@@ -280,7 +331,22 @@ async fn supervise(
     };
     let code = loop {
         match without_panic(nucleus.run(&mut inboxes)).await {
-            Ok(code) => break code,
+            Ok(Leaving::Exit(code)) => break code,
+            Ok(Leaving::Renew { binary }) => nucleus.renew(&server, &mut inboxes, binary).await,
+            Ok(Leaving::Keep { key, path, state }) => {
+                if nucleus
+                    .keep(&server, &mut inboxes, key, &path, &state)
+                    .await
+                {
+                    nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
+                    // Files and cgroups are the successor's.
+                    mem::forget(nucleus);
+                    return Ok(End {
+                        code: 0,
+                        machine: None,
+                    });
+                }
+            }
             Err(_) => nucleus.after_panic().await,
         }
     };
@@ -307,16 +373,26 @@ async fn without_panic<T>(work: impl Future<Output = T>) -> thread::Result<T> {
     .await
 }
 
-fn listen(server: &Server, options: &Supervise) -> Result<(), ListenError> {
+fn listen(
+    server: &Server,
+    options: &Supervise,
+    carried: Option<&mut Carried>,
+) -> Result<(), ListenError> {
+    let (unix, tcp) = carried.map_or((None, None), Carried::listeners);
     let terms = http::Terms {
         mode: options.socket_mode,
         rpc_first: options.rpc_first,
     };
-    let (socket, tcp) = (&options.socket, &options.listen);
-    socket
-        .as_ref()
-        .map_or(Ok(()), |path| server.listen_unix(path, terms))?;
-    tcp.as_ref().map_or(Ok(()), |tcp| server.listen_tcp(tcp))
+    match (&options.socket, unix) {
+        (Some(path), Some((listener, file))) => server.adopt_unix(path, terms, listener, file),
+        (Some(path), None) => server.listen_unix(path, terms),
+        (None, _) => Ok(()),
+    }?;
+    match (&options.listen, tcp) {
+        (Some(options), Some(listener)) => server.adopt_tcp(options, listener),
+        (Some(options), None) => server.listen_tcp(options),
+        (None, _) => Ok(()),
+    }
 }
 
 impl Nucleus {
@@ -327,13 +403,13 @@ impl Nucleus {
         self.lose_brain("a fault in the nucleus".into());
     }
 
-    /// Until the brain says `Exit`.
-    async fn run(&mut self, inboxes: &mut Inboxes) -> i32 {
+    /// Until the brain says `Exit`, or wants another program in our place.
+    async fn run(&mut self, inboxes: &mut Inboxes) -> Leaving {
         loop {
-            self.deliver();
-            if let Some(code) = self.exit {
-                return code;
+            if let Some(leaving) = self.leaving.take() {
+                return leaving;
             }
+            self.deliver();
             inboxes.hear(&self.children);
             let deadline = self.next_deadline();
             tokio::select! {
@@ -442,7 +518,7 @@ impl Nucleus {
             self.say(note);
         }
         if self.emergency && self.children.records().is_empty() {
-            self.exit = Some(1);
+            self.leaving = Some(Leaving::Exit(1));
         }
     }
 
@@ -682,8 +758,12 @@ impl Nucleus {
             Command::ProxyUp { name, up } => self.proxies.set_up(&name, up),
             Command::ProxyRefuse { name } => self.proxies.refuse(&name),
             Command::Exit { code, machine } => {
-                self.exit = Some(code);
+                self.leaving = Some(Leaving::Exit(code));
                 self.machine = machine;
+            }
+            Command::Renew { binary } => {
+                let binary = binary.map(PathBuf::from);
+                self.leaving = Some(Leaving::Renew { binary });
             }
         }
     }
@@ -846,6 +926,7 @@ impl BootFacts {
         records.retain(|child| child.id < probe::FIRST_ID);
         let pid = std::process::id();
         Boot {
+            renewed: self.renewed && lost.is_none(),
             lost,
             config: self.config.clone(),
             seed: self.seed,

@@ -10,8 +10,10 @@
 use super::{
     children::Children,
     datagram::{self, Datagram},
-    fdstore::{self, Stores},
+    fdstore::{self, SavedStores, Stores},
+    foreign,
     given::{self, Given},
+    handover::{Packer, Passed, Unpacker},
     notice::{self, Told},
     procfs,
     spawn::{failure, Extras},
@@ -27,6 +29,7 @@ use nix::{
     },
     unistd::{geteuid, getpid, pipe2, read},
 };
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -57,7 +60,7 @@ const NAME_BYTES: usize = 16;
 
 /// All that is listened to.
 pub(super) struct Hearing {
-    poller: Epoll,
+    pub poller: Epoll,
     ears: BTreeMap<u32, Ear>,
     stores: Stores,
     /// Those that rest, or have news that is not told yet.
@@ -91,10 +94,37 @@ enum Source {
     Socket {
         /// With it go the descriptors in datagrams that nobody has read.
         fd: Given,
-        _place: Option<Place>,
+        place: Option<Place>,
     },
     /// Reading end of a pipe; what comes after the first line is thrown away.
     Line(OwnedFd),
+    Closed,
+}
+
+/// All that is listened to, on its way to a successor.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedHearing {
+    ears: Vec<(u32, SavedEar)>,
+    stores: SavedStores,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedEar {
+    source: SavedSource,
+    place: Option<(PathBuf, u64, u64)>,
+    uid: u32,
+    notice: Option<Notice>,
+    news: Option<Notice>,
+    heard_at: f64,
+    watchdog_at: f64,
+    main: Option<(i32, u64)>,
+    given: Vec<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SavedSource {
+    Socket(Passed),
+    Line(Passed),
     Closed,
 }
 
@@ -132,6 +162,27 @@ impl Hearing {
             restless: BTreeSet::new(),
             notes: Vec::new(),
         })
+    }
+
+    pub(super) fn save(&self, packer: &mut Packer) -> SavedHearing {
+        let ears = self.ears.iter();
+        SavedHearing {
+            ears: ears.map(|(id, ear)| (*id, ear.save(packer))).collect(),
+            stores: self.stores.save(packer),
+        }
+    }
+
+    /// Into one that hears nothing yet.
+    pub(super) fn restore(&mut self, saved: SavedHearing, unpacker: &mut Unpacker) {
+        for (id, saved) in saved.ears {
+            let ear = Ear::restore(saved, unpacker);
+            ear.watch(&self.poller, id, EpollFlags::EPOLLIN);
+            if ear.next_deadline().is_some() {
+                self.restless.insert(id);
+            }
+            self.ears.insert(id, ear);
+        }
+        self.stores.restore(&self.poller, saved.stores, unpacker);
     }
 
     /// How often this one may be read now. (The kernel keeps as few as ten datagrams for a socket,
@@ -212,6 +263,56 @@ impl Hearing {
 }
 
 impl Ear {
+    fn save(&self, packer: &mut Packer) -> SavedEar {
+        let (source, place) = match &self.source {
+            Source::Socket { fd, place } => (
+                SavedSource::Socket(packer.fd(fd)),
+                place
+                    .as_ref()
+                    .map(|place| (place.path.clone(), place.device, place.inode)),
+            ),
+            Source::Line(fd) => (SavedSource::Line(packer.fd(fd)), None),
+            Source::Closed => (SavedSource::Closed, None),
+        };
+        SavedEar {
+            source,
+            place,
+            uid: self.uid,
+            notice: self.notice.clone(),
+            news: self.news.clone(),
+            heard_at: self.heard_at,
+            watchdog_at: self.watchdog_at,
+            main: self.main,
+            given: self.given.clone(),
+        }
+    }
+
+    fn restore(saved: SavedEar, unpacker: &mut Unpacker) -> Ear {
+        let place = saved.place.map(|(path, device, inode)| Place {
+            path,
+            device,
+            inode,
+        });
+        let mut fd = |fd| unpacker.fd(fd);
+        let source = match saved.source {
+            SavedSource::Socket(socket) => fd(socket).map(|fd| Source::Socket {
+                fd: Given::new(fd),
+                place,
+            }),
+            SavedSource::Line(line) => fd(line).map(Source::Line),
+            SavedSource::Closed => None,
+        };
+        Ear {
+            notice: saved.notice,
+            news: saved.news,
+            heard_at: saved.heard_at,
+            watchdog_at: saved.watchdog_at,
+            main: saved.main,
+            given: saved.given,
+            ..Ear::new(source.unwrap_or(Source::Closed), saved.uid)
+        }
+    }
+
     fn new(source: Source, uid: u32) -> Ear {
         Ear {
             source,
@@ -286,10 +387,8 @@ impl Children {
             return Ok(Made::default());
         };
         let uid = uid.unwrap_or_else(|| geteuid().as_raw());
-        if self.hearing.is_none() {
-            let made = Hearing::new().map_err(|errno| unavailable(errno, "no epoll instance"))?;
-            self.hearing = Some(Box::new(made));
-        }
+        self.ensure_hearing()
+            .map_err(|errno| unavailable(errno, "no epoll instance"))?;
         match notify {
             Notify::Socket { path, watchdog_ms } => {
                 let mut made = made_socket(path.as_deref(), *watchdog_ms, uid)?;
@@ -298,6 +397,15 @@ impl Children {
             }
             Notify::Descriptor { fd } => made_line(*fd, uid),
         }
+    }
+
+    /// Made when it is first needed.
+    pub(super) fn ensure_hearing(&mut self) -> nix::Result<&mut Hearing> {
+        let hearing = match self.hearing.take() {
+            Some(hearing) => hearing,
+            None => Box::new(Hearing::new()?),
+        };
+        Ok(self.hearing.insert(hearing))
     }
 
     /// The descriptors kept for the service are the next main process's.
@@ -352,9 +460,12 @@ impl Children {
         if count == 0 {
             return None;
         }
+        let mut events = Vec::new();
         for event in ready.get(..count)? {
             let token = event.data();
-            if let Some(serial) = fdstore::serial(token) {
+            if let Some(id) = foreign::set_of(token) {
+                events.extend(self.on_leader_end(id, now));
+            } else if let Some(serial) = fdstore::serial(token) {
                 let hearing = self.hearing.as_mut()?;
                 hearing.stores.ended(&hearing.poller, serial);
             } else {
@@ -368,7 +479,8 @@ impl Children {
                 self.hearing.as_mut()?.count(id, times, now);
             }
         }
-        Some(self.on_hearing_deadline(now))
+        events.extend(self.on_hearing_deadline(now));
+        Some(events)
     }
 
     pub(super) fn hearing_deadline(&self) -> Option<f64> {
@@ -696,7 +808,7 @@ fn made_socket(
         ear: Some(Ear::new(
             Source::Socket {
                 fd: Given::new(fd),
-                _place: place,
+                place,
             },
             uid,
         )),

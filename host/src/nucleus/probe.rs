@@ -95,6 +95,17 @@ impl Probes {
         }
     }
 
+    /// Ends the probes of a supervisor before this one: nobody waits for their verdicts any more.
+    pub fn adopt(&mut self, children: &mut Children, now: f64) -> Vec<Event> {
+        let ids = children.records().into_iter().map(|child| child.id);
+        let ids: Vec<u32> = ids.filter(|id| *id >= FIRST_ID).collect();
+        self.next_id = ids.last().map_or(FIRST_ID, |last| last + 1);
+        self.children.extend(ids.iter().map(|id| (*id, None)));
+        ids.into_iter()
+            .flat_map(|id| kill(children, id, now))
+            .collect()
+    }
+
     /// Starts an attempt; a verdict that is there at once is returned as event.
     pub fn start(
         &mut self,
@@ -337,6 +348,7 @@ impl Probes {
             Exit::Code(0) => return Some(probed(key, began, Ok(String::new()), None)),
             Exit::Code(code) => format!("the probe's command left with code {code}"),
             Exit::Signal(name) => format!("the probe's command was ended by {name}"),
+            Exit::Unknown(()) => "nobody can tell how the probe's command ended".to_owned(),
         };
         let verdict = Err(because(with_tail(failed, &mut tail)));
         Some(probed(key, began, verdict, None))

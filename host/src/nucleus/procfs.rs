@@ -204,7 +204,11 @@ fn children(process: &Process) -> Vec<i32> {
         .collect()
 }
 
-/// Every process there is; for kernels without the `children` files.
+/// Every process there is.
+pub fn everybody() -> Option<Vec<Process>> {
+    is_ours().then(scan).flatten()
+}
+
 fn scan() -> Option<Vec<Process>> {
     Some(
         numbers(&path(format_args!(""))?)?
@@ -253,6 +257,22 @@ pub fn waited_ms(pid: i32) -> f64 {
         Some((count(16)? + count(17)?) as f64 * 1000.0 / setting(libc::_SC_CLK_TCK)? as f64)
     };
     read().unwrap_or(0.0)
+}
+
+/// Every process that /proc shows.
+pub fn all() -> Vec<Process> {
+    scan().unwrap_or_default()
+}
+
+/// It is a part of the kernel: no program, and no signal ends it.
+pub fn is_kernel_thread(pid: i32) -> bool {
+    const PF_KTHREAD: u32 = 0x0020_0000;
+    let flags = || {
+        let mut buffer = [0; 1024];
+        let text = read_into(&path(format_args!("{pid}/stat"))?, &mut buffer)?;
+        stat_fields(text)?.get(9 - 3)?.parse::<u32>().ok()
+    };
+    flags().is_some_and(|flags| flags & PF_KTHREAD != 0)
 }
 
 /// What sysconf(3) says, where it says something.

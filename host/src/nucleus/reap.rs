@@ -58,12 +58,13 @@ impl Children {
     }
 
     /// The leader of this set was reaped.
-    fn exited(&mut self, id: u32) -> Option<Event> {
+    pub(super) fn exited(&mut self, id: u32) -> Option<Event> {
         if self.may_have_siblings(id) {
             self.look(Which::All);
         }
-        let mut leftovers = match self.sets.get(&id)?.roots.len() {
-            0 => 0,
+        let set = self.sets.get(&id)?;
+        let mut leftovers = match set.roots.len() {
+            0 if set.foreign.is_none() => 0,
             // With so many the number matters less than the time.
             many @ COUNTED_MAX.. => many as u32,
             _ => self.survey(id).len() as u32,

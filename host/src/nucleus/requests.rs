@@ -64,6 +64,13 @@ impl Requests {
             .collect()
     }
 
+    /// Nobody is there to answer any more: a clean 503 for each.
+    pub fn fail_all(&mut self) {
+        for (_, open) in self.open.drain() {
+            let _ = open.reply.send(unavailable());
+        }
+    }
+
     /// The brain that had them is lost: those it was given get a clean 503.
     pub fn fail_delivered(&mut self) {
         let lost: Vec<u32> = self

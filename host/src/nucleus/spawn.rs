@@ -104,7 +104,7 @@ pub fn failure(step: &str, errno: Errno, message: String) -> SpawnFailure {
 
 /// What every child starts from: the supervisor's own environment and what it changed of itself.
 pub struct Origin {
-    inherited: Inherited,
+    pub inherited: Inherited,
     /// Entries `NAME=value`.
     environment: Vec<CString>,
     stack: Option<Stack>,

@@ -6,7 +6,13 @@ use nix::{
     libc,
     sys::resource::{getrlimit, setrlimit, Resource},
 };
-use std::{ffi::CString, fs, io, os::unix::ffi::OsStringExt};
+use serde::{Deserialize, Serialize};
+use std::{
+    ffi::{CStr, CString, OsStr},
+    fs, io,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+};
 
 /// As much as any supervisor needs; more would only be a larger table for the kernel.
 const NOFILE_MAX: u64 = 1 << 20;
@@ -14,7 +20,7 @@ const NOFILE_MAX: u64 = 1 << 20;
 const OOM_SCORE_ADJUST: i32 = -900;
 
 /// What the supervisor inherited and its children get back.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Inherited {
     /// Soft and hard limit of open files, where ours were changed.
     pub nofile: Option<(u64, u64)>,
@@ -23,6 +29,7 @@ pub struct Inherited {
     /// The folder the supervisor was started in, where it was left.
     pub directory: Option<CString>,
     /// What did not work, each a sentence for the console.
+    #[serde(skip)]
     pub notes: Vec<String>,
 }
 
@@ -42,9 +49,11 @@ impl Inherited {
 }
 
 /// Signals first, then descriptors, then the rest. Nothing here can fail for good: what is missing
-/// costs a note.
-pub fn prepare() -> Inherited {
-    let mut inherited = Inherited::default();
+/// costs a note. `former`: what this very process inherited before it was renewed; the rest is done
+/// already.
+pub fn prepare(former: Option<Inherited>) -> Inherited {
+    let renewed = former.is_some();
+    let mut inherited = former.unwrap_or_default();
     let mut note = |what: &str, result: io::Result<()>| {
         if let Err(error) = result {
             inherited.notes.push(format!("{what}: {error}"));
@@ -57,12 +66,28 @@ pub fn prepare() -> Inherited {
         "cannot become the reaper of orphans, so processes that leave their parents will not be found",
         become_subreaper(),
     );
+    if renewed {
+        return inherited;
+    }
     inherited.nofile = raise_nofile();
     inherited.oom_score_adjust = lower_oom_score();
     if nix::unistd::getpid().as_raw() == 1 {
         inherited.directory = leave_directory();
     }
     inherited
+}
+
+/// The path that this program was executed by, as it was then: absolute, links not followed.
+pub fn started_by() -> Option<PathBuf> {
+    // SAFETY: no pointers.
+    let name = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: the kernel put a string there, which lives as long as the process.
+    let name = unsafe { CStr::from_ptr(name) };
+    let name = Path::new(OsStr::from_bytes(name.to_bytes()));
+    std::path::absolute(name).ok()
 }
 
 /// Runs before `main` and before the Rust runtime.

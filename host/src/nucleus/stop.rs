@@ -25,11 +25,13 @@
 
 use super::{
     children::{Children, Seen, Set},
+    handover::pairs,
     procfs::{self, Process, Which},
     signals,
 };
 use crate::protocol::{Event, Exit, Found, Receipt, ReceiptProcess};
 use nix::libc::{SIGCONT, SIGKILL, SIGTERM};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
 /// How long killed processes get to go away; one in an uninterruptible sleep may take for ever.
@@ -39,6 +41,7 @@ const RECHECK_MS: f64 = 50.0;
 const ROUNDS_MAX: usize = 4;
 
 /// A stop at work.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Stop {
     began: f64,
     signal: i32,
@@ -47,18 +50,20 @@ pub(super) struct Stop {
     /// Where no child's end will tell: when to look again.
     recheck: Option<f64>,
     /// By pid and start, as a long stop may see a number twice.
+    #[serde(with = "pairs")]
     members: BTreeMap<(i32, u64), Member>,
     /// The group as a whole got the signal, as some of its members cannot be seen.
     group_asked: bool,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 enum Phase {
     Asked { deadline: f64 },
     Killed { give_up: f64 },
 }
 
 /// A process that this stop has found.
+#[derive(Serialize, Deserialize)]
 struct Member {
     command: String,
     found: Found,
@@ -129,6 +134,20 @@ impl Stop {
                 }
             }
         }
+    }
+
+    /// Notes the ends of all others.
+    pub fn gone_but(&mut self, there: &HashSet<(i32, u64)>, now: f64) {
+        for (key, member) in &mut self.members {
+            if member.left.is_none() && !there.contains(key) {
+                member.left = Some(now);
+            }
+        }
+    }
+
+    /// Whom it has found, for the table of all members.
+    pub fn pids(&self) -> impl Iterator<Item = i32> + '_ {
+        self.members.keys().map(|(pid, _)| *pid)
     }
 
     fn receipt(self, service: Option<String>, empty: bool, now: f64) -> Receipt {
@@ -247,11 +266,15 @@ impl Children {
             .iter()
             .filter_map(|id| self.sets.get(id)?.stop.as_deref());
         let stops = stops.map(Stop::deadline);
-        stops.chain(self.hearing_deadline()).min_by(f64::total_cmp)
+        stops
+            .chain(self.hearing_deadline())
+            .chain(self.foreign_deadline())
+            .min_by(f64::total_cmp)
     }
 
     pub fn on_deadline(&mut self, now: f64) -> Vec<Event> {
         let mut events = self.on_hearing_deadline(now);
+        events.extend(self.on_foreign_deadline(now));
         events.extend(self.on_stop_deadline(now));
         events
     }
@@ -281,6 +304,7 @@ impl Children {
             }
             _ => {}
         }
+        self.note_foreign_gone(id, now);
         self.press(id, None);
         self.settle(id, now)
     }
@@ -428,7 +452,7 @@ impl Children {
         true
     }
 
-    fn settle(&mut self, id: u32, now: f64) -> Option<Event> {
+    pub(super) fn settle(&mut self, id: u32, now: f64) -> Option<Event> {
         let verdict = self.verdict(id);
         let stop = self.stop_of_mut(id)?;
         stop.recheck = (verdict == Verdict::Unwatched).then_some(now + RECHECK_MS);
@@ -442,10 +466,12 @@ impl Children {
             return Verdict::Watched;
         };
         let watched = match stop.tree {
+            _ if set.foreign.is_some() => set.watch().is_some(),
             true => !set.roots.is_empty(),
             false => self.group_of(id).is_some(),
         };
         let unwatched = || match stop.tree {
+            true if set.foreign.is_some() => !self.survey(id).is_empty(),
             true => set.leaf.as_ref().is_some_and(|leaf| leaf.is_populated()),
             false => self
                 .survey(id)

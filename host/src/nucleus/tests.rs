@@ -196,7 +196,7 @@ impl World {
     }
 
     fn with(single: bool) -> World {
-        let inherited = startup::prepare();
+        let inherited = startup::prepare(None);
         let mut children = Children::new(inherited, single);
         if env::var_os(NO_CGROUPS).is_some() {
             children.without_cgroups();

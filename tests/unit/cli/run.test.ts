@@ -36,6 +36,9 @@ describe("run", () => {
       consoleFormat: "text",
       colour: false,
       single: false,
+      ownLog: null,
+      syslog: null,
+      neverLeave: false,
     });
   });
 
@@ -144,6 +147,9 @@ describe("one command", () => {
         consoleFormat: "text",
         colour: false,
         single: true,
+        ownLog: null,
+        syslog: null,
+        neverLeave: false,
       });
     },
   );

@@ -81,7 +81,7 @@ describe("the config program", () => {
 });
 
 describe("files of other dialects", () => {
-  const input = { paths: ["a.toml"], cwd: "/work", environment: {} };
+  const input = { paths: ["a.toml"], cwd: "/proj", environment: {} };
   const files = { "a.toml": '[service]\nname = "a"\nexec = "sleep 99"\n' };
 
   test("are left to the program that knows them", () => {
@@ -92,15 +92,15 @@ describe("files of other dialects", () => {
   test("are changed by that program alone", () => {
     const set = {
       zinit: "set",
-      configDir: "/work",
+      configDir: "/proj",
       systemDir: null,
       persist: true,
       known: [],
       params: { service: { name: "b", exec: "cd /" } },
     };
     const host = new FakeEditHost(files);
-    expect(JSON.parse(answer(whole, host, set))).toMatchObject({ ok: true, path: "/work/b.toml" });
-    expect(host.files.has("/work/b.toml")).toBe(true);
+    expect(JSON.parse(answer(whole, host, set))).toMatchObject({ ok: true, path: "/proj/b.toml" });
+    expect(host.files.has("/proj/b.toml")).toBe(true);
     expect(() => answer(bundle, host, set)).toThrow("knows only the native dialect");
   });
 });

@@ -17,6 +17,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -47,10 +48,17 @@ pub enum Room {
     Closed,
 }
 
+/// What the writer left.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Unwritten {
+    out: Vec<u8>,
+    says: Vec<Vec<u8>>,
+}
+
 pub struct Console {
     format: LogFormat,
     colour: bool,
-    own: Option<OwnLog>,
+    pub(super) own: Option<OwnLog>,
     out: Arc<OwnedFd>,
     /// Where the supervisor's own messages go.
     err: Arc<OwnedFd>,
@@ -94,6 +102,8 @@ struct State {
     wants_space: bool,
     /// The console has gone; so shall the writer.
     stop: bool,
+    /// It has, and what it had taken is in `out` again.
+    stopped: bool,
     /// Since stdout began to refuse (a full disk): what it did not take.
     refused: Option<Loss>,
     own: Option<OwnLog>,
@@ -395,6 +405,46 @@ impl Console {
         link.is_none_or(|link| link.shared.lock().is_idle())
     }
 
+    /// Waits for what is to be written, no longer than `timeout`, and then lets the writer go. What
+    /// it could not write is kept for `resume`.
+    pub fn suspend(&mut self, timeout: Duration) -> Unwritten {
+        self.finish(timeout);
+        let Some(link) = self.thread.take() else {
+            return Unwritten::default();
+        };
+        link.shared.lock().stop = true;
+        poke(&link.shared.wake);
+        let state = link.shared.lock();
+        let waited = link
+            .shared
+            .drained
+            .wait_timeout_while(state, timeout, |state| !state.stopped);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut out = std::mem::take(&mut state.out);
+        if self.open_line.take().is_some() {
+            out.push(b'\n');
+        }
+        let says = std::mem::take(&mut state.says);
+        Unwritten {
+            out,
+            says: says.into_iter().map(|say| say.text).collect(),
+        }
+    }
+
+    /// The writer must have been started.
+    pub fn resume(&mut self, unwritten: Unwritten) {
+        self.push(&unwritten.out);
+        let Some(link) = &self.thread else { return };
+        let mut state = link.shared.lock();
+        let after = state.queued;
+        for text in unwritten.says {
+            state.says_bytes += text.len();
+            state.says.push_back(Say { after, text });
+        }
+        drop(state);
+        poke(&link.shared.wake);
+    }
+
     /// Waits until all is written, no longer than `timeout`.
     pub fn finish(&mut self, timeout: Duration) {
         let Some(link) = &self.thread else { return };
@@ -525,6 +575,17 @@ impl Writer {
                 self.write_out(limit);
             }
         }
+        self.put_back();
+    }
+
+    fn put_back(&mut self) {
+        let mut left = self.batch.split_off(self.at);
+        let mut state = self.shared.lock();
+        left.append(&mut state.out);
+        state.out = left;
+        state.in_hand = 0;
+        state.stopped = true;
+        self.shared.drained.notify_all();
     }
 
     fn next_work(&mut self) -> Option<Work> {

@@ -3,10 +3,12 @@
 
 use super::record::{write_loss, Loss, Stream};
 use super::{describe, lines};
+use crate::nucleus::handover::{Packer, Passed, Unpacker};
 use crate::protocol::{LogFile, LogFormat};
 use memchr::{memchr, memrchr};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -31,13 +33,29 @@ struct Open {
 }
 
 /// What the file ends with.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 enum Line {
     Finished,
     /// A line of this stream that goes on, and where it began.
     Open(Stream, u64),
     /// A line that will not go on.
     Broken,
+}
+
+/// A log's file on its way to a successor.
+#[derive(Serialize, Deserialize)]
+pub struct SavedFile {
+    open: Option<SavedOpen>,
+    /// Errno of the last failure, and what is missing in the file.
+    trouble: Option<(i32, Loss)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedOpen {
+    file: Passed,
+    size: u64,
+    rotate_at: u64,
+    line: Line,
 }
 
 /// From the first failed write until one succeeds.
@@ -61,6 +79,40 @@ impl LogWriter {
             open: None,
             trouble: None,
         }
+    }
+
+    pub fn save(&self, packer: &mut Packer) -> SavedFile {
+        let saved = |open: &Open| SavedOpen {
+            file: packer.fd(&open.file),
+            size: open.size,
+            rotate_at: open.rotate_at,
+            line: open.line,
+        };
+        let trouble = self.trouble.as_ref();
+        SavedFile {
+            open: self.open.as_ref().map(saved),
+            trouble: trouble.map(|trouble| (trouble.error as i32, trouble.loss)),
+        }
+    }
+
+    pub fn restore(&mut self, saved: SavedFile, unpacker: &mut Unpacker) {
+        self.open = saved.open.and_then(|saved| {
+            let file = File::from(unpacker.fd(saved.file)?);
+            Some(Open {
+                file,
+                size: saved.size,
+                rotate_at: saved.rotate_at,
+                line: saved.line,
+            })
+        });
+        self.trouble = saved.trouble.map(|(error, loss)| {
+            Box::new(Trouble {
+                error: Errno::from_raw(error),
+                loss,
+                next_try: Instant::now(),
+                wait: FIRST_RETRY,
+            })
+        });
     }
 
     pub fn options(&self) -> &LogFile {

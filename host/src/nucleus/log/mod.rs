@@ -12,6 +12,7 @@
 
 #[cfg(test)]
 mod bench;
+mod carry;
 mod console;
 mod file;
 mod lines;
@@ -23,7 +24,8 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
-pub use console::Console;
+pub use carry::SavedLogs;
+pub use console::{Console, Unwritten};
 pub use query::{LogReader, Progress};
 pub use record::{json_string, rfc3339};
 
@@ -77,6 +79,8 @@ pub struct Logs {
     large_pipes: usize,
     /// What is read goes here, behind a place for the beginning of a line from before.
     buffer: Vec<u8>,
+    /// While the console is suspended.
+    pub unwritten: Unwritten,
     sink: Sink,
 }
 
@@ -151,6 +155,7 @@ impl Logs {
             rest_timer: None,
             large_pipes: 0,
             buffer: Vec::new(),
+            unwritten: Unwritten::default(),
             sink: Sink {
                 console,
                 next_seq: 1,
@@ -335,6 +340,23 @@ impl Logs {
             if let Some(log) = &mut self.slots[*slot as usize] {
                 log.matched_for = is_wanted;
             }
+        }
+    }
+
+    /// Waits for readers of the console no longer than `timeout`, and leaves its thread behind.
+    pub fn suspend_console(&mut self, timeout: Duration) {
+        self.unwritten = self.sink.console.suspend(timeout);
+    }
+
+    /// What the console has not written.
+    pub fn unwritten(&self) -> Unwritten {
+        self.unwritten.clone()
+    }
+
+    pub fn resume_console(&mut self) {
+        let unwritten = std::mem::take(&mut self.unwritten);
+        if self.start_console() {
+            self.sink.console.resume(unwritten);
         }
     }
 

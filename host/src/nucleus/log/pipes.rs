@@ -5,12 +5,14 @@
 //! last moment is still there when its successor runs.
 
 use super::record::Stream;
+use crate::nucleus::handover::{Packer, Passed, Span, Unpacker};
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::resource::{getrlimit, Resource};
 use nix::sys::stat::{fchmod, Mode};
 use nix::unistd::pipe2;
+use serde::{Deserialize, Serialize};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// What a pipe holds as the kernel makes it, and after it has proved to be busy.
@@ -42,6 +44,15 @@ pub struct Pipe {
     rested: bool,
 }
 
+/// A pipe on its way to a successor.
+#[derive(Serialize, Deserialize)]
+pub struct SavedPipe {
+    read: Passed,
+    write: Passed,
+    pending: Span,
+    large: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Watched,
@@ -71,7 +82,11 @@ impl Pipe {
         // Lets a service of another user open its /dev/stdout. Nobody else gets at it: the way
         // through /proc is guarded by itself. Where it does not work that is all that is lost.
         let _ = fchmod(&write, Mode::from_bits_truncate(0o622));
-        Ok(Pipe {
+        Ok(Pipe::of(read, write))
+    }
+
+    fn of(read: OwnedFd, write: OwnedFd) -> Pipe {
+        Pipe {
             read,
             write,
             pending: Vec::new(),
@@ -81,6 +96,25 @@ impl Pipe {
             window_bytes: 0,
             busy: false,
             rested: false,
+        }
+    }
+
+    /// What is in the pipe stays in it.
+    pub fn save(&self, packer: &mut Packer) -> SavedPipe {
+        SavedPipe {
+            read: packer.fd(&self.read),
+            write: packer.fd(&self.write),
+            pending: packer.bytes(&[&self.pending]),
+            large: self.large,
+        }
+    }
+
+    pub fn restore(saved: &SavedPipe, unpacker: &mut Unpacker) -> Option<Pipe> {
+        let pipe = Pipe::of(unpacker.fd(saved.read)?, unpacker.fd(saved.write)?);
+        Some(Pipe {
+            pending: unpacker.bytes(saved.pending),
+            large: saved.large,
+            ..pipe
         })
     }
 

@@ -1,10 +1,11 @@
 //! How records look from outside: JSON lines of logs and losses, times in RFC 3339.
 
 use regex_lite::Regex;
+use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, io::Write as _};
 
 /// Which of a service's two streams a line came on, or that it came by syslog.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stream {
     Out,
     Err,
@@ -62,7 +63,7 @@ impl Record<'_> {
 }
 
 /// Lines that somebody did not get.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     pub lines: u64,
     pub bytes: u64,

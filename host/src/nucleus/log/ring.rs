@@ -4,6 +4,8 @@
 //! memory. When the ring has gone past a cursor, the cursor learns exactly what it missed.
 
 use super::record::{Loss, Record, Stream};
+use crate::nucleus::handover::{Packer, Span, Unpacker};
+use serde::{Deserialize, Serialize};
 
 /// In front of each line: sequence number, time with flags, pid, length.
 const HEADER: usize = 24;
@@ -44,6 +46,16 @@ pub struct Ring {
     first: u64,
     next: u64,
     /// Line bytes (no headers) of all records that have gone.
+    gone_bytes: u64,
+}
+
+/// A ring on its way to a successor.
+#[derive(Serialize, Deserialize)]
+pub struct SavedRing {
+    records: Span,
+    head_offset: u64,
+    first: u64,
+    next: u64,
     gone_bytes: u64,
 }
 
@@ -161,6 +173,50 @@ impl Ring {
             offset: cursor.offset + (HEADER + length) as u64,
             bytes: cursor.bytes + length as u64,
         }
+    }
+
+    pub fn save(&self, packer: &mut Packer) -> SavedRing {
+        let until_end = (self.buffer.len() - self.head).min(self.used);
+        let records = packer.bytes(&[
+            &self.buffer[self.head..self.head + until_end],
+            &self.buffer[..self.used - until_end],
+        ]);
+        SavedRing {
+            records,
+            head_offset: self.head_offset,
+            first: self.first,
+            next: self.next,
+            gone_bytes: self.gone_bytes,
+        }
+    }
+
+    /// `None`: these are not the records it should have.
+    pub fn restore(saved: &SavedRing, unpacker: &Unpacker) -> Option<Ring> {
+        let buffer = unpacker.bytes(saved.records);
+        let ring = Ring {
+            used: buffer.len(),
+            buffer,
+            head: 0,
+            head_offset: saved.head_offset,
+            first: saved.first,
+            next: saved.next,
+            gone_bytes: saved.gone_bytes,
+        };
+        ring.is_whole().then_some(ring)
+    }
+
+    /// Its headers lead from record to record, to its end.
+    fn is_whole(&self) -> bool {
+        let (mut at, mut left) = (0, self.next.checked_sub(self.first));
+        while self.used - at >= HEADER && left.is_some_and(|left| left > 0) {
+            let (_, length) = self.read_header(at);
+            at += HEADER + length;
+            left = left.map(|left| left - 1);
+            if at > self.used {
+                return false;
+            }
+        }
+        at == self.used && left == Some(0)
     }
 
     fn evict(&mut self) {
@@ -383,6 +439,38 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_ring_goes_on_where_it_was_carried_to() {
+        let limits = Limits {
+            lines: 5,
+            bytes: 300,
+        };
+        let mut ring = Ring::default();
+        let mut cursor = Cursor::default();
+        for seq in 0..40 {
+            ring.push(&record(seq, format!("line {seq}").as_bytes()), limits);
+            let mut packer = Packer::new().expect("memory");
+            let saved = ring.save(&mut packer);
+            let pack = packer.finish(&()).expect("memory");
+            let unpacker = Unpacker::new(pack.file, Vec::new());
+            ring = Ring::restore(&saved, &unpacker).expect("the same ring");
+            ring.catch_up(&mut cursor);
+            let found = ring.peek(cursor).expect("the line just pushed");
+            assert_eq!(joined(&found), format!("line {seq}").into_bytes());
+            cursor = ring.after(cursor, &found);
+        }
+        assert_eq!(ring.len(), 5);
+        let mut packer = Packer::new().expect("memory");
+        let mut saved = ring.save(&mut packer);
+        saved.next += 1;
+        let pack = packer.finish(&()).expect("memory");
+        let unpacker = Unpacker::new(pack.file, Vec::new());
+        assert!(
+            Ring::restore(&saved, &unpacker).is_none(),
+            "a record is missing"
+        );
     }
 
     #[test]

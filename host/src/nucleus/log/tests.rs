@@ -2,12 +2,12 @@
 
 use super::query::{LogReader, Progress};
 use super::*;
-use crate::protocol::{LogFormat, LogQuery, StreamFormat};
+use crate::protocol::{LogFormat, LogQuery, OwnLog, StreamFormat};
 use crate::testing::{join, DEADLINE};
 use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags};
 use nix::unistd::pipe2;
-use serde_json::Value;
+use serde_json::{json, Value};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -764,6 +764,51 @@ fn messages_of_the_supervisor_come_between_the_lines_and_are_bounded() {
         }
     }
     assert!(text.len() < 400_000);
+}
+
+#[test]
+fn a_log_of_its_own_has_times_and_levels() {
+    let mut f = fixture();
+    f.logs.sink.console.own = Some(OwnLog {
+        least: Some(Level::Info),
+        colour: false,
+    });
+    f.logs.say_at(Level::Debug, "too little");
+    f.logs.say_at(Level::Info, "two\nlines");
+    f.logs.say("a warning");
+    let said = f.said();
+    let lines: Vec<&str> = said.lines().map(|line| line.split_at(27).1).collect();
+    assert_eq!(
+        lines,
+        ["  INFO two", "  INFO lines", "  WARN a warning"],
+        "{said}"
+    );
+    assert!(
+        said.starts_with("20") && said.as_bytes()[26] == b'Z',
+        "{said}"
+    );
+}
+
+#[test]
+fn a_line_that_did_not_come_by_a_pipe() {
+    let mut f = fixture();
+    f.logs.open("web", &shown(10));
+    f.logs.match_line("key", "web", "b.d").unwrap();
+    let line = Given {
+        stream: Stream::Syslog,
+        pid: 7,
+        text: b"bad news\n",
+    };
+    assert_eq!(f.logs.append("web", &line, WALL), ["key"]);
+    assert!(f.logs.append("nobody", &line, WALL).is_empty());
+    f.settle();
+    assert_eq!(f.console_text(), "web | bad news\n");
+    let records = f.read(LogQuery::default());
+    assert_eq!(records.len(), 1);
+    assert_eq!(
+        (&records[0]["stream"], &records[0]["pid"]),
+        (&json!("syslog"), &json!(7))
+    );
 }
 
 /// Content of `name`, `name.1` … oldest first.

@@ -38,6 +38,8 @@ const WAITING_MAX: usize = 4096;
 /// Between attempts at a backend that is about to be there.
 const PAUSE_FIRST_MS: f64 = 1.0;
 const PAUSE_MAX_MS: f64 = 100.0;
+/// What a backend that is up has at least to take a connection.
+const DIAL_MS: f64 = 1000.0;
 /// Until a shortage of descriptors may be over.
 const SHORTAGE_MS: f64 = 100.0;
 
@@ -625,13 +627,15 @@ impl Hub {
             return;
         }
         let patient = !slot.is_open();
+        // A connection takes a moment even where nobody is to wait for the backend.
+        let shortest = if patient { 0.0 } else { DIAL_MS };
         let link = Link {
             slot: slot_id,
             client: End::new(fd),
             stage: Stage::Waits,
             flows: Flows::default(),
             patient,
-            deadline: monotonic_ms() + slot.proxy.connect_timeout_ms,
+            deadline: monotonic_ms() + slot.proxy.connect_timeout_ms.max(shortest),
             pause: PAUSE_FIRST_MS,
             place: 0,
             timer: None,

@@ -64,7 +64,7 @@ fn supervise(folder: &Path) -> i32 {
     );
     match exit {
         Exit::Code(code) => code,
-        Exit::Signal(_) => 1,
+        Exit::Signal(_) | Exit::Unknown(()) => 1,
     }
 }
 

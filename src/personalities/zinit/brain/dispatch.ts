@@ -6,9 +6,11 @@
 import { because, type Context } from "../../../api/context.ts";
 import { type Line, perform, type RpcError } from "../../../api/jsonrpc.ts";
 import type { Route } from "../../../api/routes.ts";
+import type { Services } from "../../../api/services.ts";
 import { isObject } from "../../../api/values.ts";
 import type { Personality } from "../../../brain/brain.ts";
 import { Changes } from "./changes.ts";
+import { readAgain } from "./editing.ts";
 import { failure } from "./errors.ts";
 import type { Call, Method, Result } from "./method.ts";
 import { METHODS } from "./methods.ts";
@@ -25,6 +27,7 @@ export function zinit(): Personality {
   const dispatcher = new Dispatcher();
   return {
     dispatchLine: (routes, text, context) => dispatcher.line(routes, text, context),
+    begin: (services) => dispatcher.begin(services),
     advance: () => dispatcher.advance(),
   };
 }
@@ -36,6 +39,12 @@ class Dispatcher {
   readonly #methods = new Map<string, Method>(METHODS.map((method) => [method.name, method]));
   readonly #changes = new Changes();
   readonly #usage = new Usage();
+
+  /** The configuration is that of the server before this one: the folders may say otherwise now. */
+  begin(services: Services): void {
+    const call = this.#call(services, "by the new server", null);
+    readAgain(call);
+  }
 
   /** To be called after every event. */
   advance(): void {
@@ -54,14 +63,11 @@ class Dispatcher {
     if (method === undefined) return performNative(routes, name, params, context);
     const args = readArguments(params, method.needs ?? [], method.takes ?? []);
     if ("code" in args) return args;
-    const call: Call = {
-      services: context.services,
-      because: because(context),
-      params,
-      changes: this.#changes,
-      usage: this.#usage,
-    };
-    return method.handle(call, args);
+    return method.handle(this.#call(context.services, because(context), params), args);
+  }
+
+  #call(services: Services, because: string, params: unknown): Call {
+    return { services, because, params, changes: this.#changes, usage: this.#usage };
   }
 }
 

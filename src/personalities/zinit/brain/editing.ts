@@ -115,23 +115,36 @@ function* removeAll(call: Call, names: readonly string[], done: ReturnType<typeo
 // --- reading the folders again
 
 export function reload(call: Call): Result {
-  const { services, because } = call;
+  const { services } = call;
   return call.changes.enter(function* (): Work {
     const refused = refusal(services);
     if (refused !== null) return refused;
-    const answer = yield configure(services, { zinit: "load", ...places(services) });
-    const output = outputOf<ZinitLoadOutput | ZinitFailure>(answer);
-    if ("ok" in output) return rpcError(output);
-    for (const warning of output.warnings) services.say(warning);
-    const plan = compare(specsOf(services), output);
-    if ("refused" in plan) return failure("internal", plan.refused);
-    const { set, ...report } = plan;
-    const { added, removed } = report;
-    services.ask({ type: "change", set, remove: removed, restart: false, because });
-    const shows = () =>
-      added.every((name) => hasBegun(services, name)) &&
-      removed.every((name) => services.view(name) === null);
-    return when(shows, result(report));
+    return takeLoaded(call, yield configure(services, { zinit: "load", ...places(services) }));
+  });
+}
+
+/** What the folders say is what there is from now on. */
+function takeLoaded({ services, because }: Call, answer: QueryAnswer): Result {
+  const output = outputOf<ZinitLoadOutput | ZinitFailure>(answer);
+  if ("ok" in output) return rpcError(output);
+  for (const warning of output.warnings) services.say(warning);
+  const plan = compare(specsOf(services), output);
+  if ("refused" in plan) return failure("internal", plan.refused);
+  const { set, ...report } = plan;
+  const { added, removed } = report;
+  services.ask({ type: "change", set, remove: removed, restart: false, because });
+  const shows = () =>
+    added.every((name) => hasBegun(services, name)) && removed.every((name) => services.view(name) === null);
+  return when(shows, result(report));
+}
+
+/** The same for nobody who asks: what is wrong is said. */
+export function readAgain(call: Call): void {
+  call.changes.enter(function* (): Work {
+    const answer = yield configure(call.services, { zinit: "load", ...places(call.services) });
+    const answered = takeLoaded(call, answer);
+    if ("code" in answered) call.services.say(`the services cannot be read again: ${answered.message}`);
+    return answered;
   });
 }
 

@@ -3,6 +3,9 @@ import { isObject } from "../../../api/values.ts";
 import type { ZinitPlaces } from "../../../config/contract.ts";
 
 export interface ZinitPersonality extends ZinitPlaces {
+  readonly socket: string;
+  /** It takes its own place instead of leaving it to a successor. */
+  readonly renews: boolean;
   /** A machine or a container rests on this server. */
   readonly pidOne: boolean;
   /** There is no machine to restart. */
@@ -16,6 +19,8 @@ export function zinitPersonality(given: unknown): ZinitPersonality {
   return {
     configDir: given.configDir,
     systemDir: typeof given.systemDir === "string" ? given.systemDir : null,
+    socket: typeof given.socket === "string" ? given.socket : "",
+    renews: given.renews === true,
     pidOne: given.pidOne === true,
     container: given.container === true,
   };

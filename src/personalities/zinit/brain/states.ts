@@ -103,6 +103,7 @@ function ended(view: ServiceView, reason: Reason | null): ZinitState {
 function byExit(view: ServiceView): ZinitState {
   const { exit } = view;
   if (exit === null) return { state: "inactive" };
+  if ("unknown" in exit) return exited(view);
   return ended(
     view,
     "code" in exit ? { type: "exit", code: exit.code } : { type: "signal", signal: exit.signal },

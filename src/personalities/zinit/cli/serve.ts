@@ -3,6 +3,7 @@ import type { CliHost } from "../../../cli/host.ts";
 import { absolute } from "../../../cli/locate.ts";
 import type { ZinitLoadInput, ZinitLoadOutput } from "../../../config/contract.ts";
 import type { Config } from "../../../model/spec.ts";
+import { objection, type Successor, statePath } from "../former.ts";
 import { withNumber } from "./errno.ts";
 import { Failure } from "./failure.ts";
 import type { OwnLines } from "./own-log.ts";
@@ -49,7 +50,13 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
       single: false,
       ...(serving.signals === undefined ? {} : { signals: serving.signals }),
     },
-    personality: { ...places, pidOne: serving.pidOne, container: serving.container },
+    personality: {
+      ...places,
+      socket,
+      renews: serving.signals?.USR1 === "renew",
+      pidOne: serving.pidOne,
+      container: serving.container,
+    },
   };
   host.supervise({
     config,
@@ -65,8 +72,20 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
     ownLog: log.settings,
     syslog: serving.syslog && variable(host, "ZINIT_SYSLOG") !== "0" ? SYSLOG : null,
     neverLeave: serving.neverLeave,
+    ...leftFor(host, log, { configDir: places.configDir, socket, now: host.now() }),
   });
   return 0;
+}
+
+/** What a server before this one has left for it. */
+function leftFor(host: CliHost, log: OwnLines, successor: Successor): { readonly adopt?: string } {
+  const adopt = statePath(successor.socket);
+  const file = host.readFile(adopt);
+  if ("error" in file) return {};
+  const reason = objection(file.text, successor);
+  if (reason === null) return { adopt };
+  log.write("warn", `${adopt} is ignored: ${reason}`);
+  return {};
 }
 
 function folderOf(path: string): string {

@@ -19,7 +19,7 @@ describe("zinit's files for oneup run", () => {
     expect(names).toEqual(["a", "b", "t"]);
     expect(config.services[0]).toMatchObject({
       argv: ["/bin/sh", "-c", "sleep 99"],
-      origin: { file: "/work/d/a.toml" },
+      origin: { file: "/proj/d/a.toml" },
     });
     // What its services write is shown, as by every oneup run.
     expect(config.services[0]?.log?.console ?? true).toBe(true);
