@@ -6,8 +6,8 @@ use rquickjs::{CatchResultExt, Context, Module, Runtime, WriteOptions};
 use serde_json::Value;
 use std::{env, error::Error, fmt::Write, fs, path::Path, path::PathBuf};
 
-/// The brain that can be told to fail, for `oneup-faults`.
-const FAULTS: &str = "brain-faults";
+/// Brains that have a twin that can be told to fail (`NAME-faults`), for `oneup-faults`.
+const BRAINS: [&str; 2] = ["brain", "zinit-brain"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
@@ -18,15 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let programs = list["programs"]
         .as_object()
         .ok_or("no programs are listed")?;
-    let mut table = String::from("&[\n");
-    for name in programs.keys().map(String::as_str).chain([FAULTS]) {
+    let names: Vec<String> = programs.keys().cloned().collect();
+    let twins = BRAINS.map(|name| format!("{name}-faults"));
+    let all: Vec<String> = names.iter().cloned().chain(twins).collect();
+    for name in &all {
         compile_bundle(&root.join("build/bundles"), &out, name)?;
-        writeln!(
-            table,
-            "({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bin\"))),"
-        )?;
     }
-    fs::write(out.join("programs.rs"), table + "]")?;
+    fs::write(out.join("programs.rs"), table(&names))?;
+    fs::write(out.join("programs_with_faults.rs"), table(&all))?;
     let called = list["calledAs"].as_object().ok_or("no names are listed")?;
     let mut names = String::from("&[\n");
     for (name, program) in called {
@@ -34,6 +33,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     fs::write(out.join("called_as.rs"), names + "]")?;
     Ok(())
+}
+
+fn table(names: &[String]) -> String {
+    let entries = names.iter().map(|name| {
+        format!("({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bin\"))),\n")
+    });
+    format!("&[\n{}]", entries.collect::<String>())
 }
 
 fn compile_bundle(bundles: &Path, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {

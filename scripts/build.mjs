@@ -37,7 +37,9 @@ async function bundle() {
   const { programs } = JSON.parse(readFileSync(join(root, "src/programs.json"), "utf8"));
   await Promise.all([
     ...Object.entries(programs).map(([name, entry]) => program(name, entry, false)),
-    program("brain-faults", programs.brain, true),
+    ...Object.entries(programs)
+      .filter(([name]) => name.endsWith("brain"))
+      .map(([name, entry]) => program(`${name}-faults`, entry, true)),
   ]);
 }
 

@@ -10,6 +10,7 @@ needCommands([
   command("python3", "python3"),
   command("strace", "strace"),
   command("redis-server", "redis-server"),
+  command("tmux", "tmux"),
   file("/usr/sbin/nginx", "nginx-light"),
   command("pg_ctlcluster", "postgresql"),
 ]);

@@ -23,6 +23,7 @@ function program(name) {
 
 export const service = program("service");
 export const launch = program("launch");
+export const streams = program("streams");
 export const timed = program("timed");
 export const writer = program("writer");
 

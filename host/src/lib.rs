@@ -17,7 +17,7 @@ use std::process::ExitCode;
 #[derive(Clone, Copy)]
 pub struct Programs {
     pub table: &'static [(&'static str, &'static [u8])],
-    /// The brain has a twin that can be told to fail: take that one.
+    /// Each brain has a twin that can be told to fail: take that one.
     pub with_faults: bool,
 }
 
@@ -26,11 +26,9 @@ const CALLED_AS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/called_as
 
 impl Programs {
     fn get(&self, name: &str) -> Result<Program, String> {
-        let name = match name {
-            "brain" if self.with_faults => "brain-faults",
-            name => name,
-        };
-        let found = self.table.iter().find(|(known, _)| *known == name);
+        let find = |name: &str| self.table.iter().find(|(known, _)| *known == name);
+        let twin = self.with_faults.then(|| find(&format!("{name}-faults")));
+        let found = twin.flatten().or_else(|| find(name));
         found
             .map(|(_, bytecode)| Program { bytecode })
             .ok_or_else(|| format!("there is no program \"{name}\" in this executable"))

@@ -8,7 +8,7 @@
 //! Clocks: a field called `at` or ending in `_ms` that is a point in time is CLOCK_MONOTONIC in
 //! milliseconds (fractions allowed); a field starting with `wall` is milliseconds since 1970.
 
-use serde::{Deserialize, Serialize};
+use serde::{de::Error as _, Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 #[cfg(test)]
 use ts_rs::TS;
@@ -87,10 +87,12 @@ pub enum Event {
         at: f64,
         answer: QueryAnswer,
     },
-    /// A proxy's first client waits for a backend that is not up (`ProxyUp`), told once until the
-    /// next `ProxyUp`.
+    /// A client has come and waits, as the backend is not up (`ProxyUp`); told once until the next
+    /// `ProxyUp`.
     ProxyWanted { name: String, at: f64 },
-    /// A proxy with `idle_ms` had no connection for so long. Told once until the next connection.
+    /// The backend of a proxy with `idle_ms` was up so long without a connection, by this or any
+    /// proxy of the same service. All of these hold it to be down from now on, so that nobody is
+    /// connected to what is about to end: `ProxyUp` tells what became of it.
     ProxyIdle { name: String, at: f64 },
     /// Some of the addresses of an `OpenProxy` cannot be listened on; the others are served.
     ProxyFailed {
@@ -140,6 +142,10 @@ pub struct Boot {
     pub children: Vec<ChildRecord>,
     /// What former brains wrote by `Slate`.
     pub slate: BTreeMap<String, String>,
+    /// The proxies that are open.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<ProxyRecord>>"))]
+    pub proxies: Vec<ProxyRecord>,
     /// The supervisor's own process.
     pub pid: u32,
     pub pid_one: bool,
@@ -420,6 +426,8 @@ pub enum Command {
     },
     /// From now on a fresh brain gets this configuration in `Boot`.
     KeepConfig {
+        // Of what has a tag among its members only values can be had, not their text.
+        #[serde(deserialize_with = "text_of_value")]
         #[cfg_attr(test, ts(type = "unknown"))]
         config: Box<serde_json::value::RawValue>,
     },
@@ -427,17 +435,24 @@ pub enum Command {
     /// name again replaces the proxy; connections that are open go on. Proxies outlive brains.
     OpenProxy {
         name: String,
+        /// Whose backend it is. Proxies of the same service are idle together.
+        service: String,
         proxy: Proxy,
     },
-    /// Stop listening (and unlink Unix sockets). Connections that are open go on to their end.
+    /// Stop listening (and unlink Unix sockets). Clients that wait are closed; connections that
+    /// are open go on to their end.
     CloseProxy {
         name: String,
     },
     /// Whether the proxy's backend is there: clients that wait are connected, later ones at once;
-    /// or clients have to wait, and are asked for by `ProxyWanted`.
+    /// or clients have to wait, and the next one is asked for by `ProxyWanted`.
     ProxyUp {
         name: String,
         up: bool,
+    },
+    /// There will be no backend: close the clients that wait for it.
+    ProxyRefuse {
+        name: String,
     },
     /// Make or change the log of this name: its ring, its file, whether the console shows it.
     /// `Spawn` with this log's name needs it to exist.
@@ -519,6 +534,13 @@ pub struct OwnLog {
     /// Lines below this level are left out; `null`: all of them.
     pub least: Option<Level>,
     pub colour: bool,
+}
+
+fn text_of_value<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Box<serde_json::value::RawValue>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    serde_json::value::to_raw_value(&value).map_err(D::Error::custom)
 }
 
 /// What becomes of the machine whose PID 1 we are.
@@ -664,8 +686,24 @@ pub struct Proxy {
     pub idle_ms: f64,
     /// A second client at the same time is closed at once.
     pub single: bool,
-    /// The backend is there already, as `ProxyUp` would tell.
+    /// The backend is there already: nobody waits until it takes its first connection, as after
+    /// `ProxyUp`.
     pub up: bool,
+}
+
+/// A proxy in the nucleus's table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct ProxyRecord {
+    pub name: String,
+    pub service: String,
+    /// As given by `OpenProxy`; `up` as it is held to be now.
+    pub proxy: Proxy,
+    /// `ProxyWanted` was told, and no `ProxyUp` came since.
+    pub wanted: bool,
+    /// The same of `ProxyIdle`.
+    pub idle: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -677,9 +715,10 @@ pub struct ProxyFacts {
     pub listening: bool,
     /// Clients connected now, those that wait for the backend included.
     pub active: u32,
-    /// Clients ever.
+    /// Clients ever, but those that `single` turned away.
     #[cfg_attr(test, ts(type = "number"))]
     pub total: u64,
+    /// What the backend has taken, and what clients have.
     #[cfg_attr(test, ts(type = "number"))]
     pub bytes_to_backend: u64,
     #[cfg_attr(test, ts(type = "number"))]
@@ -821,6 +860,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// A set of processes, by the name that an answer shall call it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct NamedSet {
+    pub name: String,
+    pub id: u32,
+}
+
 /// A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
 /// through the brain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -842,9 +889,15 @@ pub enum Part {
         query: EventQuery,
         format: StreamFormat,
     },
-    /// A JSON array of the processes of a set: `{"pid","parent","command","found","started_at"}`.
+    /// A JSON array of the processes of a set:
+    /// `{"pid","parent","command","found","started_at","memory_bytes","cpu_ms"}`.
     Processes {
         id: u32,
+    },
+    /// A JSON array of what the processes of sets use together:
+    /// `{"name","processes","memory_bytes","cpu_ms"}`.
+    Usage {
+        sets: Vec<NamedSet>,
     },
     /// `docs/openapi.json`, without line breaks. It is embedded in the executable, so that its
     /// text costs no memory.
@@ -917,11 +970,12 @@ pub struct Supervise {
     pub brain: String,
     /// Permissions of the control socket; who connects is checked all the same.
     pub socket_mode: u32,
-    /// A line of JSON-RPC is looked at only after the one before it on its connection has been
-    /// answered. Otherwise they do not wait for each other.
+    /// JSON-RPC is what is spoken on the control socket: what does not begin as a request of HTTP
+    /// does is a line of it, and a line is looked at only after the one before it on its
+    /// connection has been answered. Otherwise lines do not wait for each other.
     #[serde(default)]
     #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
-    pub rpc_in_order: bool,
+    pub rpc_first: bool,
     /// Where the control socket goes; `null`: none is made.
     pub socket: Option<String>,
     /// True if the path was asked for (`--socket`): not being able to make it is then an error,
@@ -956,4 +1010,19 @@ pub struct Supervise {
 pub struct ListenTcp {
     pub address: String,
     pub token_file: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Command;
+
+    #[test]
+    fn every_answer_of_the_brain_can_be_read() {
+        let text = r#"[{"type":"keepConfig","config":{"services":[{"name":"é","n":1.5}]}}]"#;
+        let commands: Vec<Command> = serde_json::from_str(text).expect("commands");
+        let [Command::KeepConfig { config }] = commands.as_slice() else {
+            panic!("{commands:?}");
+        };
+        assert_eq!(config.get(), r#"{"services":[{"n":1.5,"name":"é"}]}"#);
+    }
 }

@@ -57,6 +57,7 @@ export const OPERATION_WORDS: Readonly<Record<string, string>> = {
   "services.kill": "Send a signal. The service's restart rule applies to what follows.",
   "services.wait":
     "Answers when the service is ready, stopped or has succeeded, whoever brings it there. A service that failed for good ends the wait.",
+  usage: "Memory and processor time of all services at once.",
   "services.logs": "A service's log.",
   "services.why": "Why a service is in its state.",
   "services.runs": "The last ten runs of a task with a schedule, newest first; of anything else: none.",

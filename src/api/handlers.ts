@@ -82,6 +82,15 @@ export function processes(context: Context, args: Arguments): Result {
   });
 }
 
+/** Of all services at once: who shows them asks every other second. */
+export function usage(context: Context): Result {
+  const sets = context.services.names().flatMap((name) => {
+    const id = context.services.setId(name);
+    return id === null ? [] : [{ name, id }];
+  });
+  return { status: 200, parts: [{ type: "usage", sets }] };
+}
+
 // --- logs and events: the nucleus writes them ---
 
 export function serviceLogs(context: Context, args: Arguments): Result {

@@ -104,6 +104,7 @@ export const ROUTES: readonly Route[] = [
     answer: "Events",
     handle: handle.events,
   },
+  { id: "usage", method: "GET", path: "/v1/usage", answer: "Usages", handle: handle.usage },
   { id: "tree", method: "GET", path: "/v1/tree", answer: "Tree", handle: handle.tree },
   { id: "boot", method: "GET", path: "/v1/boot", answer: "Boot", handle: handle.boot },
   later("plan", "POST", "/v1/plan"),

@@ -84,6 +84,20 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     pinned: orNull({ enum: ["up", "down"] }, "Held by a person, whatever the rules say; `null`: not."),
     masked: { type: "boolean", description: "A person does not let it start." },
     cause: { type: "string", description: "Why it is in this state." },
+    obstacle: orNull(
+      object("What its guard has found in the way of its start.", {
+        port: orNull(text, "A port that is in use, and by whom."),
+        process: orNull(
+          object("Processes that must not be there.", {
+            filter: { type: "string", description: "What their names have in them." },
+            processes: {
+              type: "array",
+              items: object("Such a process.", { pid: count, name: text, command: text }),
+            },
+          }),
+        ),
+      }),
+    ),
     reason: orNull(ref("Reason"), "The same for programs, of `failed` and `backoff`."),
     status: orNull(text, "What it told of itself last (`STATUS=` of sd_notify)."),
     reloading: { type: "boolean", description: "It told that it reads its configuration again." },
@@ -224,8 +238,17 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     command: text,
     found: { enum: ["child", "group", "session", "cgroup", "adopted"] },
     started_at: orNull(time),
+    memory_bytes: orNull(count, "Resident memory."),
+    cpu_ms: orNull(milliseconds, "Processor time used so far, user and system."),
   }),
   Processes: array("Process", "The processes of a service's set."),
+  Usage: object("What the processes of a service that has any use together.", {
+    name,
+    processes: count,
+    memory_bytes: { ...count, description: "Resident memory; what processes share counts for each." },
+    cpu_ms: { ...milliseconds, description: "Processor time used so far by those that are there." },
+  }),
+  Usages: array("Usage", "What services use. Those without a process are left out."),
   LogRecord: {
     description: "A line, or a gap of lines that were lost.",
     anyOf: [

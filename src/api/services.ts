@@ -16,7 +16,7 @@ import type {
   Why,
 } from "../engine/index.ts";
 import type { Query, QueryAnswer, Scope } from "../generated/protocol.ts";
-import type { ServiceSpec } from "../model/spec.ts";
+import type { ProxySpec, ServiceSpec } from "../model/spec.ts";
 
 /** A question to the nucleus. */
 export interface Ticket {
@@ -34,6 +34,8 @@ export interface Services {
   view(name: string): ServiceView | null;
   /** What is configured under a name; `null`: nothing (any more). */
   specOf(name: string): ServiceSpec | null;
+  /** Listeners that start a service, in the order they were set. */
+  proxies(): readonly ProxySpec[];
   why(name: string): Why | null;
   /** Newest first; `null`: no such service. */
   runs(name: string): readonly RunView[] | null;

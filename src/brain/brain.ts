@@ -19,7 +19,7 @@ import type {
   Why,
 } from "../engine/index.ts";
 import type { Batch, Boot, Command, Event, Query, Receipt, Scope } from "../generated/protocol.ts";
-import type { Config, ServiceSpec } from "../model/spec.ts";
+import type { Config, ProxySpec, ServiceSpec } from "../model/spec.ts";
 import { FAULT_ROUTES, stumble } from "./faults.ts";
 import { Queries } from "./queries.ts";
 
@@ -30,6 +30,7 @@ export interface Engine<World> {
   serviceNames(world: World): readonly string[];
   serviceView(world: World, name: string, clock: Clock): ServiceView | null;
   specOf(world: World, name: string): ServiceSpec | null;
+  proxies(world: World): readonly ProxySpec[];
   why(world: World, name: string, clock: Clock): Why | null;
   runs(world: World, name: string): readonly RunView[] | null;
   graph(world: World): Graph;
@@ -151,6 +152,10 @@ class Life<World> implements Services {
 
   specOf(name: string): ServiceSpec | null {
     return this.#engine.specOf(this.#world, name);
+  }
+
+  proxies(): readonly ProxySpec[] {
+    return this.#engine.proxies(this.#world);
   }
 
   why(name: string): Why | null {

@@ -3,6 +3,7 @@
  * a short sequential program, so nothing here is a promise.
  */
 import type { Supervise } from "../generated/protocol.ts";
+import type { Screen } from "./screen.ts";
 
 /** A system call's failure: the errno's name (`ENOENT`) and the sentence that goes with it. */
 export interface HostError {
@@ -68,7 +69,7 @@ export interface FileHost {
 /** What the config program may change, and what it has to know of the process for that. */
 export interface EditHost extends FileHost {
   /**
-   * Replaces a configuration file (`.toml`) as a whole, or makes it: whoever reads it finds the old
+   * Replaces a configuration file (`.toml`, or `.xinet.json`) as a whole, or makes it: whoever reads it finds the old
    * text or the new one, also after a loss of power. A link stays, and what it leads to is
    * replaced. `mode`: of a new file, less the umask; one that is there keeps its own.
    */
@@ -98,6 +99,7 @@ export interface CliHost extends FileHost {
   /** Writes all of it. A reader that has gone ends the process as SIGPIPE would. */
   write(fd: 1 | 2, text: string): void;
   sleep(ms: number): void;
+  readonly screen: Screen;
   makeLink(target: string, path: string): HostError | null;
   /** The path of this executable, or `null` where nobody can tell (no /proc). */
   executable(): string | null;
@@ -119,8 +121,11 @@ export interface CliHost extends FileHost {
    * own and returns its JSON answer.
    */
   loadConfig(program: "config" | "config-all", input: string): string;
-  /** When this program returns, it runs again with these arguments, the first being its name. */
-  become(argv: readonly string[]): void;
+  /**
+   * When this program returns, another one runs with these arguments, the first being its name: the
+   * one that this name stands for, or the embedded program that is named.
+   */
+  become(argv: readonly string[], program?: string): void;
   /** Becomes a supervisor when this program returns. */
   supervise(options: Supervise): void;
 }

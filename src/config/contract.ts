@@ -1,5 +1,6 @@
 /** What the command line asks of the config program, and what it gets. */
-import type { Config, Kind, SparseSpec } from "../model/spec.ts";
+import type { ServiceDocument } from "../dialects/zinit/document.ts";
+import type { Config, Kind, ProxySpec, SparseSpec } from "../model/spec.ts";
 import type { ConfigIssue } from "./issues.ts";
 
 export type { ConfigIssue } from "./issues.ts";
@@ -82,6 +83,8 @@ export interface ZinitLoadInput extends ZinitPlaces {
 export interface ZinitLoadOutput {
   /** Folder by folder, file by file, each sorted. `origin` of each is its whole definition. */
   readonly services: readonly SparseSpec[];
+  /** Those that were to stay. Of interest to a start alone. */
+  readonly proxies?: readonly ProxySpec[];
   /** One sentence each, for the server's own log. */
   readonly warnings: readonly string[];
   /** A name and a name in its `requires` that nobody defines. */
@@ -147,5 +150,35 @@ export interface ZinitDeleted {
 
 export type ZinitDeleteOutput = ZinitDeleted | ZinitFailure;
 
-export type ZinitInput = ZinitLoadInput | ZinitSetInput | ZinitDeleteInput;
-export type ZinitOutput = ZinitLoadOutput | ZinitSetOutput | ZinitDeleteOutput;
+/** Reads one service file anywhere, for a client that gives it to a server. */
+export interface ZinitReadInput {
+  readonly zinit: "read";
+  readonly file: string;
+}
+
+export interface ZinitRead {
+  readonly ok: true;
+  /** With every default; what is wrong with its values is the server's to tell. */
+  readonly document: ServiceDocument;
+  /** Keys that mean nothing. */
+  readonly warnings: readonly string[];
+}
+
+export type ZinitReadOutput = ZinitRead | ZinitFailure;
+
+/** Writes down which proxies are to be there after the next start of the server. */
+export interface ZinitXinetInput {
+  readonly zinit: "xinet";
+  readonly configDir: string;
+  readonly proxies: readonly ProxySpec[];
+}
+
+export type ZinitXinetOutput = { readonly ok: true } | ZinitFailure;
+
+export type ZinitInput = ZinitLoadInput | ZinitSetInput | ZinitDeleteInput | ZinitReadInput | ZinitXinetInput;
+export type ZinitOutput =
+  | ZinitLoadOutput
+  | ZinitSetOutput
+  | ZinitDeleteOutput
+  | ZinitReadOutput
+  | ZinitXinetOutput;

@@ -7,8 +7,9 @@
  */
 import type { Receipt } from "../generated/protocol.ts";
 import { noteBoot } from "./boot.ts";
+import { wakeHindered } from "./guard.ts";
 import type { HealthWord } from "./health.ts";
-import { FACT_BROKEN, FACT_CLEAR, FACT_LIVE, FACT_READY, spread } from "./order.ts";
+import { FACT_BEGUN, FACT_BROKEN, FACT_CLEAR, FACT_LIVE, FACT_READY, spread } from "./order.ts";
 import { followState } from "./schedule.ts";
 import { namesText } from "./text.ts";
 import { heldText, PUBLIC, type Service, type State, touch, type World } from "./world.ts";
@@ -37,7 +38,10 @@ export function enter(world: World, service: Service, state: State, because: str
   noteBoot(world, service);
   touch(world, service);
   const { name } = service.spec;
-  if (from !== to) publish(world, name, "state", from, to, because, null);
+  if (from !== to) {
+    publish(world, name, "state", from, to, because, null);
+    if (world.hindered.size > 0) wakeHindered(world, service);
+  }
   const becameReady = spread(world, service) & FACT_READY && service.facts & FACT_READY;
   if (becameReady) publish(world, name, "ready", null, null, because, null);
   followState(world, service);
@@ -123,12 +127,13 @@ function bounded(chain: string): string {
 export function waitingCause(service: Service): string {
   const held = heldText(service);
   if (held !== null) return held;
-  const { requires, order, conflicts } = service.edges;
+  const { requires, order, begun, conflicts } = service.edges;
   const broken = service.broken > 0 ? requires.find((other) => other.facts & FACT_BROKEN) : undefined;
   if (broken !== undefined) return `waits for ${broken.spec.name}, which ${brokenText(broken)}`;
   const names: string[] = [];
   for (const other of requires) if (!(other.facts & FACT_READY)) names.push(other.spec.name);
   for (const other of order) if (!(other.facts & FACT_CLEAR)) names.push(other.spec.name);
+  for (const other of begun) if (!(other.facts & FACT_BEGUN)) names.push(other.spec.name);
   if (names.length > 0) return `waits for ${namesText(names)}`;
   const clashes = conflicts.filter((other) => other.facts & FACT_LIVE).map((other) => other.spec.name);
   return clashes.length > 0 ? `waits until ${namesText(clashes)} has stopped` : "waits for its turn";

@@ -20,6 +20,7 @@ import { dropFromBoot, growBoot } from "./boot.ts";
 import { enter, publishChange } from "./causes.ts";
 import { findFaults, judgeFaults } from "./faults.ts";
 import { rankAgain } from "./gate.ts";
+import { endLook } from "./guard.ts";
 import { dropFds } from "./notify.ts";
 import { resetCounts, settleFacts, unlink } from "./order.ts";
 import { linkAll } from "./recovery.ts";
@@ -78,7 +79,7 @@ export function takeChange(world: World, ask: ChangeAsk): void {
   judgeFaults(world, because);
   demandRemoval(world, removed, `removal ${ask.because}`);
   demandStarts(world, added, ask.restart ? changed : [], because);
-  demandFit(world, changed);
+  demandFit(world, [...added, ...changed]);
   world.configTouched = true;
 }
 
@@ -110,7 +111,10 @@ function define(world: World, service: Service, sparse: SparseSpec): boolean {
   const wasDoomed = world.doomed.delete(service);
   const hasRun = isLive(service) && !(isTarget(service) && spec.kind === "target");
   if (hasRun) world.planned.set(service, spec);
-  else takeSpec(world, service, spec);
+  else {
+    world.planned.delete(service); // A target may have been about to become something else.
+    takeSpec(world, service, spec);
+  }
   if (JSON.stringify(logOptions(spec)) !== JSON.stringify(logOptions(former))) openLog(world, service);
   touch(world, service);
   return wasDoomed;
@@ -127,6 +131,7 @@ export function takePlanned(world: World, service: Service): void {
 function takeSpec(world: World, service: Service, spec: ServiceSpec): void {
   const former = service.spec;
   service.spec = spec;
+  endLook(world, service); // For what was in the way of the former one.
   reschedule(world, service, former.schedule);
   touch(world, service);
   if (former.kind === spec.kind) return;
@@ -217,8 +222,8 @@ function demandStarts(
 }
 
 /** What is up has to have what it requires, and nothing that it conflicts with beside it. */
-function demandFit(world: World, changed: readonly Service[]): void {
-  const fit = new Set(changed);
+function demandFit(world: World, defined: readonly Service[]): void {
+  const fit = new Set(defined);
   for (const service of world.services) {
     if (service.edges.requires.some((other) => !wantsUp(other))) fit.add(service);
   }

@@ -2,7 +2,7 @@
  * Circles in what waits for what. Nothing is looked at twice where there is none: what waits for
  * nobody is taken away, again and again, until nothing is left.
  */
-import type { Service } from "./world.ts";
+import { ahead, behind, type Service } from "./world.ts";
 
 /** Each circle with all that belongs to it, in the order of the services. */
 export function cyclesOf(services: readonly Service[]): Service[][] {
@@ -18,12 +18,12 @@ export function cyclesOf(services: readonly Service[]): Service[][] {
 function leftOver(services: readonly Service[]): Set<Service> {
   const open = new Map<Service, number>();
   for (const service of services) {
-    const { requires, order } = service.edges;
-    if (requires.length + order.length > 0) open.set(service, requires.length + order.length);
+    const count = ahead(service).reduce((sum, others) => sum + others.length, 0);
+    if (count > 0) open.set(service, count);
   }
   const free = services.filter((service) => !open.has(service));
-  for (const { edges } of free) {
-    for (const other of [...edges.dependents, ...edges.successors]) {
+  for (const service of free) {
+    for (const other of behind(service).flat()) {
       const count = (open.get(other) ?? 0) - 1;
       if (count > 0) open.set(other, count);
       else if (open.delete(other)) free.push(other);
@@ -52,8 +52,7 @@ function components(among: ReadonlySet<Service>): Service[][] {
       lowest.set(service, number.size - 1);
       path.push(service);
       onPath.add(service);
-      const { requires, order } = service.edges;
-      visits.push({ service, next: [...requires, ...order].values() });
+      visits.push({ service, next: ahead(service).flat().values() });
     };
     const lower = (service: Service, to: number) =>
       lowest.set(service, Math.min(lowest.get(service) ?? to, to));

@@ -7,10 +7,12 @@
 import { enter, tell } from "./causes.ts";
 import { cyclesOf } from "./cycles.ts";
 import { dropTurn } from "./gate.ts";
+import { endLook } from "./guard.ts";
 import { fire } from "./lifecycle.ts";
 import { restCall } from "./rescue.ts";
 import { cancelBackoff, comeToRest, wake } from "./runs.ts";
 import {
+  ahead,
   type Edges,
   isDoomed,
   ownPast,
@@ -63,7 +65,7 @@ function pathBack(from: Service, members: ReadonlySet<Service>): string[] {
   const before = new Map<Service, Service>();
   const reached = [from];
   for (const service of reached) {
-    for (const other of [...service.edges.requires, ...service.edges.order]) {
+    for (const other of ahead(service).flat()) {
       if (other === from) return wayTo(service, before);
       if (!members.has(other) || before.has(other)) continue;
       before.set(other, service);
@@ -83,7 +85,16 @@ function wayTo(last: Service, before: ReadonlyMap<Service, Service>): string[] {
 
 /** In a circle nobody could leave before the others. */
 function cutEdges({ edges }: Service, members: ReadonlySet<Service>): void {
-  const lists: readonly (keyof Edges)[] = ["requires", "order", "dependents", "successors"];
+  const lists: readonly (keyof Edges)[] = [
+    "requires",
+    "order",
+    "begun",
+    "loose",
+    "dependents",
+    "successors",
+    "begunFor",
+    "looseFor",
+  ];
   for (const list of lists) edges[list] = edges[list].filter((other) => !members.has(other));
 }
 
@@ -92,6 +103,7 @@ function cutEdges({ edges }: Service, members: ReadonlySet<Service>): void {
 /** After a change: who cannot be started any more, and who can again. */
 export function judgeFaults(world: World, because: string): void {
   for (const service of world.services) {
+    if (isDoomed(world, service)) continue;
     const fault = world.faults.get(service);
     if (fault !== undefined) fire(world, service, "barred", fault);
     else if (service.state === "failed" && isFault(service.past.reason))
@@ -109,6 +121,7 @@ export function bar(world: World, service: Service, fault: Reason): void {
   if (service.state === "failed" && known) return;
   cancelBackoff(world, service);
   dropTurn(world, service);
+  endLook(world, service);
   restCall(service, false);
   ownPast(service).reason = fault;
   enter(world, service, "failed", faultText(fault));

@@ -22,9 +22,11 @@ import {
   pinnedUp,
   plannedSpec,
   type Service,
+  startsAlong,
   touch,
   type World,
   wantsUp,
+  yieldsTo,
 } from "./world.ts";
 
 /** The services of an ask. A name that is not configured is the API's business. */
@@ -53,12 +55,16 @@ function withMembers(world: World, named: readonly Named[]): Named[] {
   return all;
 }
 
-/** What it requires and wants. */
+/** What it starts along: what it requires, but for what it only waits for, and what it wants. */
 function neededBy(world: World, service: Service): Service[] {
-  const { wants } = plannedSpec(world, service);
-  if (wants.length === 0) return service.edges.requires;
+  const { requires, wants } = plannedSpec(world, service);
+  const all = requires.every(({ start }) => start);
+  const along = all
+    ? service.edges.requires
+    : service.edges.requires.filter((other) => startsAlong(world, service, other));
+  if (wants.length === 0) return along;
   const wanted = wants.map((name) => world.byName.get(name));
-  return [...service.edges.requires, ...wanted.filter((other) => other !== undefined)];
+  return [...along, ...wanted.filter((other) => other !== undefined)];
 }
 
 export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdown" }>): void {
@@ -159,10 +165,17 @@ function raiseAll(world: World, first: readonly Named[], count: number, sake: Sa
 
 /** What was reached after its requirement had been beaten by a conflict does not stay up without it. */
 function dropUnmet(world: World, service: Service, why: string): void {
-  const unmet = service.edges.requires.find((other) => !wantsUp(other) && !isDoomed(world, other));
+  const unmet = service.edges.requires.find(
+    (other) => !wantsUp(other) && !isDoomed(world, other) && !mayLack(world, service, other),
+  );
   if (!wantsUp(service) || unmet === undefined || pinnedUp(service)) return;
   const because = `requires ${unmet.spec.name}, which ${why}`;
   lower(world, [{ service, because }], "down");
+}
+
+/** It goes on waiting for what it does not start along, wanted or not. */
+function mayLack(world: World, service: Service, other: Service): boolean {
+  return service.state === "waiting" && !startsAlong(world, service, other);
 }
 
 /** `free`: somebody asks for it, so it need not stand in line for the budget. */
@@ -198,15 +211,18 @@ function startAfresh(world: World, service: Service): void {
 
 /** Starting one stops the other, or is given up if that one is held up. True if there was one. */
 function stopConflicting(world: World, service: Service): boolean {
-  const strong = service.edges.conflicts.find((other) => wantsUp(other) && pinnedUp(other));
+  const rivals = service.edges.conflicts.filter(
+    (other) => wantsUp(other) && !yieldsTo(world, service, other),
+  );
+  const strong = rivals.find(pinnedUp);
   if (strong !== undefined && wantsUp(service)) {
     const because = `conflicts with ${strong.spec.name}, which is pinned up`;
     lower(world, [{ service, because }], "down");
     return true;
   }
   let found = false;
-  for (const other of service.edges.conflicts) {
-    if (!wantsUp(other)) continue;
+  for (const other of rivals) {
+    if (!wantsUp(other)) continue; // Gone with one before it.
     lower(world, [{ service: other, because: `conflicts with ${service.spec.name}` }], "down");
     found = true;
   }
@@ -227,7 +243,7 @@ function lower(world: World, named: readonly Named[], to: "down" | "again"): voi
     const { service, because } = entry;
     if (to === "down" && pinnedUp(service)) continue;
     const dependents = service.edges.dependents.filter(
-      (other) => wantsUp(other) && !pinnedUp(other) && !seen.has(other),
+      (other) => wantsUp(other) && !pinnedUp(other) && !seen.has(other) && !mayLack(world, other, service),
     );
     lowerOne(world, entry, to, index < named.length);
     for (const other of dependents) {
@@ -308,12 +324,14 @@ function refit(world: World, service: Service): void {
   stopConflicting(world, service);
   if (!wantsUp(service) || pinnedUp(service)) return;
   const because = `needed by ${service.spec.name}`;
-  const unmet = service.edges.requires.filter((other) => !wantsUp(other));
+  const unmet = service.edges.requires.filter(
+    (other) => !wantsUp(other) && startsAlong(world, service, other),
+  );
   raiseAll(
     world,
     unmet.map((other) => ({ service: other, because })),
     0,
     "asked",
   );
-  dropUnmet(world, service, "something conflicts with");
+  if (unmet.some((other) => !wantsUp(other))) dropUnmet(world, service, "something conflicts with");
 }

@@ -1,5 +1,5 @@
 /**
- * Health: while a service is ready it is asked again and again whether it is well. A check asks
+ * Health: while a service is ready (or from its start on, where its readiness waits for it) it is asked again and again whether it is well. A check asks
  * all its probes and waits for all their answers; the next one is armed only then, so two are
  * never at work at once. The first one comes at a random part of the interval, so that services
  * that became ready together are not checked together; the others keep that phase.
@@ -11,10 +11,10 @@
  * Keys name the run: timer `health SET`, probes `health SET PROBE`.
  */
 import type { Event } from "../generated/protocol.ts";
-import type { HealthSpec } from "../model/spec.ts";
+import type { HealthSpec, ServiceSpec } from "../model/spec.ts";
 import { noteState, publishHealth, tell } from "./causes.ts";
 import { fire } from "./lifecycle.ts";
-import { protocolProbe } from "./readiness.ts";
+import { meet, protocolProbe } from "./readiness.ts";
 import { starvedText, stretchFactor } from "./starvation.ts";
 import { durationText, probeText } from "./text.ts";
 import { type HealthState, mustLeave, type Round, type Service, touch, type World } from "./world.ts";
@@ -34,14 +34,27 @@ export function newHealth(): HealthState {
 
 // ---- when
 
-/** It is ready. */
+/** Its readiness waits for its first good check. */
+export function isHealthAwaited({ spec }: Service): boolean {
+  return conditionOf(spec) !== -1;
+}
+
+function conditionOf({ ready }: ServiceSpec): number {
+  return ready.findIndex(({ type }) => type === "health");
+}
+
+/** It is ready; or it runs, and its readiness waits for this. Checks that are at work go on. */
 export function startHealth(world: World, service: Service): void {
   const { health: spec } = service.spec;
   if (spec === null) return;
   service.health ??= newHealth();
-  service.health.first = world.now + spec.initialDelayMs + spec.everyMs * world.random.next();
+  const { health } = service;
+  if (health.first > 0) return;
+  // Who waits for the first check has nothing of its coming at random.
+  const part = isHealthAwaited(service) ? 0 : world.random.next();
+  health.first = world.now + spec.initialDelayMs + spec.everyMs * part;
   touch(world, service);
-  arm(world, service, service.health.first);
+  arm(world, service, health.first);
 }
 
 /** In a fresh brain: a check that was at work is gone with the former one. */
@@ -172,8 +185,16 @@ function endRound(
   if (health.last.length > HISTORY) health.last.shift();
   count(world, service, spec, health, ok);
   armNext(world, service, health, spec);
+  if (service.watch !== null && !ok) service.watch.reason = reason;
   if (ok && health.healthy !== true && health.successes >= spec.successes) recovered(world, service, reason);
   if (!ok && health.healthy !== false && health.failures >= spec.failures) sickened(world, service, reason);
+  if (ok) meetCondition(world, service);
+}
+
+/** One good check is what its readiness waits for. */
+function meetCondition(world: World, service: Service): void {
+  const ready = service.state === "starting" && meet(world, service, conditionOf(service.spec));
+  if (ready) fire(world, service, "met", null);
 }
 
 /** What no rule asks for any more is not worth a record. */

@@ -16,8 +16,11 @@ import type { HookName } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, note, noteHook, tell } from "./causes.ts";
 import { takePlanned } from "./change.ts";
+import { markAutomatic } from "./gate.ts";
+import { fire } from "./lifecycle.ts";
+import { restCall } from "./rescue.ts";
 import { conclude, hookEnd, surviveRun } from "./restart.ts";
-import { leaveAlone, rest, spawnMain, stopRun } from "./runs.ts";
+import { admit, isKilled, leaveAlone, rest, spawnMain, stopRun } from "./runs.ts";
 import { cutSides, hasSides, openSide, roleText } from "./sides.ts";
 import {
   type Around,
@@ -113,7 +116,7 @@ export function noteSide(world: World, service: Service, side: Side): void {
 /** It is to be stopped: at once, or after its before-stop hook and by its stop command. */
 export function part(world: World, service: Service, because: string): void {
   const plain = !has(service, "before-stop") && service.spec.stopCommand === null && !hasSides(service);
-  if (plain || world.shutdown.hurried) {
+  if (plain || world.shutdown.hurried || isKilled(service)) {
     stopRun(world, service, stopState(service), because);
     return;
   }
@@ -263,14 +266,25 @@ export function finished(world: World, service: Service, side: Side): void {
 
 function settleRun(world: World, service: Service, end: End | null, because: string): void {
   service.around = null;
+  const former = service.spec.kind;
   takePlanned(world, service);
   touch(world, service);
   if (end !== null && end.kind === "survived") surviveRun(world, service, end);
   else if (mustLeave(service)) rest(world, service, because);
+  else if (service.spec.kind !== former) startAsOther(world, service, because);
   else {
     assert(end !== null, "what did not have to leave is judged");
     conclude(world, service, end);
   }
+  const fault = world.faults.get(service);
+  if (fault !== undefined) fire(world, service, "barred", fault);
+}
+
+/** What a service has ended with says nothing of the task that it is now. */
+function startAsOther(world: World, service: Service, because: string): void {
+  restCall(service, true);
+  markAutomatic(world, service);
+  admit(world, service, `${because}, is a ${service.spec.kind} now`);
 }
 
 /** Whose logs belong to a service beside its own. */

@@ -6,18 +6,28 @@
  * `Exit`, when it comes, is the last command of its step: replies that are owed go before it.
  */
 import type { Command, Event, Machine, Receipt, Scope } from "../generated/protocol.ts";
-import type { ServiceSpec } from "../model/spec.ts";
+import type { ProxySpec, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
 import { type ChangeAsk, dropGone, keepConfig, takeChange } from "./change.ts";
 import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
+import { guardDue, takeLook } from "./guard.ts";
 import { healthDue, takeHealthAnswer } from "./health.ts";
 import { sideRoles, wholeReceipt } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
 import { takeNotice } from "./notify.ts";
 import { spread } from "./order.ts";
 import { type HeldVerb, type PinAsk, refusalOf, takePin } from "./pins.ts";
+import {
+  type ProxyAsk,
+  proxySpecs,
+  takeProxyAsk,
+  takeProxyFailed,
+  takeProxyIdle,
+  takeProxyWanted,
+  tellProxies,
+} from "./proxies.ts";
 import { meet, missProbe, retryProbe } from "./readiness.ts";
 import { type BootInput, forgetStray, makeWorld, recover } from "./recovery.ts";
 import {
@@ -50,6 +60,7 @@ import { isDoomed, plannedSpec, type Service, type Side, takeFact, takeWork, typ
 
 export { type BootReport, bootReport } from "./boot.ts";
 export type { ChangeAsk } from "./change.ts";
+export type { Obstacle } from "./guard.ts";
 export type { HeldVerb } from "./pins.ts";
 export type { BootInput } from "./recovery.ts";
 export type { RunView } from "./schedule.ts";
@@ -74,6 +85,7 @@ export type Ask =
   | ChangeAsk
   /** The supervisor is to take its own place; services do not notice. */
   | { readonly type: "renew"; readonly because: string }
+  | ProxyAsk
   /** `machine`: what becomes of the machine, where we are its PID 1. */
   | { readonly type: "shutdown"; readonly because: string; readonly machine?: Machine };
 
@@ -126,6 +138,7 @@ function settle(world: World): void {
 
 function finish(world: World): Command[] {
   advanceShutdown(world);
+  tellProxies(world);
   writeSlate(world);
   keepConfig(world);
   if (world.shutdown.phase === "exiting") {
@@ -183,6 +196,9 @@ function take(world: World, event: EngineEvent): void {
     case "clockSet":
       clockSet(world);
       break;
+    case "answered":
+      if (event.key.startsWith("guard ")) takeLook(world, event);
+      break;
     case "probed":
       takeAnswer(world, event);
       break;
@@ -191,6 +207,18 @@ function take(world: World, event: EngineEvent): void {
       break;
     case "notified":
       ofSet(world, event.id, (service) => takeNotice(world, service, event));
+      break;
+    case "proxy":
+      takeProxyAsk(world, event);
+      break;
+    case "proxyWanted":
+      takeProxyWanted(world, event.name);
+      break;
+    case "proxyIdle":
+      takeProxyIdle(world, event.name);
+      break;
+    case "proxyFailed":
+      takeProxyFailed(world, event);
       break;
     case "spawned":
       ofSet(world, event.id, (service, side) => {
@@ -239,7 +267,7 @@ function takeStopped(world: World, event: Extract<Event, { type: "stopped" }>): 
 }
 
 /**
- * Keys: `shutdown`, `gate`, `again NAME`, `schedule NAME`, `start SET`, `linger SET`, `reload SET`,
+ * Keys: `shutdown`, `gate`, `again NAME`, `guard NAME`, `schedule NAME`, `start SET`, `linger SET`, `reload SET`,
  * `hook SET` (the hook's own set), `probe SET CONDITION`, `delay SET CONDITION`, `health SET`,
  * `watchdog SET`.
  */
@@ -255,6 +283,11 @@ function takeTimer(world: World, key: string): void {
     case "again": {
       const service = world.byName.get(key.slice("again ".length));
       if (service !== undefined) fire(world, service, "due", null);
+      break;
+    }
+    case "guard": {
+      const service = world.byName.get(key.slice("guard ".length));
+      if (service !== undefined) guardDue(world, service);
       break;
     }
     case "schedule": {
@@ -352,6 +385,11 @@ export function runs(world: World, name: string): readonly RunView[] | null {
   return service === undefined ? null : runsOf(service);
 }
 
+/** In the order they were set. */
+export function proxies(world: World): readonly ProxySpec[] {
+  return proxySpecs(world);
+}
+
 export function graph(world: World): Graph {
   return graphOf(world);
 }
@@ -389,7 +427,7 @@ export function logNamesOf(world: World, name: string): string[] {
 /** Why a pin or a mask forbids what a person asks; `null`: it does not. */
 export function refusal(world: World, name: string, verb: HeldVerb): string | null {
   const service = world.byName.get(name);
-  return service === undefined ? null : refusalOf(service, verb);
+  return service === undefined ? null : refusalOf(world, service, verb);
 }
 
 /** Why it cannot be reloaded now; `null`: it can. */

@@ -13,6 +13,7 @@
  *   2. facts:   what changed about a service changes its neighbours' counts (`order.ts`);
  *   3. turns:   services whose counts allow something now do it, one at a time, then back to 1;
  *   4. the gate: what may start by the order, and stands in line for its start, passes (`gate.ts`).
+ * What has a guard is looked for before it comes to the gate, which takes a question (`guard.ts`).
  * Nothing recurses over the graph, and nothing is decided while counts are in motion: handlers
  * that start something (`admit`) run on an event or a turn, never while goals change.
  *
@@ -53,6 +54,7 @@ import type { Event } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { note, tell } from "./causes.ts";
 import { bar, free } from "./faults.ts";
+import { lookAgain } from "./guard.ts";
 import {
   afterRun,
   endParting,
@@ -78,6 +80,7 @@ import {
   refusalEnd,
   restartCause,
   survivedEnd,
+  willRemain,
 } from "./restart.ts";
 import {
   admit,
@@ -103,10 +106,10 @@ import { exitText, failureText, survivorsText } from "./text.ts";
 import {
   type Eviction,
   isTarget,
-  isTask,
   mustLeave,
   pushWork,
   type Reason,
+  remainsUp,
   type Service,
   type Side,
   type State,
@@ -167,7 +170,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     freed: never,
   },
   waiting: {
-    start: ignore,
+    start: lookAgain,
     need: ignore,
     halt: giveUpNow,
     turn: tryStart,
@@ -477,9 +480,9 @@ function clearState(world: World, service: Service, { because, named }: Halt): v
   if (named && !wantsUp(service)) comeToRest(world, service, because);
 }
 
-/** A task that is done is what its dependents need; a service that has ended is not. */
+/** What is done and counts as up is what its dependents need; a service that has ended is not. */
 function wakeService(world: World, service: Service, because: string): void {
-  if (!isTask(service)) wake(world, service, because);
+  if (!remainsUp(service)) wake(world, service, because);
 }
 
 // ---- time
@@ -538,7 +541,7 @@ function end(world: World, service: Service, event: EventOf<"exited">): void {
   const wasReady = isReady(service);
   const cause = `${exitText(event.exit)}${errnoText(service)}`;
   takeExit(service, world, event.exit, event.at);
-  if (wasReady && !mustLeave(service)) {
+  if (wasReady && !mustLeave(service) && !willRemain(service)) {
     const because = `bound to ${service.spec.name}, which ended: ${cause}`;
     world.demands.push({ type: "lost", service, because });
   }

@@ -9,13 +9,16 @@
 import { assert } from "./assert.ts";
 import { noteRelease } from "./boot.ts";
 import {
+  ahead,
+  behind,
+  type Edges,
   heldText,
   isLive,
-  isTask,
   mustLeave,
   NO_EDGES,
   pushFact,
   pushWork,
+  remainsUp,
   type Service,
   type State,
   takeFact,
@@ -36,13 +39,16 @@ export const FACT_LEAVING = 8;
 /** It has a process set: what conflicts with it cannot start. */
 export const FACT_LIVE = 16;
 
+/** It is neither inactive nor waiting: what starts once it has begun may do so. */
+export const FACT_BEGUN = 32;
+
 /** Ready and meant to stay so. The view's flag is `isReady`; the order does not build on leavers. */
 function standsReady(service: Service): boolean {
   return isReady(service) && !(service.state === "running" && mustLeave(service));
 }
 
 export function isReady(service: Service): boolean {
-  return service.state === "running" || (service.state === "exited" && isTask(service));
+  return service.state === "running" || (service.state === "exited" && remainsUp(service));
 }
 
 /** Failed for good, or waits for something that did. */
@@ -51,7 +57,7 @@ export function isBroken(service: Service): boolean {
     case "failed":
       return true;
     case "exited":
-      return !isTask(service);
+      return !remainsUp(service);
     case "waiting":
       return service.broken > 0 || heldText(service) !== null;
     default:
@@ -74,6 +80,7 @@ function factsOf(service: Service): number {
   if (isClear(service)) facts |= FACT_CLEAR;
   if ((live && mustLeave(service)) || service.holds > 0) facts |= FACT_LEAVING;
   if (live) facts |= FACT_LIVE;
+  if (service.state !== "inactive" && service.state !== "waiting") facts |= FACT_BEGUN;
   return facts;
 }
 
@@ -86,14 +93,14 @@ function tellFacts(world: World, service: Service, facts: number): number {
   const changed = facts ^ service.facts;
   if (changed === 0) return 0;
   service.facts = facts;
-  const { requires, order, dependents, successors, conflicts } = service.edges;
+  const { dependents, successors, begunFor, conflicts } = service.edges;
   if (changed & FACT_READY) block(world, service, dependents, !(facts & FACT_READY));
   if (changed & FACT_CLEAR) block(world, service, successors, !(facts & FACT_CLEAR));
+  if (changed & FACT_BEGUN) block(world, service, begunFor, !(facts & FACT_BEGUN));
   if (changed & FACT_LIVE) block(world, service, conflicts, (facts & FACT_LIVE) !== 0);
   if (changed & FACT_BROKEN) breakNeighbours(world, dependents, (facts & FACT_BROKEN) !== 0);
   if (changed & FACT_LEAVING) {
-    hold(world, requires, (facts & FACT_LEAVING) !== 0);
-    hold(world, order, (facts & FACT_LEAVING) !== 0);
+    for (const others of ahead(service)) hold(world, others, (facts & FACT_LEAVING) !== 0);
   }
   return changed;
 }
@@ -105,15 +112,26 @@ export function settleFacts(world: World): void {
 
 /** It is no neighbour of anybody any more. It has no run, and nobody counts it once it is in nobody's way. */
 export function unlink(world: World, service: Service): void {
-  tellFacts(world, service, FACT_READY | FACT_CLEAR);
-  const { requires, order, dependents, successors, conflicts } = service.edges;
+  tellFacts(world, service, FACT_READY | FACT_CLEAR | FACT_BEGUN);
+  const { edges } = service;
   service.edges = NO_EDGES;
-  for (const { edges } of requires) edges.dependents = without(edges.dependents, service);
-  for (const { edges } of order) edges.successors = without(edges.successors, service);
-  for (const { edges } of dependents) edges.requires = without(edges.requires, service);
-  for (const { edges } of successors) edges.order = without(edges.order, service);
-  for (const { edges } of conflicts) edges.conflicts = without(edges.conflicts, service);
+  for (const [forth, back] of MIRRORED) {
+    for (const other of edges[forth]) other.edges[back] = without(other.edges[back], service);
+  }
 }
+
+/** Each list of edges, and where its members have the same edge. */
+const MIRRORED: readonly (readonly [keyof Edges, keyof Edges])[] = [
+  ["requires", "dependents"],
+  ["order", "successors"],
+  ["begun", "begunFor"],
+  ["loose", "looseFor"],
+  ["dependents", "requires"],
+  ["successors", "order"],
+  ["begunFor", "begun"],
+  ["looseFor", "loose"],
+  ["conflicts", "conflicts"],
+];
 
 function without(services: readonly Service[], one: Service): Service[] {
   return services.filter((service) => service !== one);
@@ -159,7 +177,8 @@ export function setWish(world: World, service: Service, wish: Wish): void {
 /** Counts of a service none of whose neighbours has told anything yet. */
 export function resetCounts(service: Service): void {
   service.facts = 0;
-  service.blockers = service.edges.requires.length + service.edges.order.length;
+  const { requires, order, begun } = service.edges;
+  service.blockers = requires.length + order.length + begun.length;
   service.broken = 0;
   service.holds = 0;
 }
@@ -180,16 +199,19 @@ function isLeaving(state: State): boolean {
 
 /** Whom it waits for: to start, or to leave before it. */
 export function waitsFor(service: Service): Service[] {
-  const { requires, order, dependents, successors, conflicts } = service.edges;
+  const { requires, order, begun, conflicts } = service.edges;
   if (service.state === "waiting") {
     return [
       ...requires.filter((other) => !(other.facts & FACT_READY)),
       ...order.filter((other) => !(other.facts & FACT_CLEAR)),
+      ...begun.filter((other) => !(other.facts & FACT_BEGUN)),
       ...conflicts.filter((other) => other.facts & FACT_LIVE),
     ];
   }
   if (mustLeave(service) && !isLeaving(service.state) && service.holds > 0) {
-    return [...dependents, ...successors].filter((other) => other.facts & FACT_LEAVING);
+    return behind(service)
+      .flat()
+      .filter((other) => other.facts & FACT_LEAVING);
   }
   return [];
 }

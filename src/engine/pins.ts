@@ -8,7 +8,16 @@
  */
 import { noteHook, publishPin, tell } from "./causes.ts";
 import { isReady, spread } from "./order.ts";
-import { isDoomed, mustLeave, pinnedUp, pushWork, type Service, touch, type World } from "./world.ts";
+import {
+  isDoomed,
+  mustLeave,
+  pinnedUp,
+  pushWork,
+  type Service,
+  touch,
+  type World,
+  yieldsTo,
+} from "./world.ts";
 
 export type PinAsk =
   | { readonly type: "pin"; readonly name: string; readonly state: "up" | "down"; readonly because: string }
@@ -24,7 +33,7 @@ export function pinText({ pin }: Service): string | null {
 export function takePin(world: World, ask: PinAsk): void {
   const service = world.byName.get(ask.name);
   if (service === undefined || isDoomed(world, service) || world.shutdown.phase !== "running") return;
-  if (refusalOf(service, ask.type === "pin" ? `pin ${ask.state}` : ask.type) !== null) return;
+  if (refusalOf(world, service, ask.type === "pin" ? `pin ${ask.state}` : ask.type) !== null) return;
   const before = pinText(service);
   const { state, masked } = service.pin ?? { state: null, masked: false };
   const wasUp = state === "up";
@@ -59,14 +68,14 @@ function demand(world: World, service: Service, state: "up" | "down", because: s
 export type HeldVerb = "start" | "stop" | "restart" | "pin up" | "pin down" | "unpin" | "mask" | "unmask";
 
 /** Why a hold forbids what a person asks, with the next step; `null`: it does not. */
-export function refusalOf(service: Service, verb: HeldVerb): string | null {
+export function refusalOf(world: World, service: Service, verb: HeldVerb): string | null {
   const { pin, edges } = service;
   const { name } = service.spec;
   if (verb === "stop" || verb === "mask") {
     return pinnedUp(service) ? `it is pinned up; first: oneup unpin ${name}` : null;
   }
   if (verb === "pin up") {
-    const other = edges.conflicts.find(pinnedUp);
+    const other = edges.conflicts.find((one) => pinnedUp(one) && !yieldsTo(world, service, one));
     if (other !== undefined) return `it conflicts with ${other.spec.name}, which is pinned up`;
     return pin?.masked ? `it is masked; first: oneup unmask ${name}` : null;
   }

@@ -9,7 +9,7 @@
 import type { Event, Probe } from "../generated/protocol.ts";
 import type { ProbeCondition, ReadyCondition, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
-import { spawnSpec } from "./spawn.ts";
+import { outsideSpec, probeSpec } from "./spawn.ts";
 import { stretchFactor } from "./starvation.ts";
 import { probeText } from "./text.ts";
 import { type Service, touch, type Watch, type World } from "./world.ts";
@@ -51,10 +51,13 @@ export function startWatch(world: World, service: Service): void {
   });
 }
 
+/** They come by themselves, or are asked for elsewhere. */
+const UNTRIED: readonly ReadyCondition["type"][] = ["log", "notify", "delay", "health"];
+
 type TriedCondition = ProbeCondition | Extract<ReadyCondition, { type: "listen" }>;
 
 function isTried(condition: ReadyCondition): condition is TriedCondition {
-  return condition.type !== "log" && condition.type !== "notify" && condition.type !== "delay";
+  return !UNTRIED.includes(condition.type);
 }
 
 /** In a fresh brain: the log matches, too, are gone. A line may have come meanwhile. */
@@ -70,7 +73,7 @@ export function dropWatch(world: World, service: Service): void {
   forUnmet(service, (condition, index) => {
     const run = `${service.child} ${index}`;
     if (condition.type === "log") world.out.push({ type: "unmatchLog", key: `log ${run}` });
-    else if (condition.type === "notify") return;
+    else if (condition.type === "notify" || condition.type === "health") return;
     else if (condition.type === "delay") world.out.push({ type: "cancel", key: `delay ${run}` });
     else if (flying & (1 << index)) world.out.push({ type: "cancelProbe", key: `probe ${run}` });
     else world.out.push({ type: "cancel", key: `probe ${run}` });
@@ -141,7 +144,7 @@ export function protocolProbe({ spec, child: set }: Service, condition: ProbeCon
     case "file":
       return { type: "file", path: condition.path };
     case "exec":
-      return { type: "exec", spec: spawnSpec(spec, "probe", condition.argv) };
+      return { type: "exec", spec: (condition.outside ? outsideSpec : probeSpec)(spec, condition.argv) };
     case "http":
       return { ...condition, set, status: condition.status.map(([low, high]) => [low, high]) };
   }

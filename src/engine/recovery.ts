@@ -8,19 +8,20 @@
  */
 import type { Boot, ChildRecord } from "../generated/protocol.ts";
 import { withDefaults } from "../model/defaults.ts";
-import type { Config, ServiceSpec, SparseSpec } from "../model/spec.ts";
+import type { Config, Following, ServiceSpec, SparseSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
 import { openLog, takePlanned } from "./change.ts";
 import { findFaults, judgeFaults } from "./faults.ts";
 import { makeGate } from "./gate.ts";
-import { resumeHealth } from "./health.ts";
+import { isHealthAwaited, resumeHealth } from "./health.ts";
 import { afterRun, armLinger } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
 import { newTold, takeNotice } from "./notify.ts";
 import { newOccasions } from "./occasions.ts";
 import { resetCounts } from "./order.ts";
+import { resumeProxies } from "./proxies.ts";
 import { Random } from "./random.ts";
 import { newWatch, reopenWatch } from "./readiness.ts";
 import { armReload } from "./reload.ts";
@@ -30,6 +31,7 @@ import { startSchedules } from "./schedule.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
 import { armSide, hasSides, refuseSide, sendSideStop, sideOf, sidesOf, takeSideEvent } from "./sides.ts";
 import {
+  hasRecord,
   isOfFormer,
   readBootRecord,
   readGateRecord,
@@ -54,6 +56,7 @@ import {
   pushWork,
   Service,
   type State,
+  startsAlong,
   type World,
   wantsUp,
 } from "./world.ts";
@@ -67,7 +70,11 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
   const services = configured.map((sparse, index) => new Service(withDefaults(sparse), index));
   const byName = new Map(services.map((service) => [service.spec.name, service]));
   assert(byName.size === services.length, "names are unique");
-  const doomed = addDoomed(services, byName, former);
+  const doomed = addDoomed(
+    services,
+    byName,
+    former.filter(({ name }) => isLeft(boot, name)),
+  );
   const planned = new Map<Service, ServiceSpec>();
   linkAll({ services, byName, planned });
   const world: World = {
@@ -80,6 +87,7 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
     faults: new Map(),
     zones: settings.zones ?? {},
     sets: new Map(),
+    proxies: new Map(),
     shutdown: {
       phase: "running",
       because: "",
@@ -94,6 +102,7 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
     },
     random: new Random(boot.seed),
     gate: null,
+    hindered: new Set(),
     starting: 0,
     boot: makeBootLog(services.length),
     nextId: boot.nextId,
@@ -127,12 +136,23 @@ export function linkAll(world: Pick<World, "services" | "byName" | "planned">): 
     const reverse = follows.get(name) ?? NONE;
     const plain = requires.length + wants.length + after.length + reverse.length + conflicts.length === 0;
     if (plain) continue; // As most are: no set is made for them.
-    const required = new Set(requires.map((requirement) => requirement.name));
-    const ordered = new Set([...wants, ...after.map((following) => following.name), ...reverse]);
-    for (const other of required) link(service, byName.get(other), "requires", "dependents");
-    for (const other of ordered) {
-      if (!required.has(other)) link(service, byName.get(other), "order", "successors");
-    }
+    const following = (until: Following["until"]) =>
+      after.filter((one) => one.until === until).map((one) => one.name);
+    const seen = new Set([name]);
+    const linkEach = (names: readonly string[], forth: keyof Edges, back: keyof Edges) => {
+      for (const other of names) {
+        if (!seen.has(other)) link(service, byName.get(other), forth, back);
+        seen.add(other);
+      }
+    };
+    linkEach(
+      requires.map((requirement) => requirement.name),
+      "requires",
+      "dependents",
+    );
+    linkEach([...wants, ...following("ready"), ...reverse], "order", "successors");
+    linkEach(following("begun"), "begun", "begunFor");
+    linkEach(following("any"), "loose", "looseFor");
     for (const conflict of conflicts) linkConflict(service, byName.get(conflict.name));
   }
 }
@@ -207,6 +227,8 @@ export function recover(world: World, boot: BootInput, settle: () => void): void
   startAutomatic(world, known);
   startSchedules(world);
   settle();
+  resumeProxies(world, boot.proxies ?? []);
+  settle();
   if (isFirst) {
     limitBoot(world);
     writeBootRecord(world);
@@ -237,7 +259,12 @@ function isStarting({ state }: Service): boolean {
 
 // ---- runs that have begun with another definition than the configured one
 
-/** Those that are not configured any more: they still have to leave, or are forgotten at once. */
+/** Is there anything left of a service? */
+function isLeft({ slate, children }: BootInput, name: string): boolean {
+  return hasRecord(slate, name) || children.some(({ service }) => service === name);
+}
+
+/** Those that are not configured any more, and still have to leave. */
 function addDoomed(
   services: Service[],
   byName: Map<string, Service>,
@@ -290,7 +317,8 @@ function startAutomatic(world: World, known: readonly Service[]): void {
     }
     if (pinnedUp(service)) continue; // Up, whatever has become of what it requires.
     for (const other of service.edges.requires) {
-      if (!wantsUp(other)) named.push({ service: other, because: `needed by ${service.spec.name}` });
+      if (wantsUp(other) || !startsAlong(world, service, other)) continue;
+      named.push({ service: other, because: `needed by ${service.spec.name}` });
     }
   }
   if (named.length > 0) world.demands.push({ type: "start", named });
@@ -365,6 +393,7 @@ function rearm(world: World, matched: ReadonlyMap<Service, ChildRecord>): void {
     if (service.state === "running") resumeCare(world, service, child);
     if (service.state !== "starting" && service.state !== "working") continue;
     reopenWatch(world, service);
+    if (service.state === "starting" && isHealthAwaited(service)) resumeHealth(world, service);
     watchRun(world, service);
   }
 }

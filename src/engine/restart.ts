@@ -10,7 +10,7 @@ import { markAutomatic } from "./gate.ts";
 import { errnoText } from "./notify.ts";
 import { endCall, runHandler } from "./rescue.ts";
 import { admit } from "./runs.ts";
-import { durationText, exitText } from "./text.ts";
+import { durationText, exitText, namesText } from "./text.ts";
 import {
   type End,
   type Eviction,
@@ -21,6 +21,7 @@ import {
   ownPast,
   pinnedUp,
   type Reason,
+  remainsUp,
   type Service,
   touch,
   type World,
@@ -132,7 +133,13 @@ export function conclude(world: World, service: Service, end: End): void {
 
 /** Pinned up, it comes back from any end; a task that has succeeded is up. */
 function isKept(service: Service, end: End): boolean {
-  return pinnedUp(service) && !(isTask(service) && end.success);
+  return pinnedUp(service) && !(remainsUp(service) && end.success);
+}
+
+/** Its leader has ended, and what it ends with is as good as being up. */
+export function willRemain(service: Service): boolean {
+  if (!service.spec.remainAfterExit) return false;
+  return verdictOf(service, exitEnd(service)) === "exited";
 }
 
 function verdictOf(service: Service, end: End): Verdict {
@@ -155,10 +162,8 @@ function startAgain(world: World, service: Service, end: End, allowed: boolean):
   }
   const room = allowed && takeFromWindow(world, service);
   if (!room && !kept) {
-    const { restartLimit, restartWindowMs } = service.spec;
-    const limit = `more than ${restartLimit} ${restartLimit === 1 ? "restart" : "restarts"} within ${durationText(restartWindowMs)}`;
-    const reason: Reason = { type: "limit", restarts: restartLimit, last: end.reason };
-    fail(world, service, { text: `${limit}, last: ${end.text}`, outward: end.outward, reason });
+    const reason: Reason = { type: "limit", restarts: service.spec.restartLimit, last: end.reason };
+    fail(world, service, { text: `${limitText(service)}, last: ${end.text}`, outward: end.outward, reason });
     endCall(world, service, true);
     return;
   }
@@ -187,6 +192,12 @@ function startAgain(world: World, service: Service, end: End, allowed: boolean):
   armAgain(world, service);
 }
 
+function limitText({ spec }: Service): string {
+  const { restartLimit: limit, restartWindowMs } = spec;
+  const restarts = `more than ${limit} ${limit === 1 ? "restart" : "restarts"}`;
+  return `${restarts} ${restartWindowMs === 0 ? "in a row" : `within ${durationText(restartWindowMs)}`}`;
+}
+
 export function armAgain(world: World, service: Service): void {
   world.out.push({ type: "arm", key: `again ${service.spec.name}`, at: service.deadline });
 }
@@ -195,6 +206,7 @@ export function armAgain(world: World, service: Service): void {
 function takeFromWindow(world: World, service: Service): boolean {
   const { restartLimit, restartWindowMs } = service.spec;
   if (restartLimit === 0) return true;
+  if (restartWindowMs === 0) return service.past.streak < restartLimit;
   const recent = service.past.times.filter((time) => time > world.now - restartWindowMs);
   if (recent.length >= restartLimit) return false;
   recent.push(world.now);
@@ -202,12 +214,13 @@ function takeFromWindow(world: World, service: Service): boolean {
   return true;
 }
 
-/** restart-delay × 2^streak with 10 % jitter, never above its maximum. */
+/** restart-delay × 2^streak with its jitter, never above its maximum. */
 function backoffMs(world: World, service: Service): number {
-  const { restartDelayMs, restartDelayMaxMs } = service.spec;
+  const { restartDelayMs, restartDelayMaxMs, restartJitter } = service.spec;
   if (restartDelayMs === 0) return 0;
   const plain = Math.min(restartDelayMs * 2 ** service.past.streak, restartDelayMaxMs);
-  return Math.min(plain * (0.9 + 0.2 * world.random.next()), restartDelayMaxMs);
+  const factor = 1 + restartJitter * (2 * world.random.next() - 1);
+  return Math.min(plain * factor, restartDelayMaxMs);
 }
 
 /** The backoff is over. */
@@ -225,10 +238,11 @@ function fail(
   service: Service,
   { text: because, outward, reason }: Pick<End, "text" | "outward" | "reason">,
 ): void {
-  const { name, onFailure, main } = service.spec;
+  const { name, onFailure, main, critical } = service.spec;
   ownPast(service).reason = reason;
   enter(world, service, "failed", because);
   tell(world, service, `failed: ${because}`);
+  if (critical) alarm(world, service, because);
   if (main) endMain(world, service, outward);
   else if (onFailure === "shutdown") {
     demandShutdown(world, `${name} failed: ${because}`, 1);
@@ -237,6 +251,17 @@ function fail(
   } else if (onFailure !== "ignore") {
     runHandler(world, service, onFailure.run, because, service.past.exit);
   }
+}
+
+/** The machine is of no use without it: whoever looks at the console should not have to search. */
+function alarm(world: World, service: Service, because: string): void {
+  const { name } = service.spec;
+  const waiting = service.edges.dependents.filter(wantsUp).map((other) => other.spec.name);
+  say(world, `---- critical: ${name} has failed ----`);
+  say(world, `reason: ${because}`);
+  if (waiting.length > 0) say(world, `without it: ${namesText(waiting)}`);
+  say(world, `look at its output (logs ${name}) and at what led to it (why ${name}); then: start ${name}`);
+  say(world, `---- ${"-".repeat(name.length + 22)} ----`);
 }
 
 /** What main has ended with for good, while its end is still being seen to; 0: it has not. */

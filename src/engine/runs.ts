@@ -17,7 +17,8 @@ import {
 import { takePlanned } from "./change.ts";
 import { bar } from "./faults.ts";
 import { dropTurn, passGate } from "./gate.ts";
-import { forgetHealth, startHealth, stopHealth } from "./health.ts";
+import { endLook, passGuard } from "./guard.ts";
+import { forgetHealth, isHealthAwaited, startHealth, stopHealth } from "./health.ts";
 import { afterStart, noteBegun, part, prepare } from "./hooks.ts";
 import { dropFds, openNotify } from "./notify.ts";
 import { mayStart, mayStop, spread } from "./order.ts";
@@ -38,6 +39,7 @@ import {
   pinnedUp,
   pushWork,
   type Service,
+  startsAlong,
   touch,
   type World,
   wantsUp,
@@ -58,17 +60,25 @@ export function admit(world: World, service: Service, because: string): void {
     return;
   }
   if (mayStart(world, service)) {
-    if (passGate(world, service, because)) launch(world, service, because);
+    if (passGuard(world, service, because) && passGate(world, service, because)) {
+      launch(world, service, because);
+    }
     return;
   }
+  endLook(world, service);
   if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
   // What a person holds up comes back, and with it what it cannot do without.
-  const lacks = pinnedUp(service) && service.edges.requires.some((other) => !wantsUp(other));
+  const lacks =
+    pinnedUp(service) &&
+    service.edges.requires.some((other) => !wantsUp(other) && startsAlong(world, service, other));
   if (lacks) world.demands.push({ type: "support", service });
 }
 
 /** Its turn has come, by the order and by the gate. */
 export function launch(world: World, service: Service, because: string): void {
+  // Who stood in line is looked for once more: others may have come first.
+  if (!passGuard(world, service, because)) return;
+  endLook(world, service);
   if (isTarget(service)) {
     enter(world, service, "running", because);
     return;
@@ -126,8 +136,10 @@ export function watchRun(world: World, service: Service): void {
     if (service.deadline === 0) service.deadline = service.started + startTimeoutMs;
     armRun(world, service);
   }
-  if (service.state === "starting") startWatch(world, service);
-  else if (service.state === "running") lookAfter(world, service);
+  if (service.state === "starting") {
+    startWatch(world, service);
+    if (isHealthAwaited(service)) startHealth(world, service);
+  } else if (service.state === "running") lookAfter(world, service);
 }
 
 /** It is ready: from here on its health counts. */
@@ -200,13 +212,19 @@ export function stopRun(
 /** Also sent again, to bring the deadline of a stop at work forward. */
 export function sendStop(world: World, service: Service): void {
   const { signal, timeoutMs, tree } = service.spec.stop;
+  const kills = isKilled(service);
   world.out.push({
     type: "stop",
     id: service.child,
-    signal: service.eviction?.abort ? "ABRT" : signal,
-    timeoutMs: Math.min(timeoutMs, shutdownLeftMs(world)),
+    signal: kills ? "KILL" : service.eviction?.abort ? "ABRT" : signal,
+    timeoutMs: kills ? 0 : Math.min(timeoutMs, shutdownLeftMs(world)),
     tree,
   });
+}
+
+/** Its eviction knows no patience; a core is worth the patience that ABRT needs. */
+export function isKilled({ eviction, spec }: Service): boolean {
+  return eviction !== null && !eviction.abort && spec.stop.evict === "kill";
 }
 
 /** What a stop may take at most. The nucleus then keeps the shutdown's promise without a brain. */
@@ -293,6 +311,7 @@ export function comeToRest(world: World, service: Service, because: string): voi
 export function giveUp(world: World, service: Service): void {
   if (wantsUp(service)) return;
   cancelBackoff(world, service);
+  endLook(world, service);
   restCall(service, false);
   dropTurn(world, service);
   comeToRest(world, service, causeOf(service));
@@ -322,8 +341,11 @@ export function wake(world: World, service: Service, because: string): void {
 export function tryStart(world: World, service: Service): void {
   if (!wantsUp(service)) return;
   if (service.state === "inactive") admit(world, service, causeOf(service));
-  else if (mayStart(world, service)) admit(world, service, wokenBy(service));
-  else noteWaiting(world, service, waitingCause(service));
+  else if (mayStart(world, service)) admit(world, service, service.look?.because || wokenBy(service));
+  else {
+    endLook(world, service);
+    noteWaiting(world, service, waitingCause(service));
+  }
 }
 
 export function wokenBy(service: Service): string {

@@ -208,7 +208,7 @@ function announce(world: World, service: Service, cause: string): void {
 function run(world: World, scheduled: Scheduled, occasion: number, because: string): void {
   const { service, schedule, occasions } = scheduled;
   const atWork = isLive(service) && !mustLeave(service);
-  if (refusalOf(service, "start") !== null) {
+  if (refusalOf(world, service, "start") !== null) {
     passOver(occasions);
     return;
   }
@@ -254,7 +254,7 @@ function replace(world: World, service: Service, because: string): void {
 
 function takeQueued(world: World, { service, schedule, occasions }: Scheduled): void {
   if (occasions.queued === 0) return;
-  if (refusalOf(service, "start") !== null) {
+  if (refusalOf(world, service, "start") !== null) {
     passOver(occasions);
     return;
   }

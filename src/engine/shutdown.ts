@@ -165,6 +165,7 @@ export function takeSignal(world: World, event: Extract<Event, { type: "signal" 
       renew(world, `signal ${event.signal}`);
       break;
     case "ignore":
+      say(world, `got ${event.signal}: ignored`);
       break;
     case null:
       if (event.signal === "HUP") say(world, "got HUP: reading the configuration again is not supported yet");

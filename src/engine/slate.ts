@@ -8,7 +8,7 @@
  */
 import { type BootLog, loadBoot, saveBoot } from "./boot.ts";
 import type { Gate } from "./gate.ts";
-import { newHealth } from "./health.ts";
+import { isHealthAwaited, newHealth } from "./health.ts";
 import { newTold } from "./notify.ts";
 import type { Run } from "./occasions.ts";
 import { newWatch } from "./readiness.ts";
@@ -47,26 +47,30 @@ const WISHES: readonly string[] = ["down", "up", "leave", "again"] satisfies Wis
 const PHASES: readonly string[] = ["running", "stopping", "resting", "exiting"] satisfies ShutdownPhase[];
 const CHAIN_MAX = 16_384;
 
-function slateKey(service: Service): string {
-  return `service ${service.spec.name}`;
+function slateKey(name: string): string {
+  return `service ${name}`;
+}
+
+export function hasRecord(slate: Slate, name: string): boolean {
+  return slate[slateKey(name)] !== undefined;
 }
 
 /** Has the run of this record begun with another definition than the configured one? */
 export function isOfFormer(slate: Slate, service: Service): boolean {
-  const parts = parseArray(slate[slateKey(service)])?.[8];
+  const parts = parseArray(slate[slateKey(service.spec.name)])?.[8];
   return isObject(parts) && parts.former === 1;
 }
 
 /** Its service is gone. */
 export function dropRecord(world: World, service: Service): void {
   world.touched.delete(service);
-  world.out.push({ type: "slate", key: slateKey(service), value: null });
+  world.out.push({ type: "slate", key: slateKey(service.spec.name), value: null });
 }
 
 /** The records that the step has changed. */
 export function writeSlate(world: World): void {
   for (const service of world.touched) {
-    world.out.push({ type: "slate", key: slateKey(service), value: serviceRecord(world, service) });
+    world.out.push({ type: "slate", key: slateKey(service.spec.name), value: serviceRecord(world, service) });
   }
   world.touched.clear();
   if (world.gate?.touched) {
@@ -101,7 +105,7 @@ type Slate = Readonly<Record<string, string | undefined>>;
 
 /** Puts a former brain's record back. False if there is none, or none that can be understood. */
 export function readServiceRecord(world: World, service: Service, slate: Slate): boolean {
-  const record = parseArray(slate[slateKey(service)]);
+  const record = parseArray(slate[slateKey(service.spec.name)]);
   if (record === null) return false;
   const [state, wish, child, pid, started, startedWall, deadline, chain, parts = {}] = record;
   if (!isState(state) || !isWish(wish) || !isId(child) || !isId(pid)) return false;
@@ -227,8 +231,9 @@ function agrees(service: Service): boolean {
   const { spec, state, wish, child, pid, deadline, past } = service;
   if (!WISHES_OF[state].includes(wish)) return false;
   if (!evictionAgrees(service)) return false;
-  const caredFor = (service.health?.first ?? 0) > 0 || (service.told?.aliveAt ?? 0) > 0;
-  if (caredFor && state !== "running") return false;
+  const mayBeChecked = state === "running" || (state === "starting" && isHealthAwaited(service));
+  if ((service.health?.first ?? 0) > 0 && !mayBeChecked) return false;
+  if ((service.told?.aliveAt ?? 0) > 0 && state !== "running") return false;
   const target = spec.kind === "target";
   const live = isLiveState(state);
   if (live && target && state !== "running") return false;

@@ -6,6 +6,30 @@ import type { Role } from "./world.ts";
 
 type Environment = Readonly<Record<string, string>>;
 
+export function probeSpec(spec: ServiceSpec, argv: readonly string[]): SpawnSpec {
+  return spawnSpec(spec, "probe", argv);
+}
+
+const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** A probe that runs as the supervisor does. */
+export function outsideSpec(spec: ServiceSpec, argv: readonly string[]): SpawnSpec {
+  return {
+    ...probeSpec(spec, argv),
+    directory: null,
+    user: null,
+    group: null,
+    groups: null,
+    umask: null,
+    environment: { PATH: SYSTEM_PATH },
+    cleanEnvironment: false,
+    nice: null,
+    oomScoreAdjust: null,
+    limits: {},
+    noNewPrivileges: false,
+  };
+}
+
 /** `more`: what its environment has on top of the configured one. */
 export function spawnSpec(
   spec: ServiceSpec,

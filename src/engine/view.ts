@@ -4,6 +4,7 @@ import type { Kind } from "../model/spec.ts";
 import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
+import type { Obstacle } from "./guard.ts";
 import { newHealth, UNHEALTHY } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
 import { type RunView, runsOf } from "./schedule.ts";
@@ -24,16 +25,6 @@ export interface Clock {
   readonly now: number;
   /** Wall clock, ms since 1970. For display alone. */
   readonly wall: number;
-}
-
-/** What `guard` found in the way of a start; one of the two is known. */
-export interface Obstacle {
-  /** One sentence about ports. */
-  readonly port: string | null;
-  readonly process: {
-    readonly filter: string;
-    readonly processes: readonly { readonly pid: number; readonly name: string; readonly command: string }[];
-  } | null;
 }
 
 /** A service as the API shows it (CONTRACT §4). */
@@ -58,10 +49,10 @@ export interface ServiceView {
   readonly pinned: "up" | "down" | null;
   readonly masked: boolean;
   readonly cause: string;
+  /** What its guard has found in the way; first the port, then the processes. */
+  readonly obstacle: Obstacle | null;
   /** Of `failed` and `backoff`, and of what was stopped in them. */
   readonly reason: Reason | null;
-  /** Of `waiting`. */
-  readonly obstacle: Obstacle | null;
   /** What it told of itself last (`STATUS=`). */
   readonly status: string | null;
   /** It told that it reads its configuration again. */
@@ -146,8 +137,8 @@ export function viewOf(world: World, service: Service, clock: Clock): ServiceVie
     pinned: service.pin?.state ?? null,
     masked: service.pin?.masked ?? false,
     cause: causeOf(service),
+    obstacle: service.look?.obstacle ?? null,
     reason: reasonOf(service),
-    obstacle: null,
     status: service.state === "inactive" ? null : (service.told?.status ?? null),
     reloading: runs && (service.told?.reloading ?? false),
     health: healthView(service),
@@ -225,11 +216,12 @@ export function graphOf(world: World): Graph {
   return {
     services: world.services.map((service) => {
       const { name, requires, wants, conflicts } = plannedSpec(world, service);
+      const after = afterOf(world, service);
       return {
         name,
         requires: requires.map((other) => other.name),
         wants,
-        after: afterOf(world, service),
+        after,
         conflicts: conflicts.map((other) => other.name),
       };
     }),
@@ -238,9 +230,8 @@ export function graphOf(world: World): Graph {
 
 /** Its own `after` and the `before` of others. */
 function afterOf(world: World, service: Service): string[] {
-  const spec = plannedSpec(world, service);
-  const { name, wants } = spec;
-  const after = spec.after.map((following) => following.name);
+  const { name, wants, after: followings } = plannedSpec(world, service);
+  const after = followings.map((following) => following.name);
   const reverse = service.edges.order
     .filter((other) => plannedSpec(world, other).before.includes(name))
     .map((other) => other.spec.name);
@@ -287,7 +278,7 @@ function upOutcome(world: World, service: Service): Outcome {
     case "backoff":
       return { failed: cause };
     case "waiting":
-      return isBroken(service) ? { failed: cause } : "pending";
+      return isBroken(service) || service.look?.obstacle ? { failed: cause } : "pending";
     default:
       return isCrashing(service) ? { failed: cause } : "pending";
   }

@@ -11,6 +11,7 @@ import type { Zone } from "../schedule/zone.ts";
 import { assert } from "./assert.ts";
 import type { BootLog } from "./boot.ts";
 import type { Gate, Turn } from "./gate.ts";
+import type { Look } from "./guard.ts";
 import { newOccasions, type Occasions } from "./occasions.ts";
 import type { Random } from "./random.ts";
 
@@ -66,16 +67,24 @@ export const PUBLIC: Readonly<Record<State, PublicState>> = {
  */
 export type Wish = "down" | "up" | "leave" | "again";
 
-/** Neighbours, each list without doubles. `order` and `successors` leave out what `requires` has. */
+/** Neighbours, each in one list of those that order starts and stops: the first one here that fits. */
 export interface Edges {
   /** Must be ready before this one starts. */
   requires: Service[];
   /** Must be ready or settled before this one starts: wants, after, reverse before. */
   order: Service[];
+  /** Must have begun before this one starts. */
+  begun: Service[];
+  /** No obstacle to its start; it only stops before them. */
+  loose: Service[];
   /** Reverse of `requires`. */
   dependents: Service[];
   /** Reverse of `order`. */
   successors: Service[];
+  /** Reverse of `begun`. */
+  begunFor: Service[];
+  /** Reverse of `loose`. */
+  looseFor: Service[];
   /** Both directions. */
   conflicts: Service[];
 }
@@ -102,6 +111,16 @@ export type Reason =
   | { readonly type: "cycle"; readonly path: readonly string[] }
   /** It has been restarted as often as is allowed; `last`: why it would have been once more. */
   | { readonly type: "limit"; readonly restarts: number; readonly last: Reason | null };
+
+/** Whom it follows, in whatever way: it stops before them. */
+export function ahead({ edges }: Service): readonly (readonly Service[])[] {
+  return [edges.requires, edges.order, edges.begun, edges.loose];
+}
+
+/** Who follows it. */
+export function behind({ edges }: Service): readonly (readonly Service[])[] {
+  return [edges.dependents, edges.successors, edges.begunFor, edges.looseFor];
+}
 
 /** What its former runs left behind. */
 export interface Past {
@@ -289,8 +308,12 @@ Object.freeze(NONE);
 export const NO_EDGES: Edges = Object.freeze({
   requires: NONE,
   order: NONE,
+  begun: NONE,
+  loose: NONE,
   dependents: NONE,
   successors: NONE,
+  begunFor: NONE,
+  looseFor: NONE,
   conflicts: NONE,
 });
 export const NO_PAST: Past = Object.freeze({
@@ -341,6 +364,8 @@ export class Service {
   occasions: Occasions | null;
   /** Only under `start-concurrency` or `restart-budget`. */
   turn: Turn | null = null;
+  /** Only under `guard`, while it is to start and does not run. */
+  look: Look | null = null;
   /** Until the next run begins: the last words of one that has ended are worth knowing. */
   told: Told | null = null;
   health: HealthState | null = null;
@@ -421,6 +446,12 @@ export interface Shutdown {
   machine: Machine | null;
 }
 
+/** What the nucleus was told of a proxy's service. */
+export interface ProxyState {
+  readonly service: string;
+  up: boolean;
+}
+
 /** The configuration beside its services, as it came. */
 export type Settings = Omit<Config, "services" | "former">;
 
@@ -439,10 +470,14 @@ export interface World {
   readonly zones: Readonly<Record<string, Zone>>;
   /** Every process set not forgotten; `null`: it belongs to no service and is being stopped. */
   readonly sets: Map<number, Service | null>;
+  /** Those that are open, by their names. */
+  readonly proxies: Map<string, ProxyState>;
   readonly shutdown: Shutdown;
   readonly random: Random;
   /** `null`: nothing bounds starts. */
   gate: Gate | null;
+  /** Those whose guard has found something in the way. */
+  readonly hindered: Set<Service>;
   /** How many services are `starting`, as the public state goes. */
   starting: number;
   readonly boot: BootLog;
@@ -582,6 +617,23 @@ export function isTarget(service: Service): boolean {
 
 export function isTask(service: Service): boolean {
   return service.spec.kind === "task";
+}
+
+/** Having ended with success, it is as good as up: a task, or what remains after its exit. */
+export function remainsUp({ spec }: Service): boolean {
+  return spec.kind === "task" || spec.remainAfterExit;
+}
+
+/** This one waits until the other has no process instead of stopping it. What it says itself counts first. */
+export function yieldsTo(world: World, service: Service, other: Service): boolean {
+  const own = plannedSpec(world, service).conflicts.find(({ name }) => name === other.spec.name);
+  const conflict = own ?? plannedSpec(world, other).conflicts.find(({ name }) => name === service.spec.name);
+  return conflict?.wait ?? false;
+}
+
+/** What it requires and starts along; the others of `requires` it only waits for. */
+export function startsAlong(world: World, service: Service, other: Service): boolean {
+  return plannedSpec(world, service).requires.some(({ name, start }) => start && name === other.spec.name);
 }
 
 export function newChildId(world: World): number {

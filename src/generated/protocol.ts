@@ -56,6 +56,10 @@ children: Array<ChildRecord>,
  */
 slate: { [key in string]: string }, 
 /**
+ * The proxies that are open.
+ */
+proxies?: Array<ProxyRecord>, 
+/**
  * The supervisor's own process.
  */
 pid: number, pidOne: boolean, wallStarted: number, };
@@ -118,7 +122,11 @@ tree: boolean, } | { "type": "extendStop", id: number, timeoutMs: number, } | { 
  * Lines of this process that the ring still holds count too: the brain that waited for
  * them may have been lost with the match.
  */
-sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": "query", key: string, query: Query, } | { "type": "keepConfig", config: unknown, } | { "type": "openProxy", name: string, proxy: Proxy, } | { "type": "closeProxy", name: string, } | { "type": "proxyUp", name: string, up: boolean, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, 
+sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": "query", key: string, query: Query, } | { "type": "keepConfig", config: unknown, } | { "type": "openProxy", name: string, 
+/**
+ * Whose backend it is. Proxies of the same service are idle together.
+ */
+service: string, proxy: Proxy, } | { "type": "closeProxy", name: string, } | { "type": "proxyUp", name: string, up: boolean, } | { "type": "proxyRefuse", name: string, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, 
 /**
  * Further header fields, such as `Allow`.
  */
@@ -272,6 +280,11 @@ export type MatchedProcesses = {
 part: string, found: Array<ProcessFacts>, };
 
 /**
+ * A set of processes, by the name that an answer shall call it.
+ */
+export type NamedSet = { name: string, id: number, };
+
+/**
  * What a service tells of itself: sd_notify(3), or a line on the descriptor of s6's protocol,
  * which is `ready`. Only what comes from a process of the set counts.
  */
@@ -345,7 +358,7 @@ least: Level | null, colour: boolean, };
  * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
  * through the brain.
  */
-export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "openApi" };
+export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "usage", sets: Array<NamedSet>, } | { "type": "openApi" };
 
 export type Probe = { "type": "tcp", host: string, port: number, 
 /**
@@ -391,7 +404,8 @@ idleMs: number,
  */
 single: boolean, 
 /**
- * The backend is there already, as `ProxyUp` would tell.
+ * The backend is there already: nobody waits until it takes its first connection, as after
+ * `ProxyUp`.
  */
 up: boolean, };
 
@@ -405,9 +419,30 @@ listening: boolean,
  */
 active: number, 
 /**
- * Clients ever.
+ * Clients ever, but those that `single` turned away.
  */
-total: number, bytesToBackend: number, bytesFromBackend: number, };
+total: number, 
+/**
+ * What the backend has taken, and what clients have.
+ */
+bytesToBackend: number, bytesFromBackend: number, };
+
+/**
+ * A proxy in the nucleus's table.
+ */
+export type ProxyRecord = { name: string, service: string, 
+/**
+ * As given by `OpenProxy`; `up` as it is held to be now.
+ */
+proxy: Proxy, 
+/**
+ * `ProxyWanted` was told, and no `ProxyUp` came since.
+ */
+wanted: boolean, 
+/**
+ * The same of `ProxyIdle`.
+ */
+idle: boolean, };
 
 /**
  * A question of the brain's to the nucleus.
@@ -558,7 +593,7 @@ socketMode: number,
  * A line of JSON-RPC is looked at only after the one before it on its connection has been
  * answered. Otherwise they do not wait for each other.
  */
-rpcInOrder?: boolean, 
+rpcFirst?: boolean, 
 /**
  * Where the control socket goes; `null`: none is made.
  */

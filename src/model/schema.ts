@@ -88,7 +88,7 @@ const relations = {
   conflicts: field("conflicts", conflicts, {
     text: "Those that cannot run beside this one: starting one stops the other. With `wait = true` neither stops the other: who comes second waits until nothing of the first is left.",
     change: "live",
-    example: 'conflicts = ["legacy-api"]\n# or\nconflicts = [{ service = "backup", wait = true }]',
+    example: 'conflicts = ["legacy-api"]\n# or\nconflicts = [{ service = "legacy-api", wait = true }]',
     errors:
       "An unknown name; two that conflict, without `wait`, and would both start at boot; one that conflicts with what it requires.",
   }),
@@ -402,7 +402,7 @@ const ready = {
       health: field("health", healthCondition, {
         text: "Its `health` says that it is well: the checks begin with the run instead of with its readiness, and the first good one makes this hold. As many bad ones in a row as `failures` says end the run then, as they do later.",
         change: "live",
-        example: 'ready = { health = true }\nhealth = { tcp = 5432, every = "1s" }',
+        example: 'ready = { health = true }\nhealth = { tcp = 5432, every = "2s" }',
         errors: "`false`; set without `health`.",
       }),
       delay: field("delay", delayProbe, {

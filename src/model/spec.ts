@@ -8,7 +8,7 @@
  * nothing.
  */
 
-import type { Proxy as ProxyAddresses } from "../generated/protocol.ts";
+import type { Proxy as PassingOn } from "../generated/protocol.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { Zone } from "../schedule/zone.ts";
 import type { DeepReadonly, Outputs } from "./fields.ts";
@@ -123,7 +123,9 @@ export type SignalAction = "shutdown" | "poweroff" | "reboot" | "renew" | "ignor
 export interface ProxySpec {
   readonly name: string;
   readonly service: string;
-  readonly proxy: ProxyAddresses;
+  readonly proxy: PassingOn;
+  /** It is to be there after the next start, too. The engine only hands this on. */
+  readonly persist?: boolean;
 }
 
 export interface Config {

@@ -6,9 +6,9 @@
 import type { EngineEvent } from "../../src/engine/index.ts";
 import { stretchFactor } from "../../src/engine/starvation.ts";
 import { mustLeave } from "../../src/engine/world.ts";
-import type { Command } from "../../src/generated/protocol.ts";
-import { withDefaults } from "../../src/model/defaults.ts";
+import type { Command, SpawnSpec } from "../../src/generated/protocol.ts";
 import type { ServiceSpec } from "../../src/model/spec.ts";
+import { Configured } from "./configured.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** A batch may last so long, and an answer comes 1 ms later. */
@@ -49,15 +49,15 @@ interface Watch {
 
 export class CareJudge {
   readonly #kernel: Kernel;
-  readonly #specs: ReadonlyMap<string, ServiceSpec>;
+  readonly #configured: Configured;
   readonly #sets = new Map<number, Cared>();
   readonly #current = new Map<string, Cared>();
   #state = new Map<string, string>();
   #lastLoss = Number.NEGATIVE_INFINITY;
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: Kernel, configured = new Configured(kernel.config.services)) {
     this.#kernel = kernel;
-    this.#specs = new Map(kernel.config.services.map((spec) => [spec.name, withDefaults({ ...spec })]));
+    this.#configured = configured;
   }
 
   // ---- what is heard
@@ -120,17 +120,15 @@ export class CareJudge {
   // ---- what is decided
 
   judge(command: Command): void {
-    if (command.type === "spawn" && command.spec.role === "main")
-      this.#spawned(command.id, command.spec.service);
+    if (command.type === "spawn" && command.spec.role === "main") this.#spawned(command.id, command.spec);
     if (command.type === "stop") this.#stopped(command.id, command.signal);
     if (command.type === "probe") this.#probed(command.key, command.timeoutMs);
     if (command.type === "cancelProbe") this.#cancelled(command.key);
     if (command.type === "publish") this.#published(JSON.parse(command.text));
   }
 
-  #spawned(id: number, service: string): void {
-    const spec = this.#specs.get(service);
-    if (spec === undefined) throw new Error(`${service} is not configured`);
+  #spawned(id: number, spawn: SpawnSpec): void {
+    const spec = this.#configured.of(spawn);
     const watch = { intervalMs: spec.watchdogMs, alive: 0, extendUntil: 0 };
     const cared: Cared = {
       id,
@@ -151,7 +149,7 @@ export class CareJudge {
       bitten: false,
     };
     this.#sets.set(id, cared);
-    this.#current.set(service, cared);
+    this.#current.set(spec.name, cared);
   }
 
   #probed(key: string, timeoutMs: number): void {
@@ -242,7 +240,8 @@ export class CareJudge {
   end(): void {
     for (const service of this.#kernel.world.services) {
       const cared = this.#current.get(service.spec.name);
-      if (cared === undefined || service.state !== "running" || mustLeave(service)) continue;
+      if (cared === undefined || cared.id !== service.child) continue;
+      if (service.state !== "running" || mustLeave(service)) continue;
       this.#judgeWatchdog(cared);
       const verdict = cared.verdicts > 0 && cared.spec.health?.onFailure !== "mark";
       if (verdict) throw new Error(`${cared.spec.name} runs on with a verdict`);

@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { serviceView } from "../../src/engine/index.ts";
 import { stretchFactor } from "../../src/engine/starvation.ts";
 import { CareJudge } from "./care.ts";
+import { Configured } from "./configured.ts";
 import { Kernel } from "./kernel.ts";
 import { Dice, endTasks, mix, randomServices } from "./machine.ts";
 import { type Plan, play, settle, whole } from "./scene.ts";
@@ -20,6 +21,7 @@ function plans(fixed: Partial<Plan>): fc.Arbitrary<Plan> {
     asks: fc.constant(fixed.asks ?? true),
     endings: fc.constant(fixed.endings ?? false),
     gate: fc.constant(fixed.gate ?? false),
+    changes: fc.constant(fixed.changes ?? false),
   });
 }
 
@@ -39,6 +41,13 @@ describe("any schedule keeps the rules", () => {
   test("with a gate before the starts", () => check(plans({ gate: true }), whole, half));
   test("with a gate, and brains lost at random", () =>
     check(plans({ gate: true, losses: true, conflicts: true, endings: true }), whole));
+  test("with services that come, change and go", () => check(plans({ changes: true }), whole));
+  test("with services that come and go, and brains lost at random", () =>
+    check(plans({ changes: true, losses: true }), whole));
+  test("with services that come and go, and all of it", () =>
+    check(plans({ changes: true, losses: true, conflicts: true, endings: true }), whole));
+  test("with services that come and go before a gate", () =>
+    check(plans({ changes: true, gate: true, losses: true, conflicts: true }), whole, half));
   test("and the restart limit, where nobody interferes", () =>
     check(plans({ asks: false }), (plan) => {
       const scene = play({ ...plan, alone: true });
@@ -126,7 +135,7 @@ describe("a brain lost at any point", () => {
       restartDelayMs: 20,
       startTimeoutMs: 0,
     }));
-    const script = endTasks(services, (service, run) => {
+    const script = endTasks(new Configured(services), (service, run) => {
       const own = new Dice(mix(seed, service, run));
       if (service.includes("/")) {
         return { spawnMs: 1, ends: { afterMs: own.upTo(10), exit: { code: 0 } }, leaves: own.upTo(10) };

@@ -4,12 +4,14 @@
  */
 import type { EngineEvent } from "../../src/engine/index.ts";
 import type { Command } from "../../src/generated/protocol.ts";
-import { withDefaults } from "../../src/model/defaults.ts";
-import type { ServiceSpec, SparseSpec } from "../../src/model/spec.ts";
+import type { ServiceSpec } from "../../src/model/spec.ts";
+import type { Configured } from "./configured.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** From the first thing of a start to the next start. */
 interface Life {
+  /** What it was defined by when it began. */
+  readonly spec: ServiceSpec;
   readonly had: Map<string, number>;
   /** The set of its before-start hook. */
   hook: number;
@@ -19,7 +21,7 @@ interface Life {
 
 export class HookJudge {
   readonly #kernel: Kernel;
-  readonly #specs: ReadonlyMap<string, ServiceSpec>;
+  readonly #configured: Configured;
   readonly #lives = new Map<string, Life>();
   readonly #mains = new Map<number, string>();
   readonly #state = new Map<string, string>();
@@ -29,9 +31,9 @@ export class HookJudge {
   shuttingDown = false;
   hurried = false;
 
-  constructor(kernel: Kernel, services: readonly SparseSpec[]) {
+  constructor(kernel: Kernel, configured: Configured) {
     this.#kernel = kernel;
-    this.#specs = new Map(services.map((spec) => [spec.name, withDefaults({ ...spec })]));
+    this.#configured = configured;
   }
 
   begin(events: readonly EngineEvent[]): void {
@@ -59,8 +61,7 @@ export class HookJudge {
     if (command.type === "stop") this.#stopped(command.id);
     if (command.type !== "spawn" || command.spec.role === "probe") return;
     const { service, role } = command.spec;
-    const spec = this.#specs.get(service);
-    if (spec === undefined) throw new Error(`${service} is not configured`);
+    const spec = this.#configured.of(command.spec);
     const fail = (what: string): never => {
       throw new Error(`${service}: ${role} ${what}`);
     };
@@ -81,6 +82,7 @@ export class HookJudge {
       fail("before anything of the run");
       return;
     }
+    if (life.spec !== spec) fail("of another definition than its run");
     const times = (life.had.get(role) ?? 0) + 1;
     life.had.set(role, times);
     if (times > 1) fail("twice in a run");
@@ -127,20 +129,20 @@ export class HookJudge {
     if (this.shuttingDown) fail("in a shutdown");
     const held = this.#held.get(name);
     if (held !== undefined) fail(`though it is ${held}`);
-    this.#judgeOver(spec);
-    this.#lives.set(name, { had: new Map(), hook: 0, main: false, stopSent: false });
+    this.#judgeOver(name);
+    this.#lives.set(name, { spec, had: new Map(), hook: 0, main: false, stopSent: false });
   }
 
   /** A run is over: it has had its after-exit. */
-  #judgeOver({ name, hooks }: ServiceSpec): void {
+  #judgeOver(name: string): void {
     const life = this.#lives.get(name);
-    if (life === undefined || hooks?.["after-exit"] === undefined || this.hurried) return;
+    if (life === undefined || life.spec.hooks?.["after-exit"] === undefined || this.hurried) return;
     if (life.had.get("after-exit") !== 1) throw new Error(`${name}: a run without its after-exit`);
   }
 
   /** Everything has left. */
   end(): void {
-    for (const spec of this.#specs.values()) this.#judgeOver(spec);
+    for (const name of this.#lives.keys()) this.#judgeOver(name);
   }
 
   #stopped(id: number): void {

@@ -11,6 +11,7 @@ import {
   PUBLIC,
   pinnedUp,
   type Service,
+  startsAlong,
   type World,
   wantsUp,
 } from "../../src/engine/world.ts";
@@ -63,7 +64,7 @@ export function checkWorld(world: World): void {
       fail(service, `${service.blockers} blockers counted, ${blockers} found`);
     const broken = edges.requires.filter(isBroken).length;
     if (broken !== service.broken) fail(service, `${service.broken} broken counted, ${broken} found`);
-    if (service.holds > 0 !== followersLeave(service)) fail(service, `${service.holds} holds counted`);
+    if (service.holds > 0 !== followersLeave(world, service)) fail(service, `${service.holds} holds counted`);
     if (
       state === "waiting" &&
       blockers === 0 &&
@@ -82,7 +83,12 @@ export function checkWorld(world: World): void {
     if (wish === "up" && world.shutdown.phase !== "running") fail(service, "wanted in a shutdown");
     if (wantsUp(service)) {
       for (const other of edges.requires)
-        if (!wantsUp(other) && !pinnedUp(service) && !world.doomed.has(other))
+        if (
+          !wantsUp(other) &&
+          !pinnedUp(service) &&
+          !world.doomed.has(other) &&
+          startsAlong(world, service, other)
+        )
           fail(service, `requires ${other.spec.name}, unwanted`);
       for (const other of edges.conflicts)
         if (wantsUp(other) && !(pinnedUp(service) && pinnedUp(other)))
@@ -174,16 +180,38 @@ function hasDeadline(service: Service): boolean {
 }
 
 /** Does anything that comes after it, at whatever distance, have to leave? */
-export function followersLeave(service: Service): boolean {
-  return followersOf(service).some((other) => isLive(other) && mustLeave(other));
+function followersLeave(world: World, service: Service): boolean {
+  return followersOf(world, service).some((other) => isLive(other) && mustLeave(other));
 }
 
-/** Whenever the graph changes, its edges are made anew. */
-const followers = new WeakMap<Service["edges"], readonly Service[]>();
+interface Graph {
+  readonly services: readonly Service[];
+  readonly edges: readonly Service["edges"][];
+  readonly followers: Map<Service, readonly Service[]>;
+}
 
-export function followersOf(service: Service): readonly Service[] {
-  const known = followers.get(service.edges) ?? findFollowers(service);
-  followers.set(service.edges, known);
+const graphs = new WeakMap<World, Graph>();
+
+/** Whenever the graph changes, services or their edges are others. */
+function graphOf(world: World): Graph {
+  const known = graphs.get(world);
+  const { services } = world;
+  const same =
+    known?.services.length === services.length &&
+    services.every(
+      (service, index) => known.services[index] === service && known.edges[index] === service.edges,
+    );
+  if (known !== undefined && same) return known;
+  const edges = services.map((service) => service.edges);
+  const graph = { services: [...services], edges, followers: new Map() };
+  graphs.set(world, graph);
+  return graph;
+}
+
+function followersOf(world: World, service: Service): readonly Service[] {
+  const { followers } = graphOf(world);
+  const known = followers.get(service) ?? findFollowers(service);
+  followers.set(service, known);
   return known;
 }
 

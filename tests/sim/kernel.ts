@@ -18,6 +18,7 @@ import type {
   SpawnSpec,
 } from "../../src/generated/protocol.ts";
 import type { Config, SparseSpec } from "../../src/model/spec.ts";
+import { SimProxies } from "./proxies.ts";
 
 /** What one run of a service does. Times are ms after its start. */
 export interface Behaviour {
@@ -55,7 +56,7 @@ export interface Check {
 }
 
 /** Of a hook, `service` is `NAME/HOOK`. */
-export type Script = (service: string, run: number) => Behaviour;
+export type Script = (service: string, run: number, spec: SpawnSpec) => Behaviour;
 
 export interface KernelOptions {
   readonly services: readonly SparseSpec[];
@@ -131,6 +132,7 @@ export class Kernel {
   readonly probes = new Map<string, number>();
   readonly matches = new Map<string, { readonly log: string; readonly token: number }>();
   readonly logs = new Set<string>();
+  readonly proxies = new SimProxies();
   readonly slate: Record<string, string> = {};
   /** How each leader ended, by its set. */
   readonly ends = new Map<number, Exit>();
@@ -268,9 +270,9 @@ export class Kernel {
   deliver(): void {
     for (let rounds = 0; this.#pending.length > 0 && this.exitCode === null; rounds++) {
       if (rounds > 100_000) throw new Error("events without end");
-      const batch = this.#pending;
-      this.#pending = [];
-      this.#give(batch);
+      // A change comes by itself: it is judged by what its batch brings.
+      const change = this.#pending.findIndex(({ type }) => type === "change");
+      this.#give(this.#pending.splice(0, change === -1 ? this.#pending.length : Math.max(change, 1)));
     }
   }
 
@@ -371,6 +373,7 @@ export class Kernel {
       case "mask":
       case "unmask":
       case "change":
+      case "proxy":
       case "shutdown":
         return this.retryAsks;
       case "spawned":
@@ -392,6 +395,7 @@ export class Kernel {
         nextSeq: this.#nextSeq,
         children: [...this.sets.values()].map((set) => structuredClone(this.#recordOf(set))),
         slate: { ...this.slate },
+        proxies: this.proxies.records(),
         pid: 1,
         pidOne: true,
         wallStarted: this.wallOffset,
@@ -466,6 +470,12 @@ export class Kernel {
         // As text, like everything that crosses.
         this.config = JSON.parse(JSON.stringify(command.config));
         break;
+      case "openProxy":
+      case "closeProxy":
+      case "proxyUp":
+      case "proxyRefuse":
+        this.proxies.obey(command);
+        break;
       case "publish":
         if (command.seq < this.#nextSeq) throw new Error(`event number ${command.seq} again`);
         this.#nextSeq = command.seq + 1;
@@ -499,7 +509,7 @@ export class Kernel {
     const name = spec.role === "main" ? spec.service : `${spec.service}/${spec.role}`;
     const run = (this.#runs.get(name) ?? 0) + 1;
     this.#runs.set(name, run);
-    const behaviour = this.#options.script?.(name, run) ?? {};
+    const behaviour = this.#options.script?.(name, run, spec) ?? {};
     this.#spawning.set(id, { spec, behaviour });
     this.at(this.now + (behaviour.spawnMs ?? 0), () => this.#spawnEnds(id));
   }

@@ -3,10 +3,9 @@
  * happens to them, all from one seed. And the judge, who knows the rules of the brief but nothing
  * of the engine's inside.
  */
-import type { Ask, EngineEvent } from "../../src/engine/index.ts";
+import type { Ask, ChangeAsk, EngineEvent } from "../../src/engine/index.ts";
 import { Random } from "../../src/engine/random.ts";
-import type { Command, Exit, Notice, SpawnFailure } from "../../src/generated/protocol.ts";
-import { withDefaults } from "../../src/model/defaults.ts";
+import type { Command, Exit, Notice, SpawnFailure, SpawnSpec } from "../../src/generated/protocol.ts";
 import type {
   Following,
   ProbeCondition,
@@ -15,6 +14,7 @@ import type {
   ServiceSpec,
   SparseSpec,
 } from "../../src/model/spec.ts";
+import { type Configured, stamp } from "./configured.ts";
 import type { Behaviour, Kernel, Script } from "./kernel.ts";
 
 export class Dice {
@@ -268,11 +268,11 @@ export function randomExit(dice: Dice): Exit {
 }
 
 /** Tasks end; a script by name alone does not know which they are. */
-export function endTasks(services: readonly SparseSpec[], script: Script): Script {
-  const tasks = new Set(services.filter(({ kind }) => kind === "task").map(({ name }) => name));
-  return (service, run) => {
-    const behaviour = script(service, run);
-    if (!tasks.has(service) || behaviour.ends !== undefined) return behaviour;
+export function endTasks(configured: Configured, script: Script): Script {
+  return (service, run, spec) => {
+    const behaviour = script(service, run, spec);
+    const isTask = spec.role === "main" && configured.of(spec).kind === "task";
+    if (!isTask || behaviour.ends !== undefined) return behaviour;
     return { ...behaviour, ends: { afterMs: mix(service, run) % 200, exit: { code: 0 } } };
   };
 }
@@ -287,16 +287,38 @@ function conflictsWith(spec: ServiceSpec, name: string): boolean {
 class Goals {
   readonly up = new Set<string>();
   readonly pinned = new Set<string>();
+  readonly #configured: Configured;
   readonly #specs: ReadonlyMap<string, ServiceSpec>;
 
-  constructor(specs: ReadonlyMap<string, ServiceSpec>) {
-    this.#specs = specs;
-    for (const spec of specs.values()) if (spec.autostart) this.start(spec.name);
+  constructor(configured: Configured) {
+    this.#configured = configured;
+    this.#specs = configured.now;
+    for (const spec of this.#specs.values()) if (spec.autostart) this.start(spec.name);
+  }
+
+  /** What is configured has changed already. */
+  change({ set, remove, restart }: ChangeAsk, former: ReadonlySet<string>): void {
+    for (const name of remove) {
+      if (this.#configured.has(name)) continue;
+      this.up.delete(name);
+      this.pinned.delete(name);
+    }
+    for (const { name } of set) {
+      const comes = this.#specs.get(name)?.autostart === true;
+      const known = former.has(name);
+      if (known ? restart && (comes || this.up.has(name)) : comes) this.start(name);
+    }
+    // Who is up needs more, or less, than before.
+    for (const name of [...this.up]) {
+      for (const requirement of this.#specs.get(name)?.requires ?? []) {
+        if (!this.up.has(requirement.name)) this.start(requirement.name);
+      }
+    }
   }
 
   start(name: string, seen = new Set<string>()): void {
     const spec = this.#specs.get(name);
-    if (spec === undefined || seen.has(name)) return;
+    if (spec === undefined || seen.has(name) || !this.#configured.has(name)) return;
     seen.add(name);
     this.up.add(name);
     for (const requirement of spec.requires) this.start(requirement.name, seen);
@@ -304,6 +326,7 @@ class Goals {
   }
 
   stop(name: string): void {
+    if (!this.#specs.has(name)) return;
     for (const member of this.#members(name)) this.#lower(member);
   }
 
@@ -332,6 +355,40 @@ class Goals {
 
 const GOAL_ASKS: readonly string[] = ["start", "stop", "restart", "pin", "unpin", "mask", "unmask"];
 
+/** Another set of services: others come, some leave, some are defined anew. */
+export function randomChange(dice: Dice, number: number, options: GraphOptions): ChangeAsk {
+  const set = new Map<string, SparseSpec>();
+  for (let count = dice.upTo(3); count > 0; count--) {
+    const draft = dice.chance(0.2) && options.conflicts ? randomRival(dice) : randomNewcomer(dice, options);
+    set.set(draft.name, stamp(draft, number));
+  }
+  const remove = [0, 1].filter(() => dice.chance(0.4)).map(() => `s${dice.upTo(POOL)}`);
+  const restart = dice.chance(0.5);
+  return { type: "change", set: [...set.values()], remove, restart, because: "asked by uid 0" };
+}
+
+const POOL = 10;
+
+/** It needs any of those that are, or are not, before it; now and then one after it, which may make a circle. */
+function randomNewcomer(dice: Dice, options: GraphOptions): Draft {
+  const index = dice.upTo(POOL);
+  const former = Array.from({ length: index }, (_, other): Draft => ({ name: `s${other}` }));
+  const draft = randomService(dice, former, index, options);
+  if (dice.chance(0.15) && index + 1 < POOL) {
+    const name = `s${index + 1 + dice.upTo(POOL - index - 1)}`;
+    draft.requires = [...(draft.requires ?? []), { name, bind: false, start: true }];
+  }
+  return draft;
+}
+
+/** Nobody needs it. */
+function randomRival(dice: Dice): Draft {
+  const name = dice.pick(["x0", "x1"]);
+  const other = dice.pick(["s0", "s2", "s4", name === "x0" ? "x1" : "x0"]);
+  const stop = { signal: "TERM", timeoutMs: 100, evict: "stop", tree: true } as const;
+  return { name, argv: [name], conflicts: [{ name: other, wait: false }], autostart: dice.chance(0.5), stop };
+}
+
 function isAsk(event: EngineEvent): event is Ask {
   return GOAL_ASKS.includes(event.type);
 }
@@ -339,6 +396,11 @@ function isAsk(event: EngineEvent): event is Ask {
 interface Run {
   readonly id: number;
   readonly service: string;
+  /** What it was defined by. */
+  readonly spec: ServiceSpec;
+  gone: boolean;
+  /** It was on its way out before the shutdown. */
+  parts: boolean;
   readonly met: Set<number>;
   spawned: boolean;
   ended: Exit | null;
@@ -351,6 +413,7 @@ interface Run {
  */
 export class Judge {
   readonly #kernel: Kernel;
+  readonly #configured: Configured;
   readonly #specs: ReadonlyMap<string, ServiceSpec>;
   readonly #handlers = new Set<string>();
   readonly #runs = new Map<string, Run>();
@@ -365,16 +428,20 @@ export class Judge {
   exits = 0;
   #heard: EngineEvent[] = [];
   #upDuring = new Set<string>();
+  /** What was configured before this batch. */
+  #former: ReadonlySet<string>;
   /** Exits that a successor learns from the table. */
   readonly #news = new Set<number>();
 
-  constructor(kernel: Kernel, services: readonly SparseSpec[], withGoals: boolean) {
+  constructor(kernel: Kernel, configured: Configured, withGoals: boolean) {
     this.#kernel = kernel;
-    this.#specs = new Map(services.map((spec) => [spec.name, withDefaults({ ...spec })]));
+    this.#configured = configured;
+    this.#specs = configured.now;
     for (const { onFailure } of this.#specs.values()) {
       if (typeof onFailure === "object") this.#handlers.add(onFailure.run);
     }
-    this.goals = withGoals ? new Goals(this.#specs) : null;
+    this.#former = new Set(this.#specs.keys());
+    this.goals = withGoals ? new Goals(configured) : null;
   }
 
   #take(event: EngineEvent): void {
@@ -382,6 +449,11 @@ export class Judge {
       case "spawned": {
         const run = this.#byId.get(event.id);
         if (run) run.spawned = true;
+        break;
+      }
+      case "spawnFailed": {
+        const run = this.#byId.get(event.id);
+        if (run) run.gone = true;
         break;
       }
       case "exited": {
@@ -410,8 +482,7 @@ export class Judge {
   #hear(id: number, { ready }: Notice): void {
     const run = this.#byId.get(id);
     if (run === undefined || !ready) return;
-    const conditions = this.#specs.get(run.service)?.ready ?? [];
-    const index = conditions.findIndex(({ type }) => type === "notify");
+    const index = run.spec.ready.findIndex(({ type }) => type === "notify");
     if (index !== -1) run.met.add(index);
   }
 
@@ -432,9 +503,16 @@ export class Judge {
 
   /** A command, before it is applied. */
   judge(command: Command): void {
-    if (command.type === "spawn") this.#judgeOrder(command.spec.service, command.spec.role);
-    if (command.type === "spawn" && command.spec.role === "main")
-      this.#judgeSpawn(command.id, command.spec.service);
+    if (command.type === "spawn") this.#judgeOrder(command.spec);
+    if (command.type === "spawn" && ["before-stop", "stop"].includes(command.spec.role)) {
+      const run = this.#runs.get(command.spec.service);
+      if (run !== undefined) run.parts = !this.shuttingDown;
+    }
+    if (command.type === "spawn" && command.spec.role === "main") this.#judgeSpawn(command.id, command.spec);
+    if (command.type === "forget") {
+      const run = this.#byId.get(command.id);
+      if (run !== undefined) run.gone = true;
+    }
     if (command.type === "stop") this.#judgeStop(command.id);
     if (command.type === "publish") this.#note(JSON.parse(command.text));
     if (command.type === "exit") this.exits++;
@@ -446,7 +524,7 @@ export class Judge {
     if (event.event === "state" && event.service !== null && event.to !== null) {
       this.#state.set(event.service, event.to);
       const spec = this.#specs.get(event.service);
-      const task = spec?.kind === "task";
+      const task = this.#runs.get(event.service)?.spec.kind === "task";
       // Who handles the failure is wanted from here on.
       if (event.to === "failed" && spec !== undefined && typeof spec.onFailure === "object") {
         this.goals?.start(spec.onFailure.run);
@@ -488,18 +566,20 @@ export class Judge {
   }
 
   /** A start is admitted before its before-start hook; what is lost meanwhile is like a crash later. */
-  #judgeOrder(service: string, role: string): void {
-    const spec = this.#specs.get(service);
-    const first = spec?.hooks?.["before-start"] === undefined ? "main" : "before-start";
-    if (spec === undefined || role !== first) return;
+  #judgeOrder(spawn: SpawnSpec): void {
+    const { service, role } = spawn;
+    const spec = this.#configured.of(spawn);
+    const first = spec.hooks?.["before-start"] === undefined ? "main" : "before-start";
+    if (role !== first) return;
+    if (!this.#configured.isPresent(spawn)) throw new Error(`${service} is started as it was long ago`);
     for (const { name } of spec.requires) {
       if (!this.#isReady(name)) throw new Error(`${service} is started, ${name} is not ready`);
     }
   }
 
-  #judgeSpawn(id: number, service: string): void {
-    const spec = this.#specs.get(service);
-    if (spec === undefined) throw new Error(`${service} is not configured`);
+  #judgeSpawn(id: number, spawn: SpawnSpec): void {
+    const { service } = spawn;
+    const spec = this.#configured.of(spawn);
     if (this.shuttingDown) throw new Error(`${service} is started in a shutdown`);
     const live = this.#kernel.liveSets(service);
     if (live.length > 0) throw new Error(`${service} is started beside its set ${live[0]}`);
@@ -512,30 +592,28 @@ export class Judge {
         throw new Error(`${service} is started beside ${name}`);
     }
     this.#succeeded.delete(service);
-    const run: Run = { id, service, met: new Set(), spawned: false, ended: null, stopSent: false };
+    const state = { gone: false, parts: false, spawned: false, ended: null, stopSent: false };
+    const run: Run = { id, service, spec, met: new Set(), ...state };
     this.#runs.set(service, run);
     this.#byId.set(id, run);
     this.#spawnTimes.set(service, [...(this.#spawnTimes.get(service) ?? []), this.#kernel.now]);
   }
 
   #isReady(service: string): boolean {
-    const spec = this.#specs.get(service);
-    if (spec?.kind === "target") return this.#state.get(service) === "running";
-    if (spec?.kind === "task") return this.#succeeded.has(service) || this.#hasSucceeded(service);
     const run = this.#runs.get(service);
-    if (spec === undefined || run === undefined) return false;
+    // What has no process and runs is a target.
+    if (run === undefined || (run.gone && this.#state.get(service) === "running"))
+      return this.#state.get(service) === "running";
+    const { spec } = run;
+    if (spec.kind === "task") return this.#succeeded.has(service) || this.#hasSucceeded(run);
     if (!run.spawned || run.stopSent) return false;
     // An exit of the same batch may have been heard after the decision.
     if (run.ended !== null && !this.#heardNow(run.id)) return false;
     return spec.ready.every((_, index) => run.met.has(index));
   }
 
-  #hasSucceeded(service: string): boolean {
-    const run = this.#runs.get(service);
-    const codes = this.#specs.get(service)?.successCodes ?? [];
-    return (
-      run?.ended !== null && run?.ended !== undefined && "code" in run.ended && codes.includes(run.ended.code)
-    );
+  #hasSucceeded({ ended, spec }: Run): boolean {
+    return ended !== null && "code" in ended && spec.successCodes.includes(ended.code);
   }
 
   #heardNow(id: number): boolean {
@@ -548,10 +626,12 @@ export class Judge {
     if (events.length > 0) this.#news.clear();
     this.#upDuring = new Set(this.goals?.up);
     for (const event of events) {
+      if (event.type === "change" && !this.shuttingDown) this.goals?.change(event, this.#former);
       if (isAsk(event)) this.#ask(event);
       for (const name of this.goals?.up ?? []) this.#upDuring.add(name);
       this.#take(event);
     }
+    this.#former = new Set([...this.#specs.keys()].filter((name) => this.#configured.has(name)));
   }
 
   /** A brain is lost: its successor knows what the table knows. */
@@ -559,7 +639,10 @@ export class Judge {
     this.#news.clear();
     for (const [id, run] of this.#byId) {
       const set = this.#kernel.sets.get(id);
-      if (set === undefined) continue;
+      if (set === undefined) {
+        run.gone = true;
+        continue;
+      }
       run.spawned = true;
       if (set.record.notice !== null) this.#hear(id, set.record.notice);
       if (run.ended === null && set.record.exit !== null) this.#news.add(id);
@@ -571,7 +654,7 @@ export class Judge {
   #judgeStop(id: number): void {
     const run = this.#byId.get(id);
     if (run === undefined) return;
-    const own = run.ended !== null || run.stopSent; // It ended by itself, or its stop is repeated.
+    const own = run.ended !== null || run.stopSent || run.parts; // It ended by itself, or its stop is repeated.
     run.stopSent = true;
     if (!this.shuttingDown || this.hurried || own) return;
     for (const follower of this.#followers(run.service)) {
@@ -588,18 +671,43 @@ export class Judge {
     return run === undefined || this.#heard.some((event) => event.type === "stopped" && event.id === run.id);
   }
 
-  #followers(service: string, found = new Set<string>()): Set<string> {
-    for (const [name, spec] of this.#specs) {
-      const follows =
-        spec.requires.some((requirement) => requirement.name === service) ||
-        spec.wants.includes(service) ||
-        spec.after.some((following) => following.name === service) ||
-        (this.#specs.get(service)?.before.includes(name) ?? false);
-      if (!follows || found.has(name)) continue;
-      found.add(name);
-      this.#followers(name, found);
+  /** At whatever distance. What stands in a circle has no order among itself. */
+  #followers(service: string): Set<string> {
+    const found = this.#allFollowers([service]);
+    const reached = new Set<string>();
+    const open = [service];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const name of found) {
+        const inCircle = this.#allFollowers([name]).has(next);
+        if (reached.has(name) || !this.#follows(name, next) || inCircle) continue;
+        reached.add(name);
+        open.push(name);
+      }
+    }
+    return reached;
+  }
+
+  #allFollowers(open: string[]): Set<string> {
+    const found = new Set<string>();
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const name of this.#specs.keys()) {
+        if (found.has(name) || !this.#follows(name, next)) continue;
+        found.add(name);
+        open.push(name);
+      }
     }
     return found;
+  }
+
+  #follows(follower: string, service: string): boolean {
+    const spec = this.#specs.get(follower);
+    if (spec === undefined) return false;
+    return (
+      spec.requires.some(({ name }) => name === service) ||
+      spec.wants.includes(service) ||
+      spec.after.some(({ name }) => name === service) ||
+      (this.#specs.get(service)?.before.includes(follower) ?? false)
+    );
   }
 
   /** Never more restarts by itself than the limit within the window (only where no ask interferes). */

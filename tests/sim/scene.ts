@@ -7,10 +7,21 @@ import { isLive, mustLeave, pinnedUp, wantsUp } from "../../src/engine/world.ts"
 import type { Command } from "../../src/generated/protocol.ts";
 import type { SparseSpec } from "../../src/model/spec.ts";
 import { CareJudge } from "./care.ts";
+import { ChangeJudge } from "./change-judge.ts";
+import { Configured, stamp } from "./configured.ts";
 import { HookJudge } from "./hooks-judge.ts";
 import { checkWorld } from "./invariants.ts";
 import { Kernel } from "./kernel.ts";
-import { Dice, endTasks, Judge, mix, randomExit, randomScript, randomServices } from "./machine.ts";
+import {
+  Dice,
+  endTasks,
+  Judge,
+  mix,
+  randomChange,
+  randomExit,
+  randomScript,
+  randomServices,
+} from "./machine.ts";
 
 const ROUGH_MS = 3_000;
 /** Longer than what was begun before can take: the longest start, hooks, a stop, a backoff. */
@@ -24,6 +35,8 @@ export interface Plan {
   readonly endings: boolean;
   /** With `start-concurrency`, `restart-budget` or both. */
   readonly gate?: boolean;
+  /** The set of services changes. */
+  readonly changes?: boolean;
   /** No service is taken along by another: what it does, it does by itself. */
   readonly alone?: boolean;
 }
@@ -42,6 +55,7 @@ export interface Scene {
   readonly kernel: Kernel;
   readonly judge: Judge;
   readonly hooks: HookJudge;
+  readonly change: ChangeJudge;
   readonly services: readonly SparseSpec[];
   calm: boolean;
 }
@@ -50,10 +64,12 @@ export function makeScene(plan: Plan): Scene {
   const dice = new Dice(mix(plan.seed, "graph"));
   const random = randomServices(dice, plan);
   const shaped = plan.alone ? random.map(aloneSpec) : random;
-  const services = plan.gate ? shaped.map(boundedSpec) : shaped;
+  const bounded = plan.gate ? shaped.map(boundedSpec) : shaped;
+  const services = bounded.map((sparse) => stamp(sparse, 0));
+  const configured = new Configured(services);
   const scene: { calm: boolean } = { calm: false };
   const script = endTasks(
-    services,
+    configured,
     randomScript(plan.seed, () => scene.calm),
   );
   const batching = dice.pick([0, 0, 1, 20]);
@@ -68,10 +84,14 @@ export function makeScene(plan: Plan): Scene {
     loses: () => !scene.calm && dice.chance(lossChance),
   });
   kernel.pressure = dice.pick([null, 0, 80]);
-  const judge = new Judge(kernel, services, !plan.conflicts);
-  const care = new CareJudge(kernel);
-  const hooks = new HookJudge(kernel, services);
+  const judge = new Judge(kernel, configured, !plan.conflicts);
+  const care = new CareJudge(kernel, configured);
+  const hooks = new HookJudge(kernel, configured);
+  const change = new ChangeJudge(kernel, configured, plan.conflicts);
+  let booting = false;
   kernel.onBegin = (events) => {
+    booting = events.length === 0;
+    change.begin(events);
     judge.begin(events);
     care.begin(events);
     hooks.begin(events);
@@ -80,7 +100,8 @@ export function makeScene(plan: Plan): Scene {
     judge.judge(command);
     care.judge(command);
     hooks.judge(command);
-    checkCommand(kernel, command);
+    change.judge(command);
+    if (!booting) checkCommand(kernel, command);
   };
   kernel.onBatch = () => {
     care.end();
@@ -91,7 +112,7 @@ export function makeScene(plan: Plan): Scene {
     judge.sync();
     care.lose();
   };
-  return Object.assign(scene, { kernel, judge, hooks, services });
+  return Object.assign(scene, { kernel, judge, hooks, change, services });
 }
 
 function randomGate(seed: number) {
@@ -151,7 +172,7 @@ function randomHold(dice: Dice, name: string): Ask {
 }
 
 /** Something happens to the machine every now and then. */
-function makeRough(plan: Plan, { kernel, services }: Scene): void {
+function makeRough(plan: Plan, { kernel, services, change: judge }: Scene): void {
   const dice = new Dice(mix(plan.seed, "schedule"));
   const name = () => dice.pick(services).name;
   for (let count = dice.upTo(25); count > 0; count--) {
@@ -161,9 +182,15 @@ function makeRough(plan: Plan, { kernel, services }: Scene): void {
     const type = dice.pick(["start", "start", "stop", "restart", "reload"] as const);
     const exit = randomExit(dice);
     const hold = randomHold(dice, name());
+    const change = plan.changes && dice.chance(0.4) ? randomChange(dice, count, plan) : null;
     const jump = dice.pick([-86_400_000, 3_600_000, -1]);
     kernel.at(at, () => {
-      if (roll < 1 && plan.asks) kernel.ask(hold);
+      if (change !== null) {
+        // By itself: it is judged by the batch.
+        kernel.deliver();
+        judge.prepare();
+        kernel.askNow(plan.gate ? { ...change, set: change.set.map(boundedSpec) } : change);
+      } else if (roll < 1 && plan.asks) kernel.ask(hold);
       else if (roll < 5 && plan.asks) kernel.ask({ type, names, because: "asked by uid 0" });
       else if (roll < 6 && plan.losses) kernel.loseBrain();
       else if (roll < 7) kernel.signal("HUP");
@@ -186,16 +213,18 @@ export function settle(scene: Scene): void {
   scene.kernel.run(scene.kernel.now + CALM_MS);
 }
 
-export function checkSettled({ kernel }: Scene): void {
+export function checkSettled({ kernel, change }: Scene): void {
   if (kernel.exitCode !== null) return;
+  if (kernel.world.shutdown.phase === "running") change.settled();
   for (const service of kernel.world.services) {
     const where = `${service.spec.name} (${service.state}, ${service.wish})`;
     if (mustLeave(service)) throw new Error(`${where}: its stop never ends`);
     if (!wantsUp(service) && isLive(service)) throw new Error(`${where}: not wanted, and there`);
     if (service.state === "backoff") throw new Error(`${where}: for ever`);
     // What is never ready and has no limit is starting for ever.
+    const isFaulty = kernel.world.faults.has(service);
     const isOnItsWay = service.state === "waiting" || service.state === "starting";
-    if (pinnedUp(service) && !isReady(service) && !isOnItsWay && service.state !== "working") {
+    if (pinnedUp(service) && !isFaulty && !isReady(service) && !isOnItsWay && service.state !== "working") {
       throw new Error(`${where}: pinned up, and down`);
     }
     if (service.state === "waiting" && !isBroken(service) && waitsFor(service).length === 0) {

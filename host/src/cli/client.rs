@@ -90,11 +90,14 @@ fn answer(result: io::Result<Answer>) -> Value {
             "contentType": answer.content_type,
             "body": answer.body,
         }),
-        Err(error) => {
-            let (name, message) = explain(&error);
-            json!({ "error": name, "message": message })
-        }
+        Err(error) => host_error(&error),
     }
+}
+
+/// `{error, message}`.
+pub fn host_error(error: &io::Error) -> Value {
+    let (name, message) = explain(error);
+    json!({ "error": name, "message": message })
 }
 
 fn explain(error: &io::Error) -> (String, String) {
@@ -620,5 +623,57 @@ mod tests {
         ] {
             assert_eq!(unfinished(bytes), rest, "{bytes:x?}");
         }
+    }
+
+    fn line_call(call: &HttpCall) -> LineCall {
+        LineCall {
+            socket: call.socket.clone(),
+            text: "{\"id\":1}".into(),
+            connect_timeout_ms: 10_000.0,
+            timeout_ms: 10_000.0,
+        }
+    }
+
+    #[test]
+    fn a_line_is_answered_by_a_line() {
+        // More than one piece of the buffer, and something behind the line.
+        let long = "x".repeat(200_000);
+        let (call, server) = serve("line", &[long.as_bytes(), b"\xff", b"\nmore"]);
+        let answer = call_line(&line_call(&call));
+        assert_eq!(answer, json!({ "text": format!("{long}\u{fffd}") }));
+        assert_eq!(join(server), "{\"id\":1}\n");
+    }
+
+    #[test]
+    fn who_does_not_answer_was_there_all_the_same() {
+        let (call, server) = serve("line-cut", &[b"half"]);
+        let answer = call_line(&line_call(&call));
+        assert_eq!(
+            (&answer["error"], &answer["connected"]),
+            (&json!("ECONNRESET"), &json!(true))
+        );
+        join(server);
+        let answer = call_line(&LineCall {
+            socket: "/nowhere/at/all".into(),
+            ..line_call(&call)
+        });
+        assert_eq!(
+            (&answer["error"], &answer["connected"]),
+            (&json!("ENOENT"), &json!(false))
+        );
+        let path = std::env::temp_dir().join(format!("oneup-silent-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        // Its queue takes the connection, and nobody takes it from there.
+        let _silent = UnixListener::bind(&path).unwrap();
+        let answer = call_line(&LineCall {
+            socket: path.to_str().unwrap().into(),
+            timeout_ms: 20.0,
+            ..line_call(&call)
+        });
+        assert_eq!(
+            (&answer["error"], &answer["connected"]),
+            (&json!("ETIMEDOUT"), &json!(true))
+        );
+        std::fs::remove_file(&path).unwrap();
     }
 }

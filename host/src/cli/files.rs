@@ -12,11 +12,15 @@ use nix::{
 use serde_json::{json, Value};
 use std::{
     fs, io,
-    io::Read,
+    io::{Read, Write as _},
     os::fd::AsFd as _,
-    os::unix::fs::{symlink, FileTypeExt as _, OpenOptionsExt as _},
-    path::Path,
+    os::unix::fs::{
+        fchown, symlink, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
+        PermissionsExt as _,
+    },
+    path::{Component, Path, PathBuf},
     str::FromStr as _,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 /// No configuration is larger; a device or a log given by mistake is refused instead of read.
@@ -148,6 +152,95 @@ pub fn signal(pid: i32, name: &str) -> Value {
     or_failure(sent.map(|()| Value::Null).map_err(io::Error::from))
 }
 
+/// Replaces a configuration file as a whole: readers, and a machine that loses its power, have the
+/// old text or the new one.
+pub fn write_file(path: &str, text: &str, mode: u32) -> Value {
+    or_failure(configuration_path(path, &["toml"]).and_then(|path| {
+        replace(&destination(path)?, text, mode)?;
+        Ok(Value::Null)
+    }))
+}
+
+pub fn remove_file(path: &str) -> Value {
+    or_failure(
+        configuration_path(path, &["toml", "yaml", "yml"])
+            .and_then(fs::remove_file)
+            .map(|()| Value::Null),
+    )
+}
+
+/// Where zinit's proxies are kept, beside its service files.
+const PROXIES: &str = ".xinet.json";
+
+/// The names in such paths come from clients: whatever a script makes of them, only configuration
+/// files are touched.
+fn configuration_path<'p>(path: &'p str, extensions: &[&str]) -> io::Result<&'p Path> {
+    let path = Path::new(path);
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let known = extension.is_some_and(|one| extensions.contains(&one))
+        || path.file_name().is_some_and(|name| name == PROXIES);
+    let straight = path
+        .components()
+        .all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    match path.is_absolute() && straight && known {
+        true => Ok(path),
+        false => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+    }
+}
+
+/// Where a link leads, so that it stays one.
+fn destination(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::read_link(path) {
+            Ok(target) => Ok(folder_of(path).join(target)),
+            Err(_) => Ok(path.to_owned()),
+        },
+        result => result,
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let folder = folder_of(path);
+    let draft = folder.join(draft_name());
+    // Not one that a former process with our pid left behind.
+    let _ = fs::remove_file(&draft);
+    let written = write_draft(&draft, text, mode, fs::metadata(path).ok())
+        .and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    written?;
+    // The name is on the disk only when the folder is; some file systems cannot say so.
+    let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// No configuration file by its name, and no second one of its kind in this process.
+fn draft_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!(".oneup-{}-{count}", std::process::id())
+}
+
+fn write_draft(path: &Path, text: &str, mode: u32, former: Option<fs::Metadata>) -> io::Result<()> {
+    let mut file = fs::File::options()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)?;
+    if let Some(former) = former {
+        // Only root can give it away; whoever else could write the former one has it now.
+        let _ = fchown(&file, Some(former.uid()), Some(former.gid()));
+        file.set_permissions(fs::Permissions::from_mode(former.mode() & 0o7777))?;
+    }
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
 /// `null`, or what is wrong with the pattern.
 pub fn regex_error(pattern: &str) -> Value {
     match crate::pattern::compile(pattern) {
@@ -160,7 +253,7 @@ pub fn regex_error(pattern: &str) -> Value {
 mod tests {
     use super::*;
     use crate::testing::join;
-    use std::{io::Write as _, thread};
+    use std::thread;
 
     #[test]
     fn bytes_come_as_they_are() {
@@ -178,6 +271,81 @@ mod tests {
             .collect();
         assert_eq!(codes, (0..=255).collect::<Vec<u32>>());
         assert_eq!(read_bytes("/nowhere")["error"], "ENOENT");
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let name = format!("oneup-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    fn write(path: &Path, text: &str) -> Value {
+        write_file(path.to_str().unwrap(), text, 0o640)
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_keeps_its_mode() {
+        let folder = folder("write");
+        let path = folder.join("a.toml");
+        assert_eq!(write(&path, "one"), Value::Null);
+        assert_eq!(mode(&path) & !0o640, 0);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
+        let reader = fs::File::open(&path).unwrap();
+        assert_eq!(write(&path, "another"), Value::Null);
+        assert_eq!(io::read_to_string(reader).unwrap(), "one");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "another");
+        assert_eq!(mode(&path), 0o604);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_link_stays_and_what_it_leads_to_is_replaced() {
+        let folder = folder("link");
+        let (link, target) = (folder.join("a.toml"), folder.join("b.toml"));
+        symlink("b.toml", &link).unwrap();
+        for text in ["made", "replaced"] {
+            assert_eq!(write(&link, text), Value::Null);
+            assert_eq!(fs::read_to_string(&target).unwrap(), text);
+        }
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_behind() {
+        let folder = folder("fail");
+        let path = folder.join("a.toml");
+        fs::create_dir(&path).unwrap();
+        assert_eq!(write(&path, "text")["error"], "EISDIR");
+        assert_eq!(
+            write(&folder.join("none/a.toml"), "text")["error"],
+            "ENOENT"
+        );
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn only_configuration_files_are_touched() {
+        for path in [
+            "/tmp/a",
+            "a.toml",
+            "/tmp/../a.toml",
+            "/tmp/a.toml/..",
+            "/etc/passwd",
+            "",
+        ] {
+            assert_eq!(write_file(path, "", 0o600)["error"], "EINVAL", "{path}");
+            assert_eq!(remove_file(path)["error"], "EINVAL", "{path}");
+        }
+        assert_eq!(write_file("/nowhere/a.yaml", "", 0o600)["error"], "EINVAL");
+        assert_eq!(remove_file("/nowhere/a.yaml")["error"], "ENOENT");
     }
 
     #[test]

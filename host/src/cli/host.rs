@@ -1,8 +1,11 @@
 //! The global `host` of the command-line and config programs (`src/cli/host.ts` describes it).
 
-use super::{client, files, load_config, Wanted};
+use super::{client, files, load_config, screen, Wanted};
 use crate::{nucleus::users, protocol::Supervise, Programs};
-use rquickjs::{prelude::Func, Ctx, Exception, Function, Object, Result, Value};
+use rquickjs::{
+    prelude::{Func, Opt},
+    Ctx, Exception, Function, Object, Result, Value,
+};
 use serde_json::json;
 use std::{
     cell::RefCell,
@@ -13,11 +16,33 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// What both programs have.
-pub fn install_files(ctx: &Ctx<'_>) -> Result<()> {
-    files_object(ctx).map(drop)
+/// What the config program has.
+pub fn install_config<'js>(ctx: &Ctx<'js>) -> Result<()> {
+    let host = files_object(ctx)?;
+    host.set(
+        "writeFile",
+        Func::from(|ctx: Ctx<'js>, path: String, text: String, mode: u32| {
+            to_script(&ctx, &files::write_file(&path, &text, mode))
+        }),
+    )?;
+    host.set("removeFile", text_function(files::remove_file))?;
+    host.set("variable", text_function(variable))?;
+    host.set("currentFolder", Func::from(current_folder))
 }
 
+fn variable(name: &str) -> serde_json::Value {
+    json!(env::var_os(name).map(lossy))
+}
+
+fn current_folder() -> String {
+    lossy(env::current_dir().unwrap_or_else(|_| "/".into()).into())
+}
+
+fn lossy(text: std::ffi::OsString) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+/// What both programs have.
 fn files_object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
     let host = Object::new(ctx.clone())?;
     host.set("readFile", text_function(files::read_file))?;
@@ -48,11 +73,11 @@ where
     Func::from(move |ctx: Ctx<'js>, text: String| to_script(&ctx, &work(&text)))
 }
 
-fn to_script<'js>(ctx: &Ctx<'js>, value: &serde_json::Value) -> Result<Value<'js>> {
+pub(super) fn to_script<'js>(ctx: &Ctx<'js>, value: &serde_json::Value) -> Result<Value<'js>> {
     ctx.json_parse(value.to_string())
 }
 
-fn from_script<'js, T: serde::de::DeserializeOwned>(
+pub(super) fn from_script<'js, T: serde::de::DeserializeOwned>(
     ctx: &Ctx<'js>,
     value: Value<'js>,
 ) -> Result<T> {
@@ -75,6 +100,7 @@ pub fn install_cli<'js>(
     install_facts(&host, arguments)?;
     install_terminal(&host)?;
     install_calls(&host)?;
+    screen::install(ctx, &host)?;
     host.set(
         "makeLink",
         Func::from(|ctx: Ctx<'js>, target: String, path: String| {
@@ -100,8 +126,8 @@ pub fn install_cli<'js>(
     let become_ = Rc::clone(&wanted);
     host.set(
         "become",
-        Func::from(move |arguments: Vec<String>| {
-            become_.borrow_mut().become_ = Some(arguments);
+        Func::from(move |arguments: Vec<String>, program: Opt<String>| {
+            become_.borrow_mut().become_ = Some((arguments, program.0));
         }),
     )?;
     host.set(
@@ -115,15 +141,13 @@ pub fn install_cli<'js>(
 }
 
 fn install_facts<'js>(host: &Object<'js>, arguments: &[String]) -> Result<()> {
-    let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let environment = Object::new(host.ctx().clone())?;
     for (name, value) in env::vars_os() {
         environment.set(lossy(name), lossy(value))?;
     }
-    let folder = env::current_dir().unwrap_or_else(|_| "/".into());
     host.set("argv", arguments.to_vec())?;
     host.set("environment", environment)?;
-    host.set("cwd", folder.to_string_lossy().into_owned())?;
+    host.set("cwd", current_folder())?;
     host.set("pid", std::process::id())?;
     host.set("uid", nix::unistd::geteuid().as_raw())?;
     host.set("version", env!("CARGO_PKG_VERSION"))?;

@@ -4,6 +4,8 @@
 pub mod client;
 mod files;
 mod host;
+mod jobs;
+mod screen;
 
 use crate::{
     called_as,
@@ -22,8 +24,9 @@ pub enum Outcome {
 #[derive(Default)]
 pub struct Wanted {
     pub supervise: Option<Box<Supervise>>,
-    /// The arguments of the program that it wants to be instead; the first is its name.
-    pub become_: Option<Vec<String>>,
+    /// The arguments of the program that it wants to be instead; the first is its name, and says
+    /// which program that is unless it is named.
+    pub become_: Option<(Vec<String>, Option<String>)>,
 }
 
 /// A person's own program: only a guard against a runaway, no time budget.
@@ -37,16 +40,21 @@ pub fn run(programs: Programs) -> Result<Outcome, String> {
     let mut arguments: Vec<String> = env::args_os()
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
+    let mut named = None;
     loop {
-        let program = called_as(arguments.first().map_or("", String::as_str));
+        let called = called_as(arguments.first().map_or("", String::as_str));
+        let program = named.as_deref().unwrap_or(called);
         let wanted = Rc::new(RefCell::new(Wanted::default()));
         let engine = Engine::start(programs.get(program)?, &LIMITS, |ctx| {
             host::install_cli(ctx, programs, &arguments, Rc::clone(&wanted))
         })?;
-        let code = engine.call::<u8>("main", "")?;
+        let code = engine.call::<u8>("main", "");
+        // However the program ended.
+        screen::restore();
+        let code = code?;
         let wanted = wanted.take();
         if let Some(other) = wanted.become_ {
-            arguments = other;
+            (arguments, named) = other;
         } else if let Some(options) = wanted.supervise {
             return Ok(Outcome::Supervise(options));
         } else {
@@ -60,5 +68,5 @@ pub fn run(programs: Programs) -> Result<Outcome, String> {
 
 /// Runs a config program once, in an engine of its own whose memory goes back at the end.
 pub fn load_config(config: Program, input: &str) -> Result<String, String> {
-    Engine::start(config, &LIMITS, host::install_files)?.call("loadConfig", input)
+    Engine::start(config, &LIMITS, host::install_config)?.call("loadConfig", input)
 }

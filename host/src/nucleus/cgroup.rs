@@ -118,6 +118,11 @@ impl Cgroups {
         }
     }
 
+    /// As processes' own `/proc/PID/cgroup` call it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The set whose cgroup the process is in.
     pub fn set_of(&self, pid: i32) -> Option<u32> {
         let path = procfs::cgroup(&pid.to_string())?;

@@ -23,7 +23,8 @@ use super::{
     users,
 };
 use crate::protocol::{
-    ChildRecord, Exit, Found, Notice, ProcessFacts, Receipt, Scope, SpawnFailure, SpawnSpec,
+    ChildRecord, Exit, Found, NamedSet, Notice, ProcessFacts, Receipt, Scope, SpawnFailure,
+    SpawnSpec,
 };
 use nix::{errno::Errno, unistd::getpid};
 use serde::{Deserialize, Serialize};
@@ -413,21 +414,45 @@ impl Children {
         set.leaf.as_ref().map(Leaf::folder)
     }
 
-    /// `[{"pid","parent","command","found","started_at"}]`
+    /// Where the cgroups of sets are, as /proc/PID/cgroup calls it.
+    pub(super) fn cgroup_path(&self) -> Option<&str> {
+        self.cgroups.as_ref().map(Cgroups::path)
+    }
+
+    /// `[{"pid","parent","command","found","started_at","memory_bytes","cpu_ms"}]`
     pub fn processes(&mut self, id: u32) -> Value {
         self.look(Which::All);
         let own = getpid().as_raw();
         let describe = |seen: Seen| {
             let process = &seen.process;
+            let facts = procfs::facts(process.pid);
             json!({
                 "pid": process.pid,
                 "parent": if process.parent == 0 { own } else { process.parent },
                 "command": self.command_of(id, process.pid),
                 "found": seen.found,
                 "started_at": procfs::wall_started(process).map(rfc3339),
+                "memory_bytes": facts.as_ref().map(|facts| facts.memory_bytes),
+                "cpu_ms": facts.as_ref().map(|facts| facts.cpu_ms),
             })
         };
         self.survey(id).into_iter().map(describe).collect()
+    }
+
+    /// `[{"name","processes","memory_bytes","cpu_ms"}]`
+    pub fn usage(&mut self, sets: &[NamedSet]) -> Value {
+        let ids: Vec<u32> = sets.iter().map(|set| set.id).collect();
+        // With that of children which they have waited for: many a service works by these alone.
+        let used_ms = |one: &ProcessFacts| one.cpu_ms + procfs::waited_ms(one.pid as i32);
+        let sum = |(set, facts): (&NamedSet, Vec<ProcessFacts>)| {
+            json!({
+                "name": set.name,
+                "processes": facts.len(),
+                "memory_bytes": facts.iter().map(|one| one.memory_bytes).sum::<u64>(),
+                "cpu_ms": facts.iter().map(used_ms).sum::<f64>(),
+            })
+        };
+        sets.iter().zip(self.facts(&ids)).map(sum).collect()
     }
 
     /// The processes of several sets that have not ended, each set's in no particular order.

@@ -128,8 +128,16 @@ pub struct Peer {
 pub struct Terms {
     /// Permissions of its file.
     pub mode: u32,
-    /// JSON-RPC: a line is looked at after the one before it has been answered.
-    pub rpc_in_order: bool,
+    /// What does not begin as HTTP does is JSON-RPC, and a line of that is looked at after the one
+    /// before it has been answered.
+    pub rpc_first: bool,
+}
+
+impl Terms {
+    /// By the first byte of a connection.
+    fn is_rpc(self, first: u8) -> bool {
+        matches!(first, b'{' | b'[') || self.rpc_first && !first.is_ascii_uppercase()
+    }
 }
 
 /// All listeners and connections.
@@ -484,10 +492,11 @@ async fn serve_unix(stream: UnixStream, seat: Seat, terms: Terms) {
         () = shared.closed() => return,
     };
     match first {
-        Ok(Ok(b'{' | b'[')) if is_welcome => {
-            rpc::serve(shared, stream, peer, hangup, terms.rpc_in_order).await;
+        Ok(Ok(first)) if terms.is_rpc(first) => {
+            if is_welcome {
+                rpc::serve(shared, stream, peer, hangup, terms.rpc_first).await;
+            }
         }
-        Ok(Ok(b'{' | b'[')) => {}
         Ok(Ok(_)) => {
             let check = if is_welcome {
                 Check::None
@@ -720,7 +729,9 @@ impl ReplyBody {
                     Piece::Events(EventReader::new(&events, &query, format))
                 }
                 // The main loop has put a text in its place; if not, there is nothing known.
-                Part::Processes { .. } => Piece::Text(Bytes::from_static(b"[]")),
+                Part::Processes { .. } | Part::Usage { .. } => {
+                    Piece::Text(Bytes::from_static(b"[]"))
+                }
                 Part::OpenApi => Piece::OpenApi,
             });
         }

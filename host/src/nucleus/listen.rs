@@ -89,6 +89,15 @@ impl SocketFile {
         }
     }
 
+    /// The one that was just made there.
+    pub fn of(path: &Path) -> io::Result<SocketFile> {
+        let there = fs::symlink_metadata(path)?;
+        Ok(SocketFile {
+            path: path.to_owned(),
+            identity: identity(&there),
+        })
+    }
+
     /// False: somebody has removed or replaced it.
     pub fn is_ours(&self) -> bool {
         fs::symlink_metadata(&self.path).is_ok_and(|there| identity(&there) == self.identity)
@@ -128,13 +137,9 @@ pub fn bind_unix(path: &str, mode: u32) -> Result<(UnixListener, SocketFile), Li
     let bound = bind_with_mode(path, mode);
     drop(lock);
     let listener = bound.map_err(|error| ListenError::at(path, "cannot make socket", &error))?;
-    let file = fs::symlink_metadata(path)
-        .and_then(|there| listener.set_nonblocking(true).map(|()| there))
+    let socket = SocketFile::of(path)
+        .and_then(|socket| listener.set_nonblocking(true).map(|()| socket))
         .map_err(|error| ListenError::at(path, "cannot use socket", &error))?;
-    let socket = SocketFile {
-        path: path.to_owned(),
-        identity: identity(&file),
-    };
     Ok((listener, socket))
 }
 
@@ -168,7 +173,7 @@ fn make_folder(path: &Path) -> Result<&Path, ListenError> {
 
 /// Leaves no file behind. Somebody else may hold a lock on a folder that is not ours alone, so
 /// it is not waited for long.
-fn lock_folder(folder: &Path) -> Option<Flock<File>> {
+pub fn lock_folder(folder: &Path) -> Option<Flock<File>> {
     let mut file = OpenOptions::new()
         .read(true)
         .custom_flags((OFlag::O_DIRECTORY | OFlag::O_CLOEXEC).bits())

@@ -10,6 +10,7 @@ mod events;
 mod fdstore;
 mod foreign;
 mod given;
+mod guard;
 mod handover;
 mod http;
 mod http_probe;
@@ -165,6 +166,7 @@ struct Inboxes {
     answers: UnboundedReceiver<Answer>,
     probes: UnboundedReceiver<probe::Finished>,
     found: UnboundedReceiver<queries::Found>,
+    proxies: UnboundedReceiver<proxy::News>,
     calls: mpsc::Receiver<http::Knock>,
 }
 
@@ -253,6 +255,7 @@ async fn supervise(
     let (answers_in, answers) = mpsc::unbounded_channel();
     let (probes_in, probes) = mpsc::unbounded_channel();
     let (found_in, found) = mpsc::unbounded_channel();
+    let (proxies_in, proxies) = mpsc::unbounded_channel();
     let (calls_in, calls) = mpsc::channel(http::CALLS_MAX);
     let logs = Rc::new(RefCell::new(logs));
     let journal = Rc::new(RefCell::new(Events::new()));
@@ -304,7 +307,7 @@ async fn supervise(
         child_logs: HashMap::new(),
         emergency: false,
         settling: Settling::new(),
-        proxies: Proxies::default(),
+        proxies: Proxies::new(proxies_in),
         queries: Queries::new(programs, found_in),
         leaving: None,
         options,
@@ -323,6 +326,7 @@ async fn supervise(
         answers,
         probes,
         found,
+        proxies,
         calls,
     };
     let code = loop {
@@ -377,7 +381,7 @@ fn listen(
     let (unix, tcp) = carried.map_or((None, None), Carried::listeners);
     let terms = http::Terms {
         mode: options.socket_mode,
-        rpc_in_order: options.rpc_in_order,
+        rpc_first: options.rpc_first,
     };
     match (&options.socket, unix) {
         (Some(path), Some((listener, file))) => server.adopt_unix(path, terms, listener, file),
@@ -419,6 +423,7 @@ impl Nucleus {
                 Some(answer) = inboxes.answers.recv() => self.on_answer(answer),
                 Some(finished) = inboxes.probes.recv() => self.on_probe(finished),
                 Some(found) = inboxes.found.recv() => self.on_found(found),
+                Some(news) = inboxes.proxies.recv() => self.on_proxy(news),
                 // Both found by `on_deadlines`.
                 () = sleep_until(deadline) => {}
                 () = self.wall.alarm() => {}
@@ -456,7 +461,10 @@ impl Nucleus {
 
     fn deliver(&mut self) {
         let (boot, children, slate) = (&self.boot, &self.children, &self.slate);
-        let result = self.mind.deliver(|lost| boot.fresh(lost, children, slate));
+        let proxies = &self.proxies;
+        let result = self
+            .mind
+            .deliver(|lost| boot.fresh(lost, children, slate, proxies));
         match result {
             Ok(requests) => requests
                 .into_iter()
@@ -741,9 +749,14 @@ impl Nucleus {
             }
             Command::Query { key, query } => self.query(key, query),
             Command::KeepConfig { config } => self.boot.config = config,
-            Command::OpenProxy { name, proxy } => self.proxies.open(&name, &proxy),
+            Command::OpenProxy {
+                name,
+                service,
+                proxy,
+            } => self.proxies.open(name, service, proxy),
             Command::CloseProxy { name } => self.proxies.close(&name),
             Command::ProxyUp { name, up } => self.proxies.set_up(&name, up),
+            Command::ProxyRefuse { name } => self.proxies.refuse(&name),
             Command::Exit { code, machine } => {
                 self.leaving = Some(Leaving::Exit(code));
                 self.machine = machine;
@@ -760,6 +773,9 @@ impl Nucleus {
         match part {
             Part::Processes { id } => Part::Text {
                 text: self.children.processes(id).to_string(),
+            },
+            Part::Usage { sets } => Part::Text {
+                text: self.children.usage(&sets).to_string(),
             },
             other => other,
         }
@@ -904,6 +920,7 @@ impl BootFacts {
         lost: Option<String>,
         children: &Children,
         slate: &BTreeMap<String, String>,
+        proxies: &Proxies,
     ) -> Boot {
         let mut records = children.records();
         records.retain(|child| child.id < probe::FIRST_ID);
@@ -917,6 +934,7 @@ impl BootFacts {
             next_seq: self.next_seq,
             children: records,
             slate: slate.clone(),
+            proxies: proxies.records(),
             pid,
             pid_one: pid == 1,
             wall_started: self.wall_started,

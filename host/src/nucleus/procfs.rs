@@ -247,6 +247,34 @@ pub fn facts(pid: i32) -> Option<ProcessFacts> {
     })
 }
 
+/// Processor time of children that a process has waited for, and of theirs.
+pub fn waited_ms(pid: i32) -> f64 {
+    let read = || {
+        let mut buffer = [0; 1024];
+        let text = read_into(&path(format_args!("{pid}/stat"))?, &mut buffer)?;
+        let fields = stat_fields(text)?;
+        let count = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+        Some((count(16)? + count(17)?) as f64 * 1000.0 / setting(libc::_SC_CLK_TCK)? as f64)
+    };
+    read().unwrap_or(0.0)
+}
+
+/// Every process that /proc shows.
+pub fn all() -> Vec<Process> {
+    scan().unwrap_or_default()
+}
+
+/// It is a part of the kernel: no program, and no signal ends it.
+pub fn is_kernel_thread(pid: i32) -> bool {
+    const PF_KTHREAD: u32 = 0x0020_0000;
+    let flags = || {
+        let mut buffer = [0; 1024];
+        let text = read_into(&path(format_args!("{pid}/stat"))?, &mut buffer)?;
+        stat_fields(text)?.get(9 - 3)?.parse::<u32>().ok()
+    };
+    flags().is_some_and(|flags| flags & PF_KTHREAD != 0)
+}
+
 /// What sysconf(3) says, where it says something.
 fn setting(name: libc::c_int) -> Option<u64> {
     // SAFETY: no pointers.

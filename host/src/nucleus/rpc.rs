@@ -70,13 +70,16 @@ async fn read_lines(connection: &Rc<Connection>, waiting: &mut JoinSet<()>) -> i
         }
         let line = match lines.next() {
             Some(line) => line,
-            None => {
-                match read(&connection.stream, &mut piece[..]).await? {
-                    0 => return Ok(()),
-                    count => lines.feed(&piece[..count]),
+            None => match read(&connection.stream, &mut piece[..]).await? {
+                0 => match lines.rest() {
+                    Some(text) => Ok(text),
+                    None => return Ok(()),
+                },
+                count => {
+                    lines.feed(&piece[..count]);
+                    continue;
                 }
-                continue;
-            }
+            },
         };
         match line {
             Ok(text) => {
@@ -272,6 +275,15 @@ impl LineReader {
         }
     }
 
+    /// The last line, where the end stands in place of its line break.
+    fn rest(&mut self) -> Option<String> {
+        let text = self.buffer.get(self.taken..).unwrap_or_default();
+        let line = String::from_utf8_lossy(text.trim_ascii()).into_owned();
+        let whole = !self.skipping && !line.is_empty();
+        *self = LineReader::default();
+        whole.then_some(line)
+    }
+
     fn unfinished(&mut self) -> Option<Result<String, TooLong>> {
         let length = self.buffer.len() - self.taken;
         if length == 0 {
@@ -326,6 +338,22 @@ mod tests {
         }
         assert_eq!(lines(b"a\nb\nc\n", 1).len(), 3);
         assert_eq!(lines(b"\xff\n", 1), [Ok("\u{fffd}".into())]);
+    }
+
+    #[test]
+    fn the_last_line_needs_no_break() {
+        let rest = |data: &[u8]| {
+            let mut reader = LineReader::default();
+            reader.feed(data);
+            while reader.next().is_some() {}
+            let rest = reader.rest();
+            assert_eq!(reader.rest(), None);
+            rest
+        };
+        assert_eq!(rest(b"one\ntwo"), Some("two".into()));
+        assert_eq!(rest(b"one\n \r"), None);
+        assert_eq!(rest(b""), None);
+        assert_eq!(rest("x".repeat(LONGEST_LINE + 1).as_bytes()), None);
     }
 
     #[test]

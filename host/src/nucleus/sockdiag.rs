@@ -74,6 +74,28 @@ pub fn listens(pids: &[i32], given: &[u64]) -> Result<Option<Place>, String> {
     }
 }
 
+/// The TCP sockets of our own network that connections can be made to.
+pub fn tcp_listeners() -> Vec<(u64, SocketAddr)> {
+    let all = ask().unwrap_or_else(|_| read(std::process::id() as i32));
+    let tcp = |(inode, place)| match place {
+        Place::Tcp(address) => Some((inode, address)),
+        Place::Unix => None,
+    };
+    all.into_iter().filter_map(tcp).collect()
+}
+
+/// Whether a process has one of these sockets open.
+pub fn has_one_of(pid: i32, inodes: &[u64]) -> bool {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false; // It has ended, or we may not look.
+    };
+    entries.flatten().take(FDS_MAX).any(|entry| {
+        let target = fs::read_link(entry.path()).ok();
+        let inode = target.and_then(|target| inode_of(target.to_str()?));
+        inode.is_some_and(|inode| inodes.contains(&inode))
+    })
+}
+
 fn network(pid: &str) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/ns/net")).ok()
 }

@@ -40,6 +40,19 @@ export interface Service {
   readonly masked: boolean;
   /** Why it is in this state. */
   readonly cause: string;
+  readonly obstacle: {
+    /** A port that is in use, and by whom. */
+    readonly port: string | null;
+    readonly process: {
+      /** What their names have in them. */
+      readonly filter: string;
+      readonly processes: readonly {
+        readonly pid: number;
+        readonly name: string;
+        readonly command: string;
+      }[];
+    } | null;
+  } | null;
   /** The same for programs, of `failed` and `backoff`. */
   readonly reason: Reason | null;
   /** What it told of itself last (`STATUS=` of sd_notify). */
@@ -258,10 +271,28 @@ export interface Process {
   readonly command: string;
   readonly found: "child" | "group" | "session" | "cgroup" | "adopted";
   readonly started_at: string | null;
+  /** Resident memory. */
+  readonly memory_bytes: number | null;
+  /** Processor time used so far, user and system. */
+  readonly cpu_ms: number | null;
 }
 
 /** The processes of a service's set. */
 export type Processes = readonly Process[];
+
+/** What the processes of a service that has any use together. */
+export interface Usage {
+  /** A service's name. */
+  readonly name: string;
+  readonly processes: number;
+  /** Resident memory; what processes share counts for each. */
+  readonly memory_bytes: number;
+  /** Processor time used so far by those that are there. */
+  readonly cpu_ms: number;
+}
+
+/** What services use. Those without a process are left out. */
+export type Usages = readonly Usage[];
 
 /** A line, or a gap of lines that were lost. */
 export type LogRecord = {
@@ -294,11 +325,11 @@ export interface Event {
   readonly time: string;
   /** `null` for the supervisor itself. */
   readonly service: string | null;
-  /** `state`, `ready`, `health`, `reload`, `hook`, `pin`, `receipt`, `schedule` or `supervisor`. */
+  /** `state`, `ready`, `health`, `reload`, `hook`, `pin`, `receipt`, `schedule`, `change` or `supervisor`. */
   readonly event: string;
   /** The state before; of `health`: `unknown`, `healthy` or `unhealthy`; of `pin`: what held it. */
   readonly from: string | null;
-  /** The state after. */
+  /** The state after; of `change`: `added`, `changed` or `removed`. */
   readonly to: string | null;
   readonly cause: string | null;
   /** With `receipt` events. */

@@ -18,6 +18,7 @@ import { shutdown } from "./shutdown.ts";
 import { start } from "./start.ts";
 import { status } from "./status.ts";
 import { stop } from "./stop.ts";
+import { top } from "./top.ts";
 import { tree } from "./tree.ts";
 import { unmask } from "./unmask.ts";
 import { unpin } from "./unpin.ts";
@@ -34,6 +35,7 @@ export const VERBS: readonly Verb[] = [
   logs,
   events,
   boot,
+  top,
   start,
   stop,
   restart,

@@ -1,5 +1,4 @@
 /** `oneup -- CMD ARG…`: one command, as init runs it. */
-import { DEFAULTS } from "../../model/defaults.ts";
 import type { Config } from "../../model/spec.ts";
 import type { Input } from "../arguments.ts";
 import { EXIT, usage } from "../failure.ts";
@@ -38,7 +37,7 @@ export function configFor(argv: readonly string[], stopTimeoutMs: number): Confi
         main: true,
         restart: "never",
         stdio: "inherit",
-        stop: { ...DEFAULTS.stop, timeoutMs: stopTimeoutMs },
+        stop: { signal: "TERM", timeoutMs: stopTimeoutMs, evict: "stop", tree: true },
       },
     ],
     supervisor: {

@@ -5,6 +5,8 @@ import type {
   ZinitDeleteOutput,
   ZinitFailure,
   ZinitPlaces,
+  ZinitReadInput,
+  ZinitReadOutput,
   ZinitSetInput,
   ZinitSetOutput,
 } from "../../config/contract.ts";
@@ -14,10 +16,10 @@ import { missingProgram } from "./command.ts";
 import { cycleText, cycleThrough } from "./cycles.ts";
 import { decodeService, type Unknown } from "./decode.ts";
 import { nameOf, type ServiceDocument, waitsFor } from "./document.ts";
-import { readDefinition, tomlFiles } from "./folder.ts";
+import { readDefinition, shapeText, tomlFiles } from "./folder.ts";
 import { remarks } from "./remarks.ts";
 import { specOf } from "./spec.ts";
-import { writeToml } from "./toml.ts";
+import { parseToml, syntaxText, writeToml } from "./toml.ts";
 import { validate } from "./validate.ts";
 
 /** As zinit's clients know them. */
@@ -136,6 +138,9 @@ function classed(document: ServiceDocument, file: string, { systemDir }: ZinitPl
 }
 
 function defines(file: string, name: string, host: EditHost): boolean {
+  const text = host.readFile(file);
+  // Most files are others', and reading them as TOML would take a while.
+  if ("error" in text || !(text.text.includes(name) || text.text.includes("\\"))) return false;
   const answer = readDefinition(file, host);
   return "document" in answer && nameOf(answer.document) === name;
 }
@@ -144,6 +149,19 @@ function defines(file: string, name: string, host: EditHost): boolean {
 function filesOf(name: string, { configDir, systemDir }: ZinitPlaces, host: EditHost): readonly string[] {
   const folders = systemDir === null ? [configDir] : [systemDir, configDir];
   return folders.flatMap((folder) => tomlFiles(folder, host, [])).filter((file) => defines(file, name, host));
+}
+
+// ---- read
+
+export function readService({ file }: ZinitReadInput, host: EditHost): ZinitReadOutput {
+  const answer = host.readFile(file);
+  if ("error" in answer)
+    return failure("shape", `Failed to read ${file}: ${answer.message} (${answer.error})`);
+  const parsed = parseToml(answer.text);
+  if (!("value" in parsed)) return failure("shape", `Failed to parse ${file}: ${syntaxText(parsed)}`);
+  const decoded = decodeService(parsed.value);
+  if (!("document" in decoded)) return failure("shape", `Failed to parse ${file}: ${shapeText(decoded)}`);
+  return { ok: true, document: decoded.document, warnings: decoded.unknown.map(unknownText) };
 }
 
 // ---- delete

@@ -7,8 +7,9 @@ import { decodeService, decodeTarget, type Misshapen } from "./decode.ts";
 import { isTarget, nameOf, waitsFor, type ZinitDocument } from "./document.ts";
 import { remarks } from "./remarks.ts";
 import { specOf } from "./spec.ts";
-import { parseToml } from "./toml.ts";
+import { parseToml, syntaxText } from "./toml.ts";
 import { validate } from "./validate.ts";
+import { loadProxies } from "./xinet.ts";
 
 /** A definition and the file it stands in. */
 export interface Found {
@@ -41,7 +42,8 @@ export function loadFolders(places: ZinitPlaces, host: FileHost): ZinitLoadOutpu
   warnings.push(...cycles.map(cycleText));
   const machine = systemDir !== null;
   const services = all.map(({ file, document }) => specOf(document, { file, machine, console: false }));
-  return { services, warnings, missing, cycles };
+  const proxies = loadProxies(configDir, host, (text) => warnings.push(text));
+  return { services, ...(proxies.length > 0 ? { proxies } : {}), warnings, missing, cycles };
 }
 
 /** Those of the system's folder are protected, whatever they say of themselves. */
@@ -106,11 +108,7 @@ export function readDefinition(file: string, host: FileHost): Answer {
 
 function parseDefinition(file: string, text: string): Answer {
   const parsed = parseToml(text);
-  if (!("value" in parsed)) {
-    const [reason = ""] = parsed.message.split("\n");
-    const place = `line ${parsed.line}, column ${parsed.column}`;
-    return unparseable(file, `${reason.replace("Invalid TOML document: ", "")} at ${place}`);
-  }
+  if (!("value" in parsed)) return unparseable(file, syntaxText(parsed));
   const decoded = decodeDefinition(parsed.value);
   if (!("document" in decoded)) return unparseable(file, shapeText(decoded));
   const { document } = decoded;

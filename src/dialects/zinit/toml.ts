@@ -12,6 +12,12 @@ export function parseToml(text: string): { readonly value: unknown } | TomlError
   }
 }
 
+/** What the parser says, and where. */
+export function syntaxText({ message, line, column }: TomlError): string {
+  const [reason = ""] = message.split("\n");
+  return `${reason.replace("Invalid TOML document: ", "")} at line ${line}, column ${column}`;
+}
+
 /** What is `null` is left out: TOML has no word for it. */
 export function writeToml({ service, dependencies, lifecycle, health, logging }: ServiceDocument): string {
   const env = Object.keys(service.env).sort();

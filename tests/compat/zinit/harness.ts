@@ -55,7 +55,9 @@ export interface Sections {
 }
 
 export interface StartOptions extends RunOptions {
-  /** More arguments of zinit-server. */
+  /** Instead of zinit-server. It is told the folder and the socket by the environment. */
+  readonly program?: "zinit-pid1";
+  /** More arguments of the program. */
   readonly args?: readonly string[];
   /** Do not wait until the socket answers. */
   readonly noWait?: boolean;
@@ -118,12 +120,15 @@ export class Zinit {
 
   /** Starts zinit-server and waits until it answers. Again after its end, if a test wants that. */
   async start(options: StartOptions = {}): Promise<Supervisor> {
-    const own = options.bare === true ? [] : ["--config-dir", this.configDir, "--socket", this.socket];
-    const argv = [this.program("zinit-server"), ...own, ...(options.args ?? [])];
+    const bare = options.bare === true || options.program !== undefined;
+    const own = bare ? [] : ["--config-dir", this.configDir, "--socket", this.socket];
+    const argv = [this.program(options.program ?? "zinit-server"), ...own, ...(options.args ?? [])];
+    const told = { ZINIT_CONFIG_DIR: this.configDir, ZINIT_SOCKET: this.socket };
     const mounts = "mount -t tmpfs tmpfs /run";
     const running = this.box.start(argv, {
       as: "child",
       ...options,
+      env: options.program === undefined ? (options.env ?? {}) : { ...told, ...options.env },
       prelude: options.prelude === undefined ? mounts : `${mounts}; ${options.prelude}`,
     });
     this.#up = new Supervisor(this.box, running, {
@@ -237,6 +242,25 @@ export class Zinit {
         `${error instanceof Error ? error.message : error}\nlast seen: ${JSON.stringify(last)}`,
       );
     }
+  }
+
+  /** The last lines of a service, as `logs.tail` tells them. */
+  async log(name: string): Promise<{ stream: string; content: string }[]> {
+    const lines = await this.call("logs.tail", { name });
+    if (!Array.isArray(lines)) throw new Error(`no log: ${JSON.stringify(lines)}`);
+    return lines.map((line: unknown) => {
+      if (isRecord(line) && typeof line.stream === "string" && typeof line.content === "string") {
+        return { stream: line.stream, content: line.content };
+      }
+      throw new Error(`no line of a log: ${JSON.stringify(line)}`);
+    });
+  }
+
+  /** Waits until a service has written a line. */
+  async writes(name: string, content: string): Promise<void> {
+    await this.until(`"${content}" from ${name}`, async () =>
+      (await this.log(name)).some((line) => line.content === content),
+    );
   }
 
   /** The pid of a service's process, in the test's namespace. */

@@ -78,6 +78,21 @@ test("what is no request is answered with id 0, and the connection goes on", asy
   rpc.close();
 });
 
+test("the first line may be anything, and the last one needs no end", async ({ zinit }) => {
+  await zinit.start();
+  for (const first of ["nonsense", '"text"', "7", "[1]"]) {
+    const raw = await zinit.raw();
+    raw.send(`${first}\n${request(5, "system.ping")}`);
+    raw.end();
+    await zinit.until("the end", () => raw.closed);
+    const answers = raw.text.split("\n").filter((line) => line !== "");
+    expect(answers.map((line) => JSON.parse(line))).toMatchObject([
+      { id: 0, error: { code: -32700 } },
+      { id: 5, result: { version: "0.3.9" } },
+    ]);
+  }
+});
+
 test("unknown methods and missing parameters", async ({ zinit }) => {
   await zinit.start();
   expect(await zinit.error("service.nothing")).toEqual({ code: -32601, message: "unknown method" });

@@ -55,8 +55,8 @@ export function view(name: string, more: Partial<ServiceView> = {}): ServiceView
     pinned: null,
     masked: false,
     cause: "started at boot",
-    reason: null,
     obstacle: null,
+    reason: null,
     status: null,
     reloading: false,
     health: null,
@@ -263,6 +263,7 @@ function engineOf(world: World): Engine<World> {
     serviceNames: () => [...world.views.keys()],
     serviceView: (_world, name) => world.views.get(name) ?? null,
     specOf: (_world, name) => world.specs.get(name) ?? null,
+    proxies: () => [],
     why: (_world, name): Why => ({
       service: name,
       state: "running",

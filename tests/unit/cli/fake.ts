@@ -9,10 +9,21 @@ import type {
   LineCall,
   LineError,
 } from "../../../src/cli/host.ts";
+import type { Screen } from "../../../src/cli/screen.ts";
 import type { Supervise } from "../../../src/generated/protocol.ts";
 import { Bench, replies, WALL } from "../api/stub.ts";
 
 export type Server = (call: HttpCall) => HttpAnswer | HostError;
+
+/** A screen that nobody takes: what draws on it has tests of its own. */
+const NO_SCREEN: Screen = {
+  open: () => ({ error: "ENOTTY", message: "not a terminal" }),
+  close: () => {},
+  size: () => ({ columns: 80, rows: 24 }),
+  draw: () => {},
+  nextInput: () => ({ type: "closed" }),
+  submit: () => false,
+};
 
 const NOBODY: HostError = { error: "ECONNREFUSED", message: "connection refused" };
 const MISSING: HostError = { error: "ENOENT", message: "no such file or folder" };
@@ -43,9 +54,12 @@ export class FakeHost implements CliHost {
   becomes: readonly string[] | null = null;
   supervised: Supervise | null = null;
   loaded: unknown = null;
+  /** There are files that only the config program with every dialect reads. */
+  foreign = false;
   config: unknown = { ok: false, errors: [], names: [], warnings: [], root: null };
   own: string | null = "/usr/bin/oneup";
   badPatterns: Record<string, string> = {};
+  readonly screen = NO_SCREEN;
 
   file(path: string, more: Partial<FileStatus> = {}): this {
     this.files.set(path, { kind: "file", size: 1, mode: 0o644, uid: this.uid, ...more });
@@ -127,12 +141,13 @@ export class FakeHost implements CliHost {
     for (const piece of this.pieces) if (!onText(piece)) break;
     return { status: 200, contentType: "text/event-stream", body: "" };
   }
-  loadConfig(_program: string, input: string): string {
+  loadConfig(program: string, input: string): string {
     this.loaded = JSON.parse(input);
-    return JSON.stringify(this.config);
+    const isElsewhere = program === "config" && this.foreign;
+    return JSON.stringify(isElsewhere ? { elsewhere: true } : this.config);
   }
-  become(argv: readonly string[]): void {
-    this.becomes = argv;
+  become(argv: readonly string[], program?: string): void {
+    this.becomes = program === undefined ? argv : [`(${program})`, ...argv];
   }
   supervise(options: Supervise): void {
     this.supervised = options;

@@ -111,7 +111,9 @@ describe("the document of", () => {
     fits("Supervisor", bench.ask("GET", "/v1/supervisor").json);
     fits("Health", bench.ask("GET", "/health").json);
     fits("Problem", bench.ask("GET", "/nope").json);
-    fits("Processes", [{ pid: 1, parent: 0, command: "x", found: "child", started_at: null }]);
+    fits("Processes", [
+      { pid: 1, parent: 0, command: "x", found: "child", started_at: null, memory_bytes: 1, cpu_ms: 2.5 },
+    ]);
     fits("LogRecords", [
       { time: "2026-01-31T12:00:00.000Z", service: "web", stream: "out", pid: 3, line: "x" },
       { time: "2026-01-31T12:00:00.000Z", service: "web", stream: "out", pid: 3, line: "x", partial: true },

@@ -36,7 +36,17 @@ describe("run", () => {
       consoleFormat: "text",
       colour: false,
       single: false,
+      ownLog: null,
+      syslog: null,
+      neverLeave: false,
     });
+  });
+
+  it("has files of other dialects read by the program that knows them", () => {
+    const host = loadable();
+    host.foreign = true;
+    expect(oneup(host, "run", "services/")).toMatchObject({ exit: 0, err: "" });
+    expect(host.supervised).toMatchObject({ config: { services: [{ name: "web" }] } });
   });
 
   it("takes the address, the console's format and colours along", () => {
@@ -124,7 +134,7 @@ describe("one command", () => {
               main: true,
               restart: "never",
               stdio: "inherit",
-              stop: { signal: "TERM", timeoutMs: 10_000, tree: true },
+              stop: { signal: "TERM", timeoutMs: 10_000, evict: "stop", tree: true },
             },
           ],
           supervisor: { shutdownTimeoutMs: 60_000, single: true },
@@ -137,6 +147,9 @@ describe("one command", () => {
         consoleFormat: "text",
         colour: false,
         single: true,
+        ownLog: null,
+        syslog: null,
+        neverLeave: false,
       });
     },
   );

@@ -77,12 +77,12 @@ describe("the format as a whole", () => {
       name: "api",
       argv: ["node", "server.js"],
       requires: [
-        { name: "db", bind: false },
-        { name: "migrate", bind: false },
+        { name: "db", bind: false, start: true },
+        { name: "migrate", bind: false, start: true },
       ],
       wants: ["cache"],
-      after: ["logger"],
-      conflicts: ["legacy-api"],
+      after: [{ name: "logger", until: "ready" }],
+      conflicts: [{ name: "legacy-api", wait: false }],
       directory: "/srv/api",
       user: "www",
       group: "www",
@@ -119,7 +119,7 @@ describe("the format as a whole", () => {
       {
         name: "web",
         kind: "target",
-        requires: [{ name: "api", bind: false }],
+        requires: [{ name: "api", bind: false, start: true }],
         wants: ["cache"],
       },
     ]);

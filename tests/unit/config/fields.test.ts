@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DEFAULTS, withDefaults } from "../../../src/model/defaults.ts";
+import { DEFAULTS, HEALTH_DEFAULTS, withDefaults } from "../../../src/model/defaults.ts";
 import { LATER } from "../../../src/model/later.ts";
 import { api, good, shown, spec } from "./helpers.ts";
 
@@ -27,14 +27,14 @@ describe("a service's fields", () => {
       'requires = ["api2", { service = "api2", bind = true }, { task = "t" }, { target = "g" }]',
       {
         requires: [
-          { name: "api2", bind: true },
-          { name: "t", bind: false },
-          { name: "g", bind: false },
+          { name: "api2", bind: true, start: true },
+          { name: "t", bind: false, start: true },
+          { name: "g", bind: false, start: true },
         ],
       },
     ],
     ['wants = ["api2", "t"]', { wants: ["api2", "t"] }],
-    ['after = ["api2"]', { after: ["api2"] }],
+    ['after = ["api2"]', { after: [{ name: "api2", until: "ready" }] }],
     ['before = ["api2"]', { before: ["api2"] }],
     ["autostart = false", { autostart: false }],
     ["autostart = true", {}],
@@ -84,6 +84,56 @@ describe("a service's fields", () => {
     ['restart-limit = 5\nrestart-window = "2m"', { restartLimit: 5, restartWindowMs: 120_000 }],
     ["success-codes = [0, 143]", { successCodes: [0, 143] }],
     ["success-codes = []", { successCodes: [] }],
+    [
+      'requires = [{ service = "api2", start = false }, "t", { task = "t", start = false }]',
+      {
+        requires: [
+          { name: "api2", bind: false, start: false },
+          { name: "t", bind: false, start: true },
+        ],
+      },
+    ],
+    [
+      'after = [{ service = "api2", until = "begun" }, { task = "t", until = "any" }, { target = "g" }]',
+      {
+        after: [
+          { name: "api2", until: "begun" },
+          { name: "t", until: "any" },
+          { name: "g", until: "ready" },
+        ],
+      },
+    ],
+    ['conflicts = [{ service = "api2", wait = true }]', { conflicts: [{ name: "api2", wait: true }] }],
+    ["remain-after-exit = true", { remainAfterExit: true }],
+    ["remain-after-exit = false", {}],
+    ["critical = true", { critical: true }],
+    ["restart-jitter = 0", { restartJitter: 0 }],
+    ["restart-jitter = 0.5", { restartJitter: 0.5 }],
+    ["restart-jitter = 1", { restartJitter: 1 }],
+    ["restart-jitter = 0.1", {}],
+    ['restart-window = "0s"', { restartWindowMs: 0 }],
+    ['stop = { evict = "kill" }', { stop: { ...DEFAULTS.stop, evict: "kill" } }],
+    ['stop = { evict = "stop" }', {}],
+    ["guard = { ports = [80, 443] }", { guard: { ports: [80, 443], processes: [], kill: false } }],
+    [
+      'guard = { processes = ["nginx"], kill = true }',
+      { guard: { ports: [], processes: ["nginx"], kill: true } },
+    ],
+    [
+      "ready = { health = true }\nhealth = { tcp = 80 }",
+      {
+        ready: [{ type: "health" }],
+        health: { ...HEALTH_DEFAULTS, probes: [{ type: "tcp", host: "127.0.0.1", port: 80 }] },
+      },
+    ],
+    [
+      'ready = { exec = { command = "a b", outside = true } }',
+      { ready: [{ type: "exec", argv: ["a", "b"], outside: true }] },
+    ],
+    [
+      'ready = { exec = { command = "a | b", shell = true } }',
+      { ready: [{ type: "exec", argv: ["/bin/sh", "-c", "a | b"], outside: false }] },
+    ],
     ["no-restart-codes = [78]", { noRestartCodes: [78] }],
     ['on-failure = "stop-dependents"', { onFailure: "stop-dependents" }],
     ["ready = { tcp = 5432 }", { ready: [{ type: "tcp", host: "127.0.0.1", port: 5432 }] }],
@@ -91,8 +141,11 @@ describe("a service's fields", () => {
     ['ready = { tcp = "db.local:1" }', { ready: [{ type: "tcp", host: "db.local", port: 1 }] }],
     ['ready = { tcp = ":80" }', { ready: [{ type: "tcp", host: "127.0.0.1", port: 80 }] }],
     ['ready = { tcp = "[::1]:65535" }', { ready: [{ type: "tcp", host: "::1", port: 65535 }] }],
-    [`ready = { exec = "test -e 'a b'" }`, { ready: [{ type: "exec", argv: ["test", "-e", "a b"] }] }],
-    ['ready = { exec = ["a", ""] }', { ready: [{ type: "exec", argv: ["a", ""] }] }],
+    [
+      `ready = { exec = "test -e 'a b'" }`,
+      { ready: [{ type: "exec", argv: ["test", "-e", "a b"], outside: false }] },
+    ],
+    ['ready = { exec = ["a", ""] }', { ready: [{ type: "exec", argv: ["a", ""], outside: false }] }],
     ['ready = { file = "run/ok" }', { ready: [{ type: "file", path: "/proj/run/ok" }] }],
     ["ready = { log = '^up \\d$' }", { ready: [{ type: "log", pattern: "^up \\d$" }] }],
     [
@@ -105,10 +158,13 @@ describe("a service's fields", () => {
       },
     ],
     ['start-timeout = "0s"', { startTimeoutMs: 0 }],
-    ['stop = { signal = "sigint" }', { stop: { signal: "INT", timeoutMs: 10_000, tree: true } }],
+    [
+      'stop = { signal = "sigint" }',
+      { stop: { signal: "INT", timeoutMs: 10_000, evict: "stop", tree: true } },
+    ],
     [
       '[service.api.stop]\ntimeout = "1m"\ntree = false',
-      { stop: { signal: "TERM", timeoutMs: 60_000, tree: false } },
+      { stop: { signal: "TERM", timeoutMs: 60_000, evict: "stop", tree: false } },
     ],
     ['stop = { signal = "TERM", timeout = "10s" }', {}],
     ["stop = {}", {}],
@@ -171,7 +227,7 @@ describe("a service's fields", () => {
     ["stop = { sgnal = 'INT' }", '10: unknown key "stop.sgnal" in [service.api] (did you mean "signal"?)'],
     [
       "stop = { x = 1 }",
-      '10: unknown key "stop.x" in [service.api] (known here: signal, timeout, command, tree)',
+      '10: unknown key "stop.x" in [service.api] (known here: signal, timeout, command, evict, tree)',
     ],
     [
       "requires = 'db'",
@@ -386,7 +442,7 @@ describe("tasks and targets", () => {
     expect(spec(api() + target, "g")).toEqual({
       name: "g",
       kind: "target",
-      requires: [{ name: "api", bind: false }],
+      requires: [{ name: "api", bind: false, start: true }],
       autostart: false,
       labels: { a: "b" },
     });
@@ -399,9 +455,9 @@ describe("tasks and targets", () => {
       ),
     ).toEqual([
       'oneup.toml:3:1: "ready" is not for a task: it is ready when it has succeeded (remove it, or make it a service)',
-      'oneup.toml:5:1: "command" is not for a target: it runs nothing itself (a target takes requires, wants, after, before, conflicts, autostart, on-failure, labels)',
-      'oneup.toml:6:1: "main" is not for a target: it runs nothing itself (a target takes requires, wants, after, before, conflicts, autostart, on-failure, labels)',
-      'oneup.toml:7:1: unknown key "foo" in [target.g] (known here: requires, wants, after, before, conflicts, autostart, on-failure, labels)',
+      'oneup.toml:5:1: "command" is not for a target: it runs nothing itself (a target takes requires, wants, after, before, conflicts, autostart, on-failure, critical, labels)',
+      'oneup.toml:6:1: "main" is not for a target: it runs nothing itself (a target takes requires, wants, after, before, conflicts, autostart, on-failure, critical, labels)',
+      'oneup.toml:7:1: unknown key "foo" in [target.g] (known here: requires, wants, after, before, conflicts, autostart, on-failure, critical, labels)',
     ]);
   });
 });

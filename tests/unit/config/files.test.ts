@@ -94,16 +94,6 @@ describe("paths", () => {
       ["x.toml: Horust files are not supported yet (write the services as [service.NAME])"],
     ],
     [
-      { "x.toml": '[service]\nname = "x"\nexec = "y"' },
-      ["x.toml"],
-      ["x.toml: zinit files are not supported yet (write the services as [service.NAME])"],
-    ],
-    [
-      { "x.toml": '[target]\nname = "x"' },
-      ["x.toml"],
-      ["x.toml: zinit files are not supported yet (write the services as [service.NAME])"],
-    ],
-    [
       { "x.toml": '[programs.a]\ncommand = "x"' },
       ["x.toml"],
       ["x.toml: supervisors files are not supported yet (write the services as [service.NAME])"],

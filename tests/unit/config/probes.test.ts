@@ -111,7 +111,7 @@ describe("health", () => {
       health: {
         probes: [
           { ...HTTP, status: [[200, 200]] },
-          { type: "exec", argv: ["check", "-q"] },
+          { type: "exec", argv: ["check", "-q"], outside: false },
           { type: "file", path: "/proj/alive" },
         ],
         everyMs: 60_000,

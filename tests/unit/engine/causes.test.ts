@@ -125,6 +125,7 @@ describe("the view", () => {
       goal: "up",
       pinned: null,
       masked: false,
+      obstacle: null,
       status: null,
       reloading: false,
       health: null,
@@ -161,7 +162,7 @@ describe("the view", () => {
     ]);
     expect(graph(kernel.world).services).toEqual([
       { name: "a", requires: [], wants: [], after: [], conflicts: [] },
-      { name: "b", requires: [], wants: ["c"], after: ["c", "a"], conflicts: [{ name: "d", wait: false }] },
+      { name: "b", requires: [], wants: ["c"], after: ["c", "a"], conflicts: ["d"] },
       { name: "c", requires: [], wants: [], after: [], conflicts: [] },
       { name: "d", requires: [], wants: [], after: [], conflicts: [] },
     ]);

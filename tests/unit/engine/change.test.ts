@@ -296,6 +296,13 @@ describe("removed", () => {
     expect(kernel.isIdle()).toBe(true);
   });
 
+  test("one that could not be started goes without another word", () => {
+    const kernel = machine([service("web", { requires: needs("db") })]);
+    change(kernel, { remove: ["web"] });
+    expect(changes(kernel, "web")).toEqual(["inactive failed", "failed inactive"]);
+    expect(names(kernel)).toEqual([]);
+  });
+
   test("nobody starts it any more", () => {
     const kernel = machine([service("db"), service("web", { requires: needs("db"), autostart: false })], {
       behaviours: { db: SLOW },
@@ -580,6 +587,33 @@ describe("defined anew", () => {
     expect(kernel.isIdle()).toBe(true);
   });
 
+  test("a name that is about to be forgotten comes again, and beats who waited for its end", () => {
+    const kernel = machine([service("old")], { behaviours: { old: SLOW } });
+    change(kernel, { remove: ["old"], set: [service("new", { conflicts: clashes("old") })] });
+    expect(state(kernel, "new")).toBe("waiting");
+    change(kernel, { set: [service("old")] });
+    pass(kernel, 500);
+    expect(states(kernel)).toEqual({ new: "inactive", old: "running" });
+  });
+
+  test("a run that is over says nothing of another kind", () => {
+    const kernel = machine([service("job"), service("web", { requires: needs("job"), autostart: false })]);
+    change(kernel, { set: [task("job")] });
+    kernel.crash("job", { code: 0 });
+    pass(kernel, 100);
+    expect(began(kernel)).toEqual(["job", "job"]);
+    expect(view(kernel, "job")).toMatchObject({ kind: "task", state: "running", ready: false });
+  });
+
+  test("a target that was to become something else, and is not", () => {
+    const kernel = machine([target("all", [])]);
+    change(kernel, { set: [service("all")] });
+    change(kernel, { set: [target("all", [])] });
+    ask(kernel, "restart", "all");
+    expect(view(kernel, "all")).toMatchObject({ kind: "target", state: "running" });
+    expect(spawned(kernel)).toEqual([]);
+  });
+
   test("a name that is about to be forgotten comes again", () => {
     const kernel = machine([service("db", old), service("web", { requires: needs("db") })], {
       behaviours: { db: SLOW },
@@ -623,6 +657,14 @@ describe("what cannot be started as it is configured", () => {
     expect(view(kernel, "web")).toMatchObject({ state: "failed", goal: "down" });
     change(kernel, { set: [service("db")] });
     expect(states(kernel)).toEqual({ web: "inactive", db: "running" });
+  });
+
+  test("whose run has failed says so too", () => {
+    const kernel = machine([service("web", { restart: "never" })]);
+    change(kernel, { set: [service("web", { restart: "never", requires: needs("db") })] });
+    kernel.crash("web");
+    pass(kernel, 10);
+    expect(view(kernel, "web")).toMatchObject({ state: "failed", reason: { type: "missing", name: "db" } });
   });
 
   test("who runs already runs on, and fails when its run is over", () => {
@@ -707,7 +749,7 @@ describe("what cannot be started as it is configured", () => {
 describe("a brain that is lost", () => {
   test("between a removal and its end goes on with it, hooks and all", () => {
     const hook = { argv: ["x"], timeoutMs: 1000 };
-    const stop = { signal: "INT", timeoutMs: 700, tree: true } as const;
+    const stop = { signal: "INT", timeoutMs: 700, evict: "stop", tree: true } as const;
     const kernel = machine(
       [service("db", { stop }), service("web", { requires: needs("db"), hooks: { "after-exit": hook } })],
       { behaviours: { web: SLOW } },

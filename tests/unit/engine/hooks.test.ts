@@ -152,9 +152,7 @@ describe("before-start", () => {
     pass(kernel, 999);
     expect(state(kernel, "web")).toBe("starting");
     pass(kernel, 1);
-    expect(kernel.commands("stop")).toMatchObject([
-      { signal: "TERM", timeoutMs: 0, evict: "stop" as const, tree: true },
-    ]);
+    expect(kernel.commands("stop")).toMatchObject([{ signal: "TERM", timeoutMs: 0, tree: true }]);
     expect(state(kernel, "web")).toBe("failed");
     expect(cause(kernel, "web")).toBe("its before-start hook failed: not done within 1s");
   });

@@ -179,7 +179,7 @@ describe("leftovers of a leader that ended", () => {
     expect(state(kernel, "web")).toBe("stopping");
     expect(cause(kernel, "web")).toBe("exited with code 1 and left 2 processes");
     expect(kernel.commands("stop")).toEqual([
-      { type: "stop", id: 1, signal: "INT", timeoutMs: 500, evict: "stop" as const, tree: false },
+      { type: "stop", id: 1, signal: "INT", timeoutMs: 500, tree: false },
     ]);
     pass(kernel, 100);
     expect(state(kernel, "web")).toBe("failed");

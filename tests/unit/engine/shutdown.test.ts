@@ -296,7 +296,10 @@ describe("signals that are configured", () => {
     signal(kernel, "QUIT");
     signal(kernel, "USR1");
     expect(phase(kernel.world)).toBe("running");
-    expect(kernel.said).toEqual(["got USR1: taking the supervisor's own place is not supported yet"]);
+    expect(kernel.said).toEqual([
+      "got QUIT: ignored",
+      "got USR1: taking the supervisor's own place is not supported yet",
+    ]);
   });
 
   test("have their usual meaning where nothing is said", () => {

@@ -15,7 +15,7 @@ use tokio::task::LocalSet;
 
 const TERMS: Terms = Terms {
     mode: 0o600,
-    rpc_in_order: false,
+    rpc_first: false,
 };
 const TOKEN: &str = "0123456789abcdef";
 
@@ -49,6 +49,10 @@ impl Drop for Fixture {
 }
 
 fn fixture() -> Fixture {
+    fixture_with(TERMS)
+}
+
+fn fixture_with(terms: Terms) -> Fixture {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let folder = std::env::temp_dir().join(format!("oneup-http-{}-{count}", std::process::id()));
@@ -68,7 +72,7 @@ fn fixture() -> Fixture {
             .unwrap();
         LocalSet::new().block_on(&runtime, async move {
             let stage = Stage::new(heard_in);
-            stage.server.listen_unix(&socket, TERMS).unwrap();
+            stage.server.listen_unix(&socket, terms).unwrap();
             ready_in
                 .send(listen_tcp(&stage.server, &token_file))
                 .unwrap();
@@ -677,6 +681,43 @@ fn json_rpc_lines() {
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let text = read_to_end(&mut stream);
     assert_eq!(text.matches("echo").count(), 2, "{text}");
+}
+
+#[test]
+fn lines_wait_for_each_other_where_that_was_asked_for() {
+    let f = fixture_with(Terms {
+        rpc_first: true,
+        ..TERMS
+    });
+    let mut stream = f.connect();
+    let mut asked = String::new();
+    let mut expected = String::new();
+    for id in 0..200 {
+        asked.push_str(&format!("{{\"id\":{id}}}\n"));
+        expected.push_str(&format!("echo {{\"id\":{id}}}\n"));
+    }
+    stream.write_all(asked.as_bytes()).unwrap();
+    assert_eq!(
+        read_until(&mut stream, "echo {\"id\":199}\n"),
+        expected,
+        "in their order"
+    );
+    for line in asked.lines() {
+        f.hears(line);
+    }
+    stream
+        .write_all(b"{\"id\":200,\"never\":1}\n{\"id\":201}\n")
+        .unwrap();
+    f.hears("{\"id\":200,\"never\":1}");
+    // There is no other language for what is no HTTP, and no need to end the last line.
+    let mut other = f.connect();
+    other.write_all(b"garbage").unwrap();
+    other.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut other), "echo garbage\n");
+    f.hears("garbage");
+    // Another connection is answered meanwhile; the brain has not seen the next line by then.
+    assert!(f.get("/a").contains("200 OK"));
+    f.hears("/a");
 }
 
 #[test]

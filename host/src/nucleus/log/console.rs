@@ -58,7 +58,7 @@ pub struct Unwritten {
 pub struct Console {
     format: LogFormat,
     colour: bool,
-    own: Option<OwnLog>,
+    pub(super) own: Option<OwnLog>,
     out: Arc<OwnedFd>,
     /// Where the supervisor's own messages go.
     err: Arc<OwnedFd>,

@@ -2,12 +2,12 @@
 
 use super::query::{LogReader, Progress};
 use super::*;
-use crate::protocol::{LogFormat, LogQuery, StreamFormat};
+use crate::protocol::{LogFormat, LogQuery, OwnLog, StreamFormat};
 use crate::testing::{join, DEADLINE};
 use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags};
 use nix::unistd::pipe2;
-use serde_json::Value;
+use serde_json::{json, Value};
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -164,7 +164,11 @@ fn fcntl_nonblocking(pipe: &fs::File) {
 }
 
 fn read_with(logs: &Logs, query: LogQuery, most: usize) -> Vec<Value> {
-    let mut reader = LogReader::new(logs, query, StreamFormat::Array).unwrap();
+    read_as(StreamFormat::Array, logs, query, most)
+}
+
+fn read_as(format: StreamFormat, logs: &Logs, query: LogQuery, most: usize) -> Vec<Value> {
+    let mut reader = LogReader::new(logs, query, format).unwrap();
     let mut all = Vec::new();
     loop {
         let mut out = Vec::new();
@@ -762,6 +766,51 @@ fn messages_of_the_supervisor_come_between_the_lines_and_are_bounded() {
     assert!(text.len() < 400_000);
 }
 
+#[test]
+fn a_log_of_its_own_has_times_and_levels() {
+    let mut f = fixture();
+    f.logs.sink.console.own = Some(OwnLog {
+        least: Some(Level::Info),
+        colour: false,
+    });
+    f.logs.say_at(Level::Debug, "too little");
+    f.logs.say_at(Level::Info, "two\nlines");
+    f.logs.say("a warning");
+    let said = f.said();
+    let lines: Vec<&str> = said.lines().map(|line| line.split_at(27).1).collect();
+    assert_eq!(
+        lines,
+        ["  INFO two", "  INFO lines", "  WARN a warning"],
+        "{said}"
+    );
+    assert!(
+        said.starts_with("20") && said.as_bytes()[26] == b'Z',
+        "{said}"
+    );
+}
+
+#[test]
+fn a_line_that_did_not_come_by_a_pipe() {
+    let mut f = fixture();
+    f.logs.open("web", &shown(10));
+    f.logs.match_line("key", "web", "b.d").unwrap();
+    let line = Given {
+        stream: Stream::Syslog,
+        pid: 7,
+        text: b"bad news\n",
+    };
+    assert_eq!(f.logs.append("web", &line, WALL), ["key"]);
+    assert!(f.logs.append("nobody", &line, WALL).is_empty());
+    f.settle();
+    assert_eq!(f.console_text(), "web | bad news\n");
+    let records = f.read(LogQuery::default());
+    assert_eq!(records.len(), 1);
+    assert_eq!(
+        (&records[0]["stream"], &records[0]["pid"]),
+        (&json!("syslog"), &json!(7))
+    );
+}
+
 /// Content of `name`, `name.1` … oldest first.
 fn rotated(f: &Fixture, name: &str) -> Vec<Vec<u8>> {
     let mut files: Vec<Vec<u8>> = (1..)
@@ -1259,4 +1308,32 @@ fn options_can_change() {
     assert_eq!(f.content("web.log"), b"50\n");
     assert!(f.logs.write_ends("none").is_err());
     assert!(f.logs.close("none", WALL).is_empty());
+}
+
+#[test]
+fn entries_and_lines_say_nothing_of_what_was_lost() {
+    let mut f = fixture();
+    let options = LogOptions {
+        lines: 3,
+        console: false,
+        file: None,
+    };
+    f.logs.open("web", &options);
+    let (mut out, _err) = f.ends("web");
+    for line in 0..5 {
+        writeln!(out, "line {line}").unwrap();
+        f.settle();
+    }
+    let read = |format| read_as(format, &f.logs, LogQuery::default(), 1 << 20);
+    assert_eq!(texts(&read(StreamFormat::Array))[0], "lost 2");
+    let entries = read(StreamFormat::Entries);
+    assert_eq!(
+        entries[0],
+        serde_json::json!({"timestamp_ms": 1_700_000_000_000_u64, "service": "web",
+            "stream": "stdout", "content": "line 2"})
+    );
+    assert_eq!(entries.len(), 3);
+    let lines = read(StreamFormat::Lines);
+    assert_eq!(lines[2], "1700000000000 [stdout] line 4");
+    assert_eq!(lines.len(), 3);
 }

@@ -87,8 +87,11 @@ export const startAll = inTurn(({ services, because }) => {
   return when(() => names.every((name) => hasBegun(services, name)), answer);
 });
 
+/** Those that run, or will as soon as they can. */
+const STOPPABLE: readonly ServiceView["state"][] = ["starting", "running", "waiting", "backoff"];
+
 export const stopAll = inTurn(({ services, because }) => {
-  const names = bulkNames(services, (view) => view.goal === "up" || isActive(view));
+  const names = bulkNames(services, ({ state }) => STOPPABLE.includes(state));
   if (names.length > 0) services.ask({ type: "stop", names, because });
   return result({ stopped: names, count: names.length });
 });

@@ -150,7 +150,7 @@ export function readAgain(call: Call): void {
 
 // --- the config program
 
-function configure(services: Services, input: ZinitInput): Ticket {
+export function configure(services: Services, input: ZinitInput): Ticket {
   return services.query({ type: "configure", input: JSON.stringify(input) });
 }
 
@@ -159,7 +159,7 @@ function places(services: Services) {
   return { configDir, systemDir };
 }
 
-function outputOf<Output>(answer: QueryAnswer): Output | ZinitFailure {
+export function outputOf<Output>(answer: QueryAnswer): Output | ZinitFailure {
   if (answer.type === "configured") {
     // The config program of the same executable wrote it, from the types that these are.
     const output: Output = JSON.parse(answer.output);
@@ -169,7 +169,7 @@ function outputOf<Output>(answer: QueryAnswer): Output | ZinitFailure {
   return { ok: false, code: failure("internal", message).code, message };
 }
 
-function rpcError({ code, message, data }: ZinitFailure): Result {
+export function rpcError({ code, message, data }: ZinitFailure): Result {
   return { code, message, ...(data === undefined ? {} : { data }) };
 }
 

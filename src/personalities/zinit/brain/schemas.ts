@@ -146,6 +146,26 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
     changed: TEXTS,
     config_errors: { type: "array", items: TEXTS },
   }),
+  XinetDef: object(
+    { name: TEXT, listen: { anyOf: [TEXT, TEXTS] }, backend: TEXT, service: TEXT },
+    {
+      connect_timeout: { ...COUNT, default: 30 },
+      idle_timeout: { ...COUNT, default: 0 },
+      single_connection: { ...FLAG, default: false },
+    },
+  ),
+  XinetStatus: object({ name: TEXT, running: FLAG, connections: COUNT, active_connections: COUNT }),
+  XinetStatusFull: object({
+    name: TEXT,
+    listen: TEXT,
+    backend: TEXT,
+    service: TEXT,
+    total_connections: COUNT,
+    active_connections: COUNT,
+    bytes_to_backend: COUNT,
+    bytes_from_backend: COUNT,
+    running: FLAG,
+  }),
 };
 
 function ref(name: string): Schema {

@@ -44,6 +44,7 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
   const loaded = load(host, log, serving, { zinit: "load", ...places });
   const config: Config = {
     services: loaded.services,
+    ...(loaded.proxies === undefined ? {} : { proxies: loaded.proxies }),
     supervisor: {
       shutdownTimeoutMs: SHUTDOWN_TIMEOUT_MS,
       single: false,
@@ -62,6 +63,7 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
     brain: "zinit-brain",
     socket,
     socketMode: SOCKET_MODE,
+    rpcFirst: true,
     socketRequired: !serving.neverLeave,
     listen: null,
     consoleFormat: "text",

@@ -12,7 +12,6 @@ export const kill: Verb = {
     const name = nameOf(input);
     const signal = input.value("signal") ?? input.word(1);
     session.call("service.kill", signal === null ? { name } : { name, signal });
-    const sent = `Sent ${signal ?? "SIGTERM"} to: ${name}`;
-    session.print(`✓ ${sent}`, sent);
+    session.print(`✓ Sent ${signal ?? "TERM"} to: ${name}`, `Sent ${signal ?? "SIGTERM"} to: ${name}`);
   },
 };

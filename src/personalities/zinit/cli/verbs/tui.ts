@@ -1,3 +1,4 @@
+import { startScreen } from "../../../../tui/start.ts";
 import { Failure } from "../failure.ts";
 import type { Verb } from "../verb.ts";
 
@@ -5,7 +6,8 @@ export const tui: Verb = {
   name: "tui",
   about: "Launch interactive TUI dashboard",
   examples: ["zinit tui"],
-  run: () => {
-    throw new Failure("the dashboard is not supported yet");
+  run: ({ host, socket }) => {
+    const problem = startScreen(host, "zinit", socket);
+    if (problem !== null) throw new Failure(problem);
   },
 };

@@ -44,6 +44,7 @@ export const register: Verb = {
       fallback: String(IDLE_TIMEOUT_S),
       help: "Stop service after idle time (0 = never)",
     },
+    { long: "persist", help: "Keep it across restarts of the server" },
     { long: "single", also: ["single-connection"], help: "Allow only one connection at a time" },
   ],
   examples: ["zinit xinet register db -l 0.0.0.0:5432 -b unix:/run/db.sock --service db"],
@@ -58,7 +59,7 @@ export const register: Verb = {
       idle_timeout: input.number("idle-timeout", IDLE_TIMEOUT_S),
       single_connection: input.has("single"),
     };
-    session.call("xinet.set", { config });
+    session.call("xinet.set", { config, ...(input.has("persist") ? { persist: true } : {}) });
     session.print(`Set xinet proxy '${name}'`);
   },
 };
