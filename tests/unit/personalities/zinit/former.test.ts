@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { objection, statePath } from "../../../src/personalities/zinit/former.ts";
+import { objection, statePath } from "../../../../src/personalities/zinit/former.ts";
 
 const SUCCESSOR = { configDir: "/etc/zinit", socket: "/run/zinit.sock", now: 1_000_000 };
 const STATE = { version: 1, saved_at: 900_000, config_dir: "/etc/zinit", socket_path: "/run/zinit.sock" };
