@@ -174,6 +174,7 @@ fn check(programs: &Programs, file: &File) -> Result<(), String> {
         pid: std::process::id(),
         pid_one: false,
         wall_started: saved.wall_started,
+        proxies: Vec::new(),
     };
     let batch = Batch {
         now: super::monotonic_ms(),
