@@ -3,6 +3,7 @@
  * a short sequential program, so nothing here is a promise.
  */
 import type { Supervise } from "../generated/protocol.ts";
+import type { RunRhai } from "./rhai.ts";
 import type { Screen } from "./screen.ts";
 
 /** A system call's failure: the errno's name (`ENOENT`) and the sentence that goes with it. */
@@ -100,6 +101,8 @@ export interface CliHost extends FileHost {
   write(fd: 1 | 2, text: string): void;
   sleep(ms: number): void;
   readonly screen: Screen;
+  /** Runs a script to its end. */
+  readonly runRhai: RunRhai;
   makeLink(target: string, path: string): HostError | null;
   /** The path of this executable, or `null` where nobody can tell (no /proc). */
   executable(): string | null;

@@ -83,9 +83,9 @@ export type Ask =
     }
   | PinAsk
   | ChangeAsk
+  | ProxyAsk
   /** The supervisor is to take its own place; services do not notice. */
   | { readonly type: "renew"; readonly because: string }
-  | ProxyAsk
   /** `machine`: what becomes of the machine, where we are its PID 1. */
   | { readonly type: "shutdown"; readonly because: string; readonly machine?: Machine };
 

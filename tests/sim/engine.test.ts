@@ -6,10 +6,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { serviceView } from "../../src/engine/index.ts";
 import { stretchFactor } from "../../src/engine/starvation.ts";
+import type { SparseSpec } from "../../src/model/spec.ts";
 import { CareJudge } from "./care.ts";
-import { Configured } from "./configured.ts";
+import { Configured, stamp } from "./configured.ts";
 import { Kernel } from "./kernel.ts";
-import { Dice, endTasks, mix, randomServices } from "./machine.ts";
+import { Dice, endTasks, mix, randomChange, randomServices } from "./machine.ts";
 import { type Plan, play, settle, whole } from "./scene.ts";
 
 const RUNS = Number(process.env.ONEUP_SIM_RUNS ?? 1000);
@@ -126,16 +127,19 @@ describe("a brain lost at any point", () => {
    * A machine whose end does not depend on time: each service fails so and so often and then stays
    * up, or can never be started at all.
    */
-  function ordered(seed: number, lost: (batch: number) => boolean): Kernel {
+  function ordered(seed: number, lost: (batch: number) => boolean, changes = false): Kernel {
     const dice = new Dice(mix(seed, "graph"));
-    const services = randomServices(dice, { conflicts: false, endings: false }).map((spec) => ({
+    const timeless = (spec: SparseSpec): SparseSpec => ({
       ...spec,
       restart: spec.kind === "task" ? ("on-failure" as const) : ("always" as const),
       restartLimit: 0,
       restartDelayMs: 20,
       startTimeoutMs: 0,
-    }));
-    const script = endTasks(new Configured(services), (service, run) => {
+    });
+    const options = { conflicts: false, endings: false };
+    const services = randomServices(dice, options).map((spec) => timeless(stamp(spec, 0)));
+    const configured = new Configured(services);
+    const script = endTasks(configured, (service, run) => {
       const own = new Dice(mix(seed, service, run));
       if (service.includes("/")) {
         return { spawnMs: 1, ends: { afterMs: own.upTo(10), exit: { code: 0 } }, leaves: own.upTo(10) };
@@ -165,9 +169,20 @@ describe("a brain lost at any point", () => {
     const names = [ask.pick(services).name];
     const type = ask.pick(["stop", "restart", "start"] as const);
     kernel.at(kernel.now + 20_000, () => kernel.ask({ type, names, because: "asked by uid 0" }));
+    for (let number = 1; changes && number < 4; number++) {
+      const random = randomChange(new Dice(mix(seed, "change", number)), number, options);
+      const change = { ...random, set: random.set.map(timeless) };
+      kernel.at(kernel.now + (TIMES[number] ?? 0), () => {
+        configured.take(change);
+        kernel.ask(change);
+      });
+    }
     kernel.run(kernel.now + 40_000);
     return kernel;
   }
+
+  /** The second one comes while what followed from the first is at work. */
+  const TIMES = [0, 10_000, 10_030, 30_000];
 
   function finalStates(kernel: Kernel): Record<string, string> {
     const states: Record<string, string> = {};
@@ -187,6 +202,22 @@ describe("a brain lost at any point", () => {
           const at = picks.upTo(plain.batches);
           const lossy = ordered(seed, (batch) => batch === at);
           expect(finalStates(lossy), `lost with batch ${at}`).toEqual(finalStates(plain));
+        }
+      }),
+      { numRuns: Math.ceil(RUNS / 5), endOnFailure: true },
+    );
+  });
+
+  test("ends there, too, while services come, change and go", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 - 1 }), (seed) => {
+        const plain = ordered(seed, () => false, true);
+        const picks = new Dice(seed);
+        for (let tries = 0; tries < 6; tries++) {
+          const at = picks.upTo(plain.batches);
+          const lossy = ordered(seed, (batch) => batch === at, true);
+          expect(finalStates(lossy), `lost with batch ${at}`).toEqual(finalStates(plain));
+          expect(lossy.config.services, `lost with batch ${at}`).toEqual(plain.config.services);
         }
       }),
       { numRuns: Math.ceil(RUNS / 5), endOnFailure: true },

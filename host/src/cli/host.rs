@@ -1,6 +1,6 @@
 //! The global `host` of the command-line and config programs (`src/cli/host.ts` describes it).
 
-use super::{client, files, load_config, screen, Wanted};
+use super::{client, files, load_config, rhai, screen, Wanted};
 use crate::{nucleus::users, protocol::Supervise, Programs};
 use rquickjs::{
     prelude::{Func, Opt},
@@ -235,7 +235,49 @@ fn install_calls<'js>(host: &Object<'js>) -> Result<()> {
             to_script(&ctx, &client::call_line(&call))
         }),
     )?;
+    host.set("runRhai", Func::from(run_rhai))?;
     host.set("stream", Func::from(stream))
+}
+
+/// `call` returns `{value}` or `{error}`; what it throws ends the script, and is thrown on.
+struct Program<'js> {
+    ctx: Ctx<'js>,
+    call: Function<'js>,
+    forget: Function<'js>,
+}
+
+impl rhai::Callee for Program<'_> {
+    type Error = rquickjs::Error;
+
+    fn call(
+        &mut self,
+        number: usize,
+        arguments: Vec<serde_json::Value>,
+    ) -> Result<std::result::Result<serde_json::Value, String>> {
+        let arguments = to_script(&self.ctx, &arguments.into())?;
+        let answer = self.call.call((number, arguments))?;
+        let mut answer: serde_json::Value = from_script(&self.ctx, answer)?;
+        Ok(match answer["error"].as_str() {
+            Some(text) => Err(text.to_owned()),
+            None => Ok(answer["value"].take()),
+        })
+    }
+
+    fn forget(&mut self, id: u32) -> Result<()> {
+        self.forget.call((id,))
+    }
+}
+
+fn run_rhai<'js>(
+    ctx: Ctx<'js>,
+    script: Value<'js>,
+    call: Function<'js>,
+    forget: Function<'js>,
+) -> Result<Value<'js>> {
+    let script = from_script(&ctx, script)?;
+    let mut program = Program { ctx, call, forget };
+    let end = rhai::run(script, &mut program)?;
+    to_script(&program.ctx, &end)
 }
 
 fn stream<'js>(ctx: Ctx<'js>, call: Value<'js>, on_text: Function<'js>) -> Result<Value<'js>> {

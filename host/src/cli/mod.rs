@@ -5,6 +5,7 @@ pub mod client;
 mod files;
 mod host;
 mod jobs;
+mod rhai;
 mod screen;
 
 use crate::{

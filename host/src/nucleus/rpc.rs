@@ -17,9 +17,29 @@ const LONGEST_LINE: usize = 1 << 20;
 /// Requests of one connection that wait for their replies; then it is not read from. In order: 1.
 const MOST_WAITING: usize = 32;
 
-const INVALID: i32 = -32600;
 const INVALID_PARAMS: i32 = -32602;
-const SERVER: i32 = -32000;
+
+/// Errors that nobody but the nucleus can tell.
+struct Errors {
+    too_long: i32,
+    /// The brain has no answer now.
+    server: i32,
+    /// The id in answer to what has none.
+    nobody: &'static str,
+}
+
+const NATIVE: Errors = Errors {
+    too_long: -32600,
+    server: -32000,
+    nobody: "null",
+};
+
+/// For clients that know ids as whole numbers only, and -32000 as an answer of the brain's.
+const PLAIN: Errors = Errors {
+    too_long: -32700,
+    server: -32603,
+    nobody: "0",
+};
 
 pub async fn serve(
     shared: Rc<Shared>,
@@ -34,6 +54,7 @@ pub async fn serve(
         peer,
         writing: Mutex::new(()),
         most_waiting: if in_order { 1 } else { MOST_WAITING },
+        errors: if in_order { &PLAIN } else { &NATIVE },
     });
     let mut waiting = JoinSet::new();
     let reading = read_lines(&connection, &mut waiting);
@@ -58,6 +79,7 @@ struct Connection {
     /// Held while a line is written.
     writing: Mutex<()>,
     most_waiting: usize,
+    errors: &'static Errors,
 }
 
 async fn read_lines(connection: &Rc<Connection>, waiting: &mut JoinSet<()>) -> io::Result<()> {
@@ -87,7 +109,10 @@ async fn read_lines(connection: &Rc<Connection>, waiting: &mut JoinSet<()>) -> i
             }
             Err(TooLong) => {
                 let what = format!("a request's line may have {LONGEST_LINE} bytes");
-                let error = error_of("null", INVALID, &what) + "\n";
+                let Errors {
+                    too_long, nobody, ..
+                } = connection.errors;
+                let error = error_of(nobody, *too_long, &what) + "\n";
                 connection.write_all(error.as_bytes()).await?;
             }
         }
@@ -116,14 +141,15 @@ async fn answer(connection: Rc<Connection>, text: String) {
 impl Connection {
     async fn reply(&self, text: &str, reply: ReplyData) -> io::Result<()> {
         if reply.content_type == PROBLEM {
-            let failure = failures(text, SERVER, &detail(&reply.parts));
+            let Errors { server, nobody, .. } = self.errors;
+            let failure = failures(text, *server, &detail(&reply.parts), nobody);
             return self.write_line(failure.as_bytes()).await;
         }
         let parts = reply.parts.into_iter().map(one_line).collect();
         let mut body = match ReplyBody::new(&self.shared, parts) {
             Ok(body) => body,
             Err(wrong) => {
-                let failure = failures(text, INVALID_PARAMS, &wrong);
+                let failure = failures(text, INVALID_PARAMS, &wrong, self.errors.nobody);
                 return self.write_line(failure.as_bytes()).await;
             }
         };
@@ -203,12 +229,12 @@ fn detail(parts: &[Part]) -> String {
 }
 
 /// The same error for everything in a line that wants a reply; empty if nothing does.
-fn failures(line: &str, code: i32, message: &str) -> String {
+fn failures(line: &str, code: i32, message: &str, nobody: &str) -> String {
     let error = |asked: &Value| Some(error_of(&asked.get("id")?.to_string(), code, message));
     let errors: Vec<String> = match serde_json::from_str(line) {
         Ok(Value::Array(batch)) => batch.iter().filter_map(error).collect(),
         Ok(asked) => return error(&asked).map_or(String::new(), |error| error + "\n"),
-        Err(_) => return error_of("null", code, message) + "\n",
+        Err(_) => return error_of(nobody, code, message) + "\n",
     };
     if errors.is_empty() {
         return String::new();
@@ -358,7 +384,7 @@ mod tests {
 
     #[test]
     fn failures_find_their_ids() {
-        let of = |line| failures(line, -1, "no");
+        let of = |line| failures(line, -1, "no", "null");
         let error =
             |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-1,"message":"no"}}}}"#);
         assert_eq!(of(r#"{"id":"é","method":"x"}"#), error(r#""é""#) + "\n");

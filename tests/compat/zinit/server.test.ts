@@ -71,13 +71,18 @@ describe("its own log on stdout", () => {
 
   test("lines with time and level, in colours", async ({ zinit }) => {
     zinit.file("bad.toml", bad);
+    zinit.service("web", "sleep 999");
     await zinit.start();
+    await zinit.reaches("web", "running");
     const line = (level: string, text: string) =>
       new RegExp(
         `\u001b\\[2m20\\d\\d-\\d\\d-\\d\\dT[\\d:]{8}\\.\\d{6}Z\u001b\\[0m \u001b\\[\\d\\dm${level}\u001b\\[0m .*${text}`,
       );
     expect(zinit.running.out).toMatch(line(" INFO", "starting zinit-server"));
     expect(zinit.running.out).toMatch(line(" WARN", "bad.toml"));
+    await zinit.until("the service's line", () =>
+      line(" INFO", "service started.*web").test(zinit.running.out),
+    );
     expect(zinit.running.err).toBe("");
   });
 

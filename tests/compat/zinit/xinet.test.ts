@@ -7,7 +7,7 @@ import { call } from "../../e2e/harness/http.ts";
 import { oneupFaults } from "../../e2e/harness/paths.ts";
 import { freePort } from "../../e2e/harness/ports.ts";
 import { descriptorsOf, memoryOf } from "../../e2e/harness/proc.ts";
-import { expect, ours, pause, test, type Zinit } from "./harness.ts";
+import { expect, ours, pause, type StartOptions, test, type Zinit } from "./harness.ts";
 import { ask, Backend, closed, next, open, type Place, rest, shout } from "./sockets.ts";
 
 const OFF = { service: { status: "stop" } } as const;
@@ -39,11 +39,15 @@ interface ProxyStatus {
 }
 
 /** A backend that shouts, whose service is up, behind a proxy `p`. The bare paths are for both. */
-async function withProxy(zinit: Zinit, more: Options = {}): Promise<{ front: string; backend: Backend }> {
+async function withProxy(
+  zinit: Zinit,
+  more: Options = {},
+  how: StartOptions = {},
+): Promise<{ front: string; backend: Backend }> {
   const [front, back] = [zinit.box.path("front"), zinit.box.path("back")];
   const backend = await Backend.open(back, shout);
   zinit.service("web", "sleep 999", NEVER);
-  await zinit.start();
+  await zinit.start(how);
   await zinit.reaches("web", "running");
   await set(zinit, { listen: [front], backend: back, ...more });
   return { front, backend };
@@ -532,6 +536,26 @@ describe("many", () => {
       expect((memoryOf(pid, "Pss_Anon") ?? 0) - memory).toBeLessThan(512);
     },
   );
+});
+
+ours("more clients than there are descriptors: some wait, and nothing else suffers", async ({ zinit }) => {
+  const { front } = await withProxy(zinit, {}, { prelude: "ulimit -n 256" });
+  const sockets = await Promise.all(Array.from({ length: 200 }, () => open(front)));
+  const answers = sockets.map((socket) => {
+    socket.write("held");
+    return next(socket, 4);
+  });
+  await Promise.all(answers.slice(0, 50));
+  const served = (await status(zinit)).active_connections;
+  expect(served).toBeLessThan(100);
+  const { pid } = await zinit.status("web");
+  await zinit.call("service.restart", { name: "web" });
+  await zinit.reaches("web", "running", (now) => now.pid !== pid);
+  for (const [index, socket] of sockets.entries()) {
+    expect(await answers[index]).toBe("HELD");
+    socket.destroy();
+  }
+  await active(zinit, 0);
 });
 
 async function hold(zinit: Zinit, place: Place, count: number): Promise<void> {

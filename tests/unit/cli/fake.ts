@@ -41,6 +41,8 @@ export class FakeHost implements CliHost {
   out = "";
   err = "";
   readonly files = new Map<string, FileStatus>();
+  /** What is in files that are read. */
+  readonly texts = new Map<string, string>();
   /** Links: path → where it leads. */
   readonly links = new Map<string, string>();
   readonly sockets = new Map<string, Server>();
@@ -60,6 +62,7 @@ export class FakeHost implements CliHost {
   own: string | null = "/usr/bin/oneup";
   badPatterns: Record<string, string> = {};
   readonly screen = NO_SCREEN;
+  readonly runRhai = () => null;
 
   file(path: string, more: Partial<FileStatus> = {}): this {
     this.files.set(path, { kind: "file", size: 1, mode: 0o644, uid: this.uid, ...more });
@@ -86,8 +89,9 @@ export class FakeHost implements CliHost {
   sleep(ms: number): void {
     this.clock += ms;
   }
-  readFile(): HostError {
-    return MISSING;
+  readFile(path: string): { text: string } | HostError {
+    const text = this.texts.get(path);
+    return text === undefined ? MISSING : { text };
   }
   readBytes(): HostError {
     return MISSING;

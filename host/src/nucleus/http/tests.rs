@@ -715,6 +715,20 @@ fn lines_wait_for_each_other_where_that_was_asked_for() {
     other.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(read_to_end(&mut other), "echo garbage\n");
     f.hears("garbage");
+    // Ids are numbers there, and codes of the brain's are its own.
+    let mut other = f.connect();
+    let long = "x".repeat((1 << 20) + 10);
+    other.write_all(b"{\"id\":7,\"lost\":1}\n").unwrap();
+    let lost =
+        "{\"jsonrpc\":\"2.0\",\"id\":7,\"error\":{\"code\":-32603,\"message\":\"no brain\"}}\n";
+    assert_eq!(read_until(&mut other, "\n"), lost);
+    f.hears("{\"id\":7,\"lost\":1}");
+    other.write_all(long.as_bytes()).unwrap();
+    let answer = read_until(&mut other, "\n");
+    assert!(
+        answer.starts_with("{\"jsonrpc\":\"2.0\",\"id\":0,\"error\":{\"code\":-32700,"),
+        "{answer}"
+    );
     // Another connection is answered meanwhile; the brain has not seen the next line by then.
     assert!(f.get("/a").contains("200 OK"));
     f.hears("/a");

@@ -1,7 +1,6 @@
-import { parse } from "smol-toml";
-import { isObject } from "../../../../api/values.ts";
-import { list, object, text, textOrNull } from "../../../../cli/documents.ts";
+import { list, object, textOrNull } from "../../../../cli/documents.ts";
 import type { CliHost } from "../../../../cli/host.ts";
+import type { ZinitReadInput, ZinitReadOutput } from "../../../../config/contract.ts";
 import type { Flag, Input } from "../command.ts";
 import { withNumber } from "../errno.ts";
 import { Failure } from "../failure.ts";
@@ -90,8 +89,8 @@ export const addService: Verb = {
   examples: ["zinit add-service --name web --exec 'httpd -f' --after net -e PORT=80"],
   run: (session, input) => {
     const file = input.word(0);
-    const config = file === null ? fromFlags(input) : fromFile(session.host, file);
-    const name = text(object(config.service), "name");
+    const { config, warnings } = file === null ? fromFlags(input) : fromFile(session.host, file);
+    const { name } = config.service;
     const result = object(
       input.has("ephemeral")
         ? session.call("service.add", { config, persist: false }, PATIENT_MS)
@@ -101,29 +100,32 @@ export const addService: Verb = {
     session.print(
       `✓ Created: ${name}`,
       `Service '${name}' added ${path === null ? "(ephemeral)" : `(saved to ${path})`}`,
-      ...list(result, "warnings").map((warning) => `Warning: ${warning}`),
+      ...[...warnings, ...list(result, "warnings")].map((warning) => `Warning: ${warning}`),
     );
   },
 };
 
-/** The server finds what is wrong with a definition; here only what is no definition at all. */
-function fromFile(host: CliHost, path: string): Readonly<Record<string, unknown>> {
-  const read = host.readFile(path);
-  if ("error" in read) throw new Failure(`Failed to read ${path}: ${withNumber(read)}`);
-  try {
-    const config = parse(read.text);
-    if (isObject(config.service)) return config;
-  } catch (error) {
-    throw new Failure(`Failed to parse ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  throw new Failure(`Failed to parse ${path}: missing field \`service\``);
+/** What is to be added, and what should be said about it. */
+interface Definition {
+  readonly config: { readonly service: { readonly name: string } };
+  readonly warnings: readonly string[];
 }
 
-function fromFlags(input: Input): Readonly<Record<string, unknown>> {
+/** The server finds what is wrong with a definition; here only what is no definition at all. */
+function fromFile(host: CliHost, file: string): Definition {
+  const status = host.stat(file);
+  if ("error" in status) throw new Failure(`Failed to read ${file}: ${withNumber(status)}`);
+  const input: ZinitReadInput = { zinit: "read", file };
+  const read: ZinitReadOutput = JSON.parse(host.loadConfig("config-all", JSON.stringify(input)));
+  if (!read.ok) throw new Failure(read.message);
+  return { config: read.document, warnings: read.warnings };
+}
+
+function fromFlags(input: Input): Definition {
   const [name, exec] = [input.value("name"), input.value("exec")];
   if (name === null) throw new Failure("--name required when not using file");
   const dir = input.value("dir") ?? "/";
-  return {
+  const config = {
     service: {
       name,
       exec,
@@ -145,6 +147,7 @@ function fromFlags(input: Input): Readonly<Record<string, unknown>> {
       max_restarts: input.number("max-restarts", MAX_RESTARTS),
     },
   };
+  return { config, warnings: [] };
 }
 
 function environment(pairs: readonly string[]): Readonly<Record<string, string>> {

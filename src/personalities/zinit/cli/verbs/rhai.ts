@@ -1,4 +1,3 @@
-import { Failure } from "../failure.ts";
 import type { Session } from "../session.ts";
 import type { Verb } from "../verb.ts";
 
@@ -14,10 +13,14 @@ export const rhai: Verb = {
     },
   ],
   examples: ["zinit rhai setup.rhai"],
-  run: (session, input) => runScripts(session, input.word(0) ?? ""),
+  run: (session, input) => {
+    // Before anything is run, it is clear that there is a server.
+    session.call("system.ping");
+    runScripts(session, input.word(0) ?? "");
+  },
 };
 
-/** A script, or all scripts of a folder; also by `zinit PATH`. */
-export function runScripts(_session: Session, path: string): void {
-  throw new Failure(`${path}: Rhai scripts are not supported yet`);
+/** A script, or all scripts of a folder; also by `zinit PATH`. They run when the verb returns. */
+export function runScripts(session: Session, path: string): void {
+  session.host.become(["zinit", session.socket, path], "zinit-rhai");
 }

@@ -44,8 +44,8 @@ export const register: Verb = {
       fallback: String(IDLE_TIMEOUT_S),
       help: "Stop service after idle time (0 = never)",
     },
-    { long: "persist", help: "Keep it across restarts of the server" },
     { long: "single", also: ["single-connection"], help: "Allow only one connection at a time" },
+    { long: "persist", help: "Keep it across restarts of the server" },
   ],
   examples: ["zinit xinet register db -l 0.0.0.0:5432 -b unix:/run/db.sock --service db"],
   run: (session, input) => {
