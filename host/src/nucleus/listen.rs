@@ -81,14 +81,6 @@ pub struct SocketFile {
 }
 
 impl SocketFile {
-    pub fn save(&self, listener: Passed) -> SavedSocket {
-        SavedSocket {
-            path: self.path.clone(),
-            identity: self.identity,
-            listener,
-        }
-    }
-
     /// The one that was just made there.
     pub fn of(path: &Path) -> io::Result<SocketFile> {
         let there = fs::symlink_metadata(path)?;
@@ -96,6 +88,14 @@ impl SocketFile {
             path: path.to_owned(),
             identity: identity(&there),
         })
+    }
+
+    pub fn save(&self, listener: Passed) -> SavedSocket {
+        SavedSocket {
+            path: self.path.clone(),
+            identity: self.identity,
+            listener,
+        }
     }
 
     /// False: somebody has removed or replaced it.
