@@ -169,6 +169,7 @@ fn check(programs: &Programs, file: &File) -> Result<(), String> {
         next_seq: saved.next_seq,
         children,
         slate: saved.slate,
+        // Opened anew by the successor's brain.
         pid: std::process::id(),
         pid_one: false,
         wall_started: saved.wall_started,
