@@ -199,7 +199,7 @@ describe("zinit", () => {
     const text = `
       let z = zinit.log_level(0).connect();
       print(z.restart("web"));
-      z.wait_for("web", 5);
+      while !z.is_running("web") { sleep(0.05); }
       print(z.kill("web", "SIGCONT").success);
       print(z.logs("web").len() > 0);
       print(z.logs("web", 1).len());
