@@ -134,7 +134,7 @@ export function waitingCause(service: Service): string {
   for (const other of requires) if (!(other.facts & FACT_READY)) names.push(other.spec.name);
   for (const other of order) if (!(other.facts & FACT_CLEAR)) names.push(other.spec.name);
   for (const other of begun) if (!(other.facts & FACT_BEGUN)) names.push(other.spec.name);
-  if (names.length > 0) return `waits for ${namesText(names)}`;
+  if (names.length > 0) return `waits for ${namesText([...new Set(names)])}`;
   const clashes = conflicts.filter((other) => other.facts & FACT_LIVE).map((other) => other.spec.name);
   return clashes.length > 0 ? `waits until ${namesText(clashes)} has stopped` : "waits for its turn";
 }

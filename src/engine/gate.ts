@@ -10,6 +10,7 @@
  * time at which it is full again.
  */
 import { causeOf, enter, noteWaiting, tell } from "./causes.ts";
+import { isCleared } from "./guard.ts";
 import { mayStart } from "./order.ts";
 import { durationText } from "./text.ts";
 import { isTarget, mustLeave, pushWork, type Service, touch, type World, wantsUp } from "./world.ts";
@@ -200,6 +201,11 @@ export function nextThroughGate(world: World): Turn | null {
   const next = start === null || (free !== null && precedes(gate, free, start)) ? free : start;
   if (next === null) return null;
   (next.automatic ? gate.restarts : gate.starts).shift();
+  if (!isCleared(world, next.service)) {
+    next.queued = false; // Its ticket takes it back to its place.
+    pushWork(world, next.service);
+    return null;
+  }
   pass(world, gate, next.service);
   return next;
 }

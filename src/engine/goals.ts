@@ -173,9 +173,10 @@ function dropUnmet(world: World, service: Service, why: string): void {
   lower(world, [{ service, because }], "down");
 }
 
-/** It goes on waiting for what it does not start along, wanted or not. */
+/** It waits, or is about to, for what it does not start along, wanted or not. */
 function mayLack(world: World, service: Service, other: Service): boolean {
-  return service.state === "waiting" && !startsAlong(world, service, other);
+  const waits = service.state === "waiting" || service.wish === "again";
+  return waits && !startsAlong(world, service, other);
 }
 
 /** `free`: somebody asks for it, so it need not stand in line for the budget. */

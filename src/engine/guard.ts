@@ -81,9 +81,20 @@ export function passGuard(world: World, service: Service, because: string): bool
     armLook(world, service, look, 0);
     return false;
   }
-  if (look.cleared > 0 && world.now - look.cleared <= FRESH_MS) return true;
+  if (isFresh(world, look)) return true;
   if (look.asked === 0 && look.ripe) ask(world, service, look, guard);
   return false;
+}
+
+function isFresh(world: World, { cleared }: Look): boolean {
+  return cleared > 0 && world.now - cleared <= FRESH_MS;
+}
+
+/** Who stood in line is asked once more when its turn has come: others may have come first. */
+export function isCleared(world: World, service: Service): boolean {
+  const { guard } = service.spec;
+  if (guard === null) return true;
+  return service.look !== null && isFresh(world, service.look) && clashText(world, service, guard) === null;
 }
 
 /** It starts, or is not to start now. */
@@ -108,6 +119,11 @@ function clashText(world: World, service: Service, { ports }: GuardSpec): string
   if (holders.length === 0) return null;
   const shared = ports.filter((port) => taken.has(port));
   return `port ${shared.join(", ")} in use by service ${holders.join(", ")}`;
+}
+
+/** Something is in its way, as far as is known: nobody is looking just now. */
+export function isHindered({ look }: Service): boolean {
+  return look !== null && look.obstacle !== null && look.asked === 0;
 }
 
 // ---- asking
@@ -137,6 +153,7 @@ export function takeLook(world: World, { key, answer }: Answered): void {
     if (look.obstacle !== null) look.because = "nothing is in its way any more";
     look.obstacle = null;
     look.cleared = world.now;
+    look.ripe = true; // Who does not pass soon asks once more.
     world.hindered.delete(service);
     armLook(world, service, look, 0);
     pushWork(world, service);

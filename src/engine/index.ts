@@ -132,7 +132,7 @@ function settle(world: World): void {
     }
     const passed = nextThroughGate(world);
     if (passed !== null) launch(world, passed.service, passed.because || wokenBy(passed.service));
-    else if (!dropGone(world) && !closeGate(world)) break;
+    else if (world.work.first === null && !dropGone(world) && !closeGate(world)) break;
   }
 }
 

@@ -142,8 +142,9 @@ function block(world: World, by: Service, neighbours: readonly Service[], blocks
     neighbour.blockers += blocks ? 1 : -1;
     assert(neighbour.blockers >= 0, "no more blockers leave than came");
     if (neighbour.blockers === 0) noteRelease(world, neighbour, by);
-    // Who stands in line for its start does so no longer.
-    if (neighbour.blockers === 0 || neighbour.turn !== null) pushWork(world, neighbour);
+    // Who stands in line for its start, or looks what is in its way, does so no longer.
+    const isAbout = neighbour.turn !== null || neighbour.look !== null;
+    if (neighbour.blockers === 0 || isAbout) pushWork(world, neighbour);
   }
 }
 
@@ -201,12 +202,13 @@ function isLeaving(state: State): boolean {
 export function waitsFor(service: Service): Service[] {
   const { requires, order, begun, conflicts } = service.edges;
   if (service.state === "waiting") {
-    return [
+    const others = [
       ...requires.filter((other) => !(other.facts & FACT_READY)),
       ...order.filter((other) => !(other.facts & FACT_CLEAR)),
       ...begun.filter((other) => !(other.facts & FACT_BEGUN)),
       ...conflicts.filter((other) => other.facts & FACT_LIVE),
     ];
+    return [...new Set(others)]; // One may be waited for in two ways.
   }
   if (mustLeave(service) && !isLeaving(service.state) && service.holds > 0) {
     return behind(service)

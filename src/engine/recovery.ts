@@ -138,21 +138,24 @@ export function linkAll(world: Pick<World, "services" | "byName" | "planned">): 
     if (plain) continue; // As most are: no set is made for them.
     const following = (until: Following["until"]) =>
       after.filter((one) => one.until === until).map((one) => one.name);
-    const seen = new Set([name]);
-    const linkEach = (names: readonly string[], forth: keyof Edges, back: keyof Edges) => {
-      for (const other of names) {
-        if (!seen.has(other)) link(service, byName.get(other), forth, back);
-        seen.add(other);
+    const required = requires.map((requirement) => requirement.name);
+    const ordered = [...wants, ...following("ready"), ...reverse];
+    const begun = following("begun");
+    const linkEach = (
+      names: readonly string[],
+      but: readonly string[],
+      forth: keyof Edges,
+      back: keyof Edges,
+    ) => {
+      for (const other of new Set(names)) {
+        if (!but.includes(other)) link(service, byName.get(other), forth, back);
       }
     };
-    linkEach(
-      requires.map((requirement) => requirement.name),
-      "requires",
-      "dependents",
-    );
-    linkEach([...wants, ...following("ready"), ...reverse], "order", "successors");
-    linkEach(following("begun"), "begun", "begunFor");
-    linkEach(following("any"), "loose", "looseFor");
+    linkEach(required, [], "requires", "dependents");
+    linkEach(ordered, required, "order", "successors");
+    // Beside "ready": that lets pass what nobody wants up, this does not.
+    linkEach(begun, required, "begun", "begunFor");
+    linkEach(following("any"), [...required, ...ordered, ...begun], "loose", "looseFor");
     for (const conflict of conflicts) linkConflict(service, byName.get(conflict.name));
   }
 }

@@ -76,8 +76,6 @@ export function admit(world: World, service: Service, because: string): void {
 
 /** Its turn has come, by the order and by the gate. */
 export function launch(world: World, service: Service, because: string): void {
-  // Who stood in line is looked for once more: others may have come first.
-  if (!passGuard(world, service, because)) return;
   endLook(world, service);
   if (isTarget(service)) {
     enter(world, service, "running", because);

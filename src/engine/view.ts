@@ -4,7 +4,7 @@ import type { Kind } from "../model/spec.ts";
 import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
 import { budgetTime } from "./gate.ts";
-import type { Obstacle } from "./guard.ts";
+import { isHindered, type Obstacle } from "./guard.ts";
 import { newHealth, UNHEALTHY } from "./health.ts";
 import { isBroken, isReady, waitsFor } from "./order.ts";
 import { type RunView, runsOf } from "./schedule.ts";
@@ -278,7 +278,7 @@ function upOutcome(world: World, service: Service): Outcome {
     case "backoff":
       return { failed: cause };
     case "waiting":
-      return isBroken(service) || service.look?.obstacle ? { failed: cause } : "pending";
+      return isBroken(service) || isHindered(service) ? { failed: cause } : "pending";
     default:
       return isCrashing(service) ? { failed: cause } : "pending";
   }

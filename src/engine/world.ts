@@ -67,7 +67,10 @@ export const PUBLIC: Readonly<Record<State, PublicState>> = {
  */
 export type Wish = "down" | "up" | "leave" | "again";
 
-/** Neighbours, each in one list of those that order starts and stops: the first one here that fits. */
+/**
+ * Neighbours, each list without doubles. What is in one of those that order starts and stops is not in
+ * those after it, but for `begun`, which `order` does not imply.
+ */
 export interface Edges {
   /** Must be ready before this one starts. */
   requires: Service[];

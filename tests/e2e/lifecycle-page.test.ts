@@ -10,6 +10,9 @@ const page = readFileSync(join(root, "docs/lifecycle.md"), "utf8");
 
 /** What is claimed of each, by its heading. */
 const CLAIMS: Readonly<Record<string, (up: Supervisor, box: Box) => Promise<void>>> = {
+  "What is in the way": async (up) => {
+    await up.ready("api");
+  },
   Hooks: async (up, box) => {
     const { pid } = await up.ready("web");
     await up.until("after-start", () => box.has("web/pid") && box.read("web/pid") !== "");

@@ -161,7 +161,8 @@ export class CareJudge {
     if (cared.stopSent) throw new Error(`${name} is asked (${key}) while it stops`);
     if (what === "probe" && state !== "starting") throw new Error(`${name} is probed (${key}), ${state}`);
     if (what !== "health") return;
-    if (state !== "running" || health === null) throw new Error(`${name} is checked, ${state}`);
+    const awaited = state === "starting" && cared.spec.ready.some(({ type }) => type === "health");
+    if ((state !== "running" && !awaited) || health === null) throw new Error(`${name} is checked, ${state}`);
     const index = Number(number);
     if (cared.flying.has(index)) throw new Error(`${name}: probe ${index} overlaps itself`);
     const second = cared.owed.delete(index);

@@ -1,9 +1,11 @@
 /** What must hold in every world between two steps, computed from scratch. */
 
+import { isHealthAwaited } from "../../src/engine/health.ts";
 import { LIFECYCLE } from "../../src/engine/lifecycle.ts";
 import { isBroken, isReady } from "../../src/engine/order.ts";
 import { sidesOf } from "../../src/engine/sides.ts";
 import {
+  behind,
   heldText,
   isLive,
   isTarget,
@@ -14,6 +16,7 @@ import {
   startsAlong,
   type World,
   wantsUp,
+  yieldsTo,
 } from "../../src/engine/world.ts";
 
 export function checkWorld(world: World): void {
@@ -40,10 +43,14 @@ export function checkWorld(world: World): void {
     if (service.watch !== null && state !== "spawning" && state !== "starting") fail(service, "is watched");
 
     const mayBeEvicted = state === "expiring" || state === "parting";
+    const hindered = service.look !== null && service.look.obstacle !== null;
+    if (service.look !== null && state !== "waiting") fail(service, "is looked for");
+    if (hindered !== world.hindered.has(service)) fail(service, "something is in its way, and nothing is");
     if (service.eviction !== null && !mayBeEvicted) fail(service, "evicted for nothing");
     if (service.eviction === null && state === "expiring") fail(service, "expires for nothing");
-    if ((service.health?.first ?? 0) > 0 && state !== "running") fail(service, "is checked");
-    if (service.health?.round && state !== "running") fail(service, "has a check at work");
+    const mayBeChecked = state === "running" || (state === "starting" && isHealthAwaited(service));
+    if ((service.health?.first ?? 0) > 0 && !mayBeChecked) fail(service, "is checked");
+    if (service.health?.round && !mayBeChecked) fail(service, "has a check at work");
     if (service.health?.healthy === false && !isLive(service)) fail(service, "unhealthy without a run");
     if ((service.told?.aliveAt ?? 0) > 0 && state !== "running") fail(service, "its watchdog is awake");
 
@@ -59,6 +66,7 @@ export function checkWorld(world: World): void {
     const blockers =
       edges.requires.filter((other) => !standsReady(other)).length +
       edges.order.filter((other) => !clear(other)).length +
+      edges.begun.filter(({ state: other }) => other === "inactive" || other === "waiting").length +
       edges.conflicts.filter(isLive).length;
     if (blockers !== service.blockers)
       fail(service, `${service.blockers} blockers counted, ${blockers} found`);
@@ -91,7 +99,11 @@ export function checkWorld(world: World): void {
         )
           fail(service, `requires ${other.spec.name}, unwanted`);
       for (const other of edges.conflicts)
-        if (wantsUp(other) && !(pinnedUp(service) && pinnedUp(other)))
+        if (
+          wantsUp(other) &&
+          !(pinnedUp(service) && pinnedUp(other)) &&
+          !mayStayBeside(world, service, other)
+        )
           fail(service, `clashes with ${other.spec.name}`);
     }
   }
@@ -164,8 +176,15 @@ function checkGate(world: World): void {
   }
 }
 
+/** One of the two waits for the other to stop. */
+function mayStayBeside(world: World, one: Service, other: Service): boolean {
+  return yieldsTo(world, one, other) || yieldsTo(world, other, one);
+}
+
 /** Something other than the order keeps it. */
 function isHeld(world: World, service: Service): boolean {
+  const { look } = service;
+  if (look !== null && (look.asked > 0 || look.obstacle !== null)) return true;
   const { startConcurrency = 0 } = world.supervisor;
   if (startConcurrency > 0 && world.starting >= startConcurrency) return true;
   const { gate } = world;
@@ -220,7 +239,7 @@ function findFollowers(service: Service): Service[] {
   const seen = new Set<Service>([service]);
   const open = [service];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    for (const other of [...next.edges.dependents, ...next.edges.successors]) {
+    for (const other of behind(next).flat()) {
       if (seen.has(other)) continue;
       seen.add(other);
       found.push(other);

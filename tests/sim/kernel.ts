@@ -12,6 +12,8 @@ import type {
   Machine,
   Notice,
   Probe,
+  Query,
+  QueryAnswer,
   Receipt,
   ReceiptProcess,
   SpawnFailure,
@@ -73,6 +75,11 @@ export interface KernelOptions {
   /** What belongs to no service at the end. */
   readonly strays?: number;
   readonly zones?: Config["zones"];
+  /** Who is in the way of a start, as the nucleus tells it after a while; absent: nobody, at once. */
+  readonly obstacles?: (query: Extract<Query, { type: "obstacles" }>) => {
+    readonly takesMs: number;
+    readonly answer: QueryAnswer;
+  };
   /** What signals do, where that is not the usual. */
   readonly signals?: Config["supervisor"]["signals"];
 }
@@ -446,6 +453,9 @@ export class Kernel {
       case "probe":
         this.#probe(command.key, command.probe, command.timeoutMs);
         break;
+      case "query":
+        this.#query(command.key, command.query);
+        break;
       case "dropFds":
         this.dropped.push(command.service);
         this.#stored.delete(command.service);
@@ -785,6 +795,14 @@ export class Kernel {
       const tookMs = Math.min(takesMs, timeoutMs);
       this.#pending.push({ type: "probed", key, at, ok: holds, reason, tookMs, timedOut, pressure });
     });
+  }
+
+  /** The answer comes also to a brain that has not asked. */
+  #query(key: string, query: Query): void {
+    if (query.type !== "obstacles") throw new Error(`the engine has no business with ${query.type}`);
+    const nobody: QueryAnswer = { type: "obstacles", ports: [], processes: [] };
+    const { takesMs, answer } = this.#options.obstacles?.(query) ?? { takesMs: 0, answer: nobody };
+    this.at(this.now + takesMs, () => this.#pending.push({ type: "answered", key, at: this.now, answer }));
   }
 
   #answerTo(key: string, probe: Probe): Check {

@@ -5,9 +5,19 @@
  */
 import type { Ask, ChangeAsk, EngineEvent } from "../../src/engine/index.ts";
 import { Random } from "../../src/engine/random.ts";
-import type { Command, Exit, Notice, SpawnFailure, SpawnSpec } from "../../src/generated/protocol.ts";
+import type {
+  BusyPort,
+  Command,
+  Exit,
+  MatchedProcesses,
+  Notice,
+  QueryAnswer,
+  SpawnFailure,
+  SpawnSpec,
+} from "../../src/generated/protocol.ts";
 import type {
   Following,
+  GuardSpec,
   ProbeCondition,
   ReadyCondition,
   Requirement,
@@ -15,7 +25,7 @@ import type {
   SparseSpec,
 } from "../../src/model/spec.ts";
 import { type Configured, stamp } from "./configured.ts";
-import type { Behaviour, Kernel, Script } from "./kernel.ts";
+import type { Behaviour, Kernel, KernelOptions, Script } from "./kernel.ts";
 
 export class Dice {
   readonly #random: Random;
@@ -70,9 +80,10 @@ function randomService(dice: Dice, former: Draft[], index: number, options: Grap
   const lists = { wants: [] as string[], after: [] as Following[] };
   for (const other of former) {
     const roll = dice.upTo(10);
-    if (roll < 3) requires.push({ name: other.name, bind: dice.chance(0.3), start: true });
+    if (roll < 3) requires.push({ name: other.name, bind: dice.chance(0.3), start: dice.chance(0.8) });
     else if (roll < 4) lists.wants.push(other.name);
-    else if (roll < 5) lists.after.push({ name: other.name, until: "ready" });
+    else if (roll < 5)
+      lists.after.push({ name: other.name, until: dice.pick(["ready", "begun", "any"] as const) });
     else if (roll < 6) other.before = [...(other.before ?? []), draft.name];
   }
   Object.assign(draft, { requires, ...lists });
@@ -90,9 +101,10 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
   draft.restartDelayMs = dice.pick([0, 50, 100]);
   draft.restartDelayMaxMs = dice.pick([100, 1000]);
   draft.restartResetMs = dice.pick([300, 2000]);
+  draft.restartJitter = dice.pick([0, 0.1, 0.5]);
   if (dice.chance(0.4)) {
     draft.restartLimit = 1 + dice.upTo(3);
-    draft.restartWindowMs = dice.pick([500, 5000]);
+    draft.restartWindowMs = dice.pick([500, 5000, 0]);
   } else if (draft.restartDelayMs === 0) {
     draft.restartLimit = 4; // Else a crash at once, restarted at once, would be a life without time.
     draft.restartWindowMs = 2000;
@@ -101,11 +113,25 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
   if (dice.chance(0.1)) draft.successCodes = [0, 3];
   if (kind === "service" && dice.chance(0.4)) draft.ready = randomConditions(dice);
   if (kind === "service") randomCare(dice, draft);
+  if (kind === "service" && dice.chance(0.2)) draft.remainAfterExit = true;
+  if (dice.chance(0.2)) draft.guard = randomGuard(dice);
+  if (dice.chance(0.1)) draft.critical = true;
   draft.onFailure = dice.pick(["ignore", "ignore", "stop-dependents"]);
-  draft.stop = { signal: "TERM", timeoutMs: dice.pick([100, 500, 0]), evict: "stop", tree: true };
+  draft.stop = {
+    signal: "TERM",
+    timeoutMs: dice.pick([100, 500, 0]),
+    evict: dice.pick(["stop", "kill"]),
+    tree: true,
+  };
   randomHooks(dice, draft, kind);
   if (options.endings && dice.chance(0.06)) draft.onFailure = "shutdown";
   if (options.endings && dice.chance(0.06)) draft.main = true;
+}
+
+function randomGuard(dice: Dice): GuardSpec {
+  const ports = dice.pick([[], [80], [81], [80, 81]]);
+  const processes = ports.length === 0 || dice.chance(0.5) ? ["rival"] : [];
+  return { ports, processes, kill: dice.chance(0.3) };
 }
 
 function randomHooks(dice: Dice, draft: Draft, kind: "service" | "task"): void {
@@ -145,6 +171,7 @@ function randomCare(dice: Dice, draft: Draft): void {
       onFailure: dice.pick(["restart", "restart", "stop", "mark"]),
     };
   }
+  if (draft.health && dice.chance(0.4)) draft.ready = [...(draft.ready ?? []), { type: "health" }];
   if (dice.chance(0.15)) draft.watchdogMs = dice.pick([100, 300]);
   const pipe = draft.ready?.some((one) => one.type === "notify" && one.way === "descriptor");
   if (pipe) delete draft.watchdogMs;
@@ -168,13 +195,14 @@ function randomConditions(dice: Dice): ReadyCondition[] {
   return dice.chance(0.3) ? [...some, dice.pick([sd, fd])] : some;
 }
 
-/** Not between those that need each other, and not of two that both start by themselves. */
+/** Not between those that need each other, and, unless one waits, not of two that both start by themselves. */
 function addConflict(dice: Dice, drafts: Draft[]): void {
   const one = dice.pick(drafts);
   const other = dice.pick(drafts);
   if (one === other || reaches(drafts, one, other) || reaches(drafts, other, one)) return;
-  one.conflicts = [{ name: other.name, wait: false }];
-  one.autostart = false;
+  const wait = dice.chance(0.5);
+  one.conflicts = [{ name: other.name, wait }];
+  if (!wait) one.autostart = false;
 }
 
 function reaches(drafts: readonly Draft[], from: Draft, to: Draft): boolean {
@@ -263,6 +291,26 @@ function randomChecks(seed: number, isCalm: () => boolean): NonNullable<Behaviou
   };
 }
 
+/** Somebody in the way of a start, every now and then. */
+export function randomObstacles(
+  seed: number,
+  isCalm: () => boolean,
+): NonNullable<KernelOptions["obstacles"]> {
+  const dice = new Dice(mix(seed, "obstacles"));
+  const rival = { pid: 7, parent: 1, name: "rival", command: "rival", state: "S", memoryBytes: 0, cpuMs: 0 };
+  return ({ ports, processes }) => {
+    const takesMs = dice.upTo(30);
+    const found = { ports: [] as BusyPort[], processes: [] as MatchedProcesses[] };
+    if (isCalm()) return { takesMs, answer: { type: "obstacles", ...found } };
+    if (dice.chance(0.05)) return { takesMs, answer: { type: "failed", message: "no /proc" } };
+    const [port] = ports;
+    const [part] = processes;
+    if (port !== undefined && dice.chance(0.4)) found.ports.push({ port, owners: dice.pick([[rival], []]) });
+    if (part !== undefined && dice.chance(0.3)) found.processes.push({ part, found: [rival] });
+    return { takesMs, answer: { type: "obstacles", ...found } };
+  };
+}
+
 export function randomExit(dice: Dice): Exit {
   return dice.pick<Exit>([{ code: 0 }, { code: 1 }, { code: 3 }, { signal: "SEGV" }, { signal: "KILL" }]);
 }
@@ -321,7 +369,7 @@ class Goals {
     if (spec === undefined || seen.has(name) || !this.#configured.has(name)) return;
     seen.add(name);
     this.up.add(name);
-    for (const requirement of spec.requires) this.start(requirement.name, seen);
+    for (const requirement of spec.requires) if (requirement.start) this.start(requirement.name, seen);
     for (const wanted of spec.wants) this.start(wanted, seen);
   }
 
@@ -339,7 +387,8 @@ class Goals {
     seen.add(name);
     const spec = this.#specs.get(name);
     if (spec?.kind !== "target") return [name];
-    const members = [...spec.requires.map((requirement) => requirement.name), ...spec.wants];
+    const along = spec.requires.filter(({ start }) => start).map((requirement) => requirement.name);
+    const members = [...along, ...spec.wants];
     return [name, ...members.flatMap((member) => this.#members(member, seen))];
   }
 
@@ -347,11 +396,15 @@ class Goals {
     if (this.pinned.has(name)) return;
     this.up.delete(name);
     for (const spec of this.#specs.values()) {
-      const requires = spec.requires.some((requirement) => requirement.name === name);
+      // What is not started along may go on waiting for it.
+      const requires = spec.requires.some((requirement) => requirement.start && requirement.name === name);
       if (requires && this.up.has(spec.name)) this.#lower(spec.name);
     }
   }
 }
+
+/** How the causes of evictions begin; that of a watchdog is none of them. */
+const EVICTED = /^(?:not (?:ready|done) within|unhealthy)/;
 
 const GOAL_ASKS: readonly string[] = ["start", "stop", "restart", "pin", "unpin", "mask", "unmask"];
 
@@ -405,6 +458,10 @@ interface Run {
   spawned: boolean;
   ended: Exit | null;
   stopSent: boolean;
+  /** Of its last stop. */
+  stopSignal: string;
+  /** Probes of its health whose last answer was good. */
+  readonly well: Set<number>;
 }
 
 /**
@@ -432,6 +489,10 @@ export class Judge {
   #former: ReadonlySet<string>;
   /** Exits that a successor learns from the table. */
   readonly #news = new Set<number>();
+  /** The last question of each guard. */
+  readonly #asked = new Map<string, string>();
+  /** Guards that have found nothing in the way, since their services were started last. */
+  readonly #cleared = new Set<string>();
 
   constructor(kernel: Kernel, configured: Configured, withGoals: boolean) {
     this.#kernel = kernel;
@@ -463,6 +524,10 @@ export class Judge {
       }
       case "probed":
         if (event.ok && event.key.startsWith("probe ")) this.#meet(event.key);
+        if (event.key.startsWith("health ")) this.#check(event.key, event.ok);
+        break;
+      case "answered":
+        this.#look(event.key, event.answer);
         break;
       case "notified":
         this.#hear(event.id, event.notice);
@@ -484,6 +549,42 @@ export class Judge {
     if (run === undefined || !ready) return;
     const index = run.spec.ready.findIndex(({ type }) => type === "notify");
     if (index !== -1) run.met.add(index);
+  }
+
+  /** Its readiness may wait for a check in which all is well. */
+  #check(key: string, ok: boolean): void {
+    const [, id, index] = key.split(" ");
+    const run = this.#byId.get(Number(id));
+    if (run === undefined) return;
+    const { spec } = run;
+    if (ok) run.well.add(Number(index));
+    else run.well.delete(Number(index));
+    const condition = spec.ready.findIndex(({ type }) => type === "health");
+    if (condition !== -1 && run.well.size === spec.health?.probes.length) run.met.add(condition);
+  }
+
+  #look(key: string, answer: QueryAnswer): void {
+    const service = key.split(" ")[2] ?? "";
+    if (this.#asked.get(service) !== key) return;
+    this.#asked.delete(service); // What else comes was asked by a brain that was lost.
+    // What nobody can find out is no obstacle.
+    const found =
+      answer.type === "obstacles" &&
+      (answer.processes.length > 0 || answer.ports.some(({ owners }) => owners.length > 0));
+    if (!found || this.#specs.get(service)?.guard?.kill) this.#cleared.add(service);
+    else this.#cleared.delete(service);
+  }
+
+  /** Before each start it was looked for what is in the way, and nothing was. */
+  #judgeGuard({ name: service, guard }: ServiceSpec): void {
+    if (guard === null) return;
+    if (!this.#cleared.delete(service)) throw new Error(`${service} is started with something in its way`);
+    for (const { spec } of this.#kernel.sets.values()) {
+      const other = this.#configured.of(spec);
+      const shared = other.guard?.ports.some((port) => guard.ports.includes(port)) ?? false;
+      if (other.name !== service && shared)
+        throw new Error(`${service} is started, ${other.name} has its port`);
+    }
   }
 
   #meet(key: string): void {
@@ -513,7 +614,8 @@ export class Judge {
       const run = this.#byId.get(command.id);
       if (run !== undefined) run.gone = true;
     }
-    if (command.type === "stop") this.#judgeStop(command.id);
+    if (command.type === "query") this.#asked.set(command.key.split(" ")[2] ?? "", command.key);
+    if (command.type === "stop") this.#judgeStop(command.id, command.signal);
     if (command.type === "publish") this.#note(JSON.parse(command.text));
     if (command.type === "exit") this.exits++;
   }
@@ -523,8 +625,10 @@ export class Judge {
     if (event.event === "supervisor" && event.cause.startsWith("shutdown hurried")) this.hurried = true;
     if (event.event === "state" && event.service !== null && event.to !== null) {
       this.#state.set(event.service, event.to);
+      if (event.to === "stopping" && EVICTED.test(event.cause)) this.#judgeEviction(event.service);
       const spec = this.#specs.get(event.service);
-      const task = this.#runs.get(event.service)?.spec.kind === "task";
+      const former = this.#runs.get(event.service)?.spec;
+      const task = former?.kind === "task" || former?.remainAfterExit === true;
       // Who handles the failure is wanted from here on.
       if (event.to === "failed" && spec !== undefined && typeof spec.onFailure === "object") {
         this.goals?.start(spec.onFailure.run);
@@ -538,6 +642,13 @@ export class Judge {
       if (task && event.to === "exited") this.#succeeded.add(event.service);
       if (task && event.to !== "exited") this.#succeeded.delete(event.service);
     }
+  }
+
+  /** Where an eviction kills, it does so at once. */
+  #judgeEviction(service: string): void {
+    const { spec, stopSignal: signal } = this.#runs.get(service) ?? {};
+    if (spec?.stop.evict === "kill" && signal !== "KILL")
+      throw new Error(`${service} is evicted by ${signal}`);
   }
 
   #hold(ask: Ask): void {
@@ -575,6 +686,14 @@ export class Judge {
     for (const { name } of spec.requires) {
       if (!this.#isReady(name)) throw new Error(`${service} is started, ${name} is not ready`);
     }
+    for (const { name, until } of spec.after) {
+      if (!this.#configured.now.has(name)) continue; // Gone: nobody waits for it.
+      const state = this.#state.get(name) ?? "inactive";
+      const required = spec.requires.some((one) => one.name === name);
+      const begun = required || until !== "begun" || (state !== "inactive" && state !== "waiting");
+      if (!begun) throw new Error(`${service} is started, ${name} has not begun`);
+    }
+    this.#judgeGuard(spec);
   }
 
   #judgeSpawn(id: number, spawn: SpawnSpec): void {
@@ -587,13 +706,13 @@ export class Judge {
     const wanted = this.goals === null || this.#upDuring.has(service) || this.#isForPinned(service);
     if (!wanted) throw new Error(`${service} is started, wanted down`);
     for (const [name, other] of this.#specs) {
-      const clash = conflictsWith(spec, name) || conflictsWith(other, service);
+      const clash = conflictsWith(this.#specs.get(service) ?? spec, name) || conflictsWith(other, service);
       if (clash && this.#kernel.liveSets(name).length > 0)
         throw new Error(`${service} is started beside ${name}`);
     }
     this.#succeeded.delete(service);
-    const state = { gone: false, parts: false, spawned: false, ended: null, stopSent: false };
-    const run: Run = { id, service, spec, met: new Set(), ...state };
+    const state = { gone: false, parts: false, spawned: false, ended: null, stopSent: false, stopSignal: "" };
+    const run: Run = { id, service, spec, met: new Set(), well: new Set(), ...state };
     this.#runs.set(service, run);
     this.#byId.set(id, run);
     this.#spawnTimes.set(service, [...(this.#spawnTimes.get(service) ?? []), this.#kernel.now]);
@@ -606,6 +725,10 @@ export class Judge {
       return this.#state.get(service) === "running";
     const { spec } = run;
     if (spec.kind === "task") return this.#succeeded.has(service) || this.#hasSucceeded(run);
+    if (spec.remainAfterExit) {
+      if (this.#succeeded.has(service)) return true;
+      if (spec.restart !== "always" && this.#hasSucceeded(run)) return true;
+    }
     if (!run.spawned || run.stopSent) return false;
     // An exit of the same batch may have been heard after the decision.
     if (run.ended !== null && !this.#heardNow(run.id)) return false;
@@ -651,9 +774,10 @@ export class Judge {
   }
 
   /** What comes after it, and has to stop too, has stopped before it. In a shutdown that is all. */
-  #judgeStop(id: number): void {
+  #judgeStop(id: number, signal: string): void {
     const run = this.#byId.get(id);
     if (run === undefined) return;
+    run.stopSignal = signal;
     const own = run.ended !== null || run.stopSent || run.parts; // It ended by itself, or its stop is repeated.
     run.stopSent = true;
     if (!this.shuttingDown || this.hurried || own) return;

@@ -1,9 +1,10 @@
 /** A random machine set up and played through: what the property tests have in common. */
 
+import { isHealthAwaited } from "../../src/engine/health.ts";
 import type { Ask } from "../../src/engine/index.ts";
 import { isBroken, isReady, waitsFor } from "../../src/engine/order.ts";
 import { sideOf } from "../../src/engine/sides.ts";
-import { isLive, mustLeave, pinnedUp, wantsUp } from "../../src/engine/world.ts";
+import { isLive, mustLeave, pinnedUp, type Service, wantsUp } from "../../src/engine/world.ts";
 import type { Command } from "../../src/generated/protocol.ts";
 import type { SparseSpec } from "../../src/model/spec.ts";
 import { CareJudge } from "./care.ts";
@@ -19,6 +20,7 @@ import {
   mix,
   randomChange,
   randomExit,
+  randomObstacles,
   randomScript,
   randomServices,
 } from "./machine.ts";
@@ -42,7 +44,7 @@ export interface Plan {
 }
 
 function aloneSpec(spec: SparseSpec): SparseSpec {
-  const requires = (spec.requires ?? []).map(({ name }) => ({ name, bind: false, start: true }));
+  const requires = (spec.requires ?? []).map(({ name, start }) => ({ name, bind: false, start }));
   return { ...spec, requires, onFailure: "ignore" };
 }
 
@@ -80,6 +82,7 @@ export function makeScene(plan: Plan): Scene {
     seed: plan.seed,
     shutdownTimeoutMs: dice.pick([200, 2000, 60_000]),
     ...(plan.gate ? randomGate(plan.seed) : {}),
+    obstacles: randomObstacles(plan.seed, () => scene.calm),
     batchMs: () => (batching === 0 ? 0 : dice.upTo(batching)),
     loses: () => !scene.calm && dice.chance(lossChance),
   });
@@ -130,14 +133,16 @@ function checkCommand(kernel: Kernel, command: Command): void {
   if (command.type !== "arm" || !command.key.startsWith("again ")) return;
   const service = kernel.world.byName.get(command.key.slice("again ".length));
   if (service === undefined) throw new Error(`${command.key} is nobody's`);
-  const { restartDelayMs, restartDelayMaxMs } = service.spec;
+  const { restartDelayMs, restartDelayMaxMs, restartJitter } = service.spec;
   if (service.past.streak === 0) return; // Asked to start anew later in the same batch.
   const plain = Math.min(restartDelayMs * 2 ** (service.past.streak - 1), restartDelayMaxMs);
   const delay = command.at - kernel.now;
   if (pinnedUp(service) && delay <= 110) return; // A pin does not let it spin.
-  if (delay > Math.min(plain * 1.1, restartDelayMaxMs) + 1e-6) throw new Error(`backoff of ${delay} ms`);
+  if (delay > Math.min(plain * (1 + restartJitter), restartDelayMaxMs) + 1e-6)
+    throw new Error(`backoff of ${delay} ms`);
   // Armed anew by a successor, or with a batch that took its time, it may be shorter; never longer.
-  if (kernel.losses === 0 && delay < plain * 0.9 - 21) throw new Error(`backoff of only ${delay} ms`);
+  if (kernel.losses === 0 && delay < plain * (1 - restartJitter) - 21)
+    throw new Error(`backoff of only ${delay} ms`);
 }
 
 /** Idle is silent: each timer, probe and match has somebody who waits for it. */
@@ -148,17 +153,27 @@ function checkTimers(kernel: Kernel): void {
   }
 }
 
+function mustGet(kernel: Kernel, name: string): Service {
+  const service = kernel.world.byName.get(name);
+  if (service === undefined) throw new Error(`${name} is nobody`);
+  return service;
+}
+
 function isAwaited(kernel: Kernel, key: string): boolean {
   const [what, id] = key.split(" ");
   if (what === "shutdown") return kernel.world.shutdown.phase !== "running";
   if (what === "schedule") return kernel.world.shutdown.phase === "running";
   if (what === "gate") return (kernel.world.gate?.restarts.length ?? 0) > 0;
   if (what === "again") return kernel.world.byName.get(key.slice("again ".length))?.state === "backoff";
+  if (what === "guard") return kernel.world.hindered.has(mustGet(kernel, key.slice("guard ".length)));
   const service = kernel.world.sets.get(Number(id)) ?? null;
   if (what === "hook") return service !== null && sideOf(service, Number(id)) !== null;
   if (what === "linger") return service?.state === "parting";
   if (what === "reload") return (service?.reload?.deadline ?? 0) > 0;
   const state = service?.state;
+  if (what === "health" && service !== null && isHealthAwaited(service)) {
+    return state === "running" || state === "starting";
+  }
   if (what === "health" || what === "watchdog" || what === "pressure") return state === "running";
   return state === "starting" || state === "spawning" || (what === "start" && state === "working");
 }
@@ -227,7 +242,8 @@ export function checkSettled({ kernel, change }: Scene): void {
     if (pinnedUp(service) && !isFaulty && !isReady(service) && !isOnItsWay && service.state !== "working") {
       throw new Error(`${where}: pinned up, and down`);
     }
-    if (service.state === "waiting" && !isBroken(service) && waitsFor(service).length === 0) {
+    const clashes = service.look?.obstacle?.port?.includes("in use by service") ?? false;
+    if (service.state === "waiting" && !isBroken(service) && !clashes && waitsFor(service).length === 0) {
       throw new Error(`${where}: waits for nothing`);
     }
   }

@@ -274,7 +274,7 @@ fn try_bind(address: SocketAddrV4) -> nix::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::await_that;
+    use crate::testing::{await_some, await_that};
     use nix::fcntl::{fcntl, FcntlArg, FdFlag};
     use std::{
         fs,
@@ -324,6 +324,7 @@ mod tests {
 
     impl Sleeper {
         fn new(tag: &str) -> Sleeper {
+            assert!(procfs::is_ours());
             let name = format!("Oup{tag}{}", std::process::id());
             let path = std::env::temp_dir().join(name);
             fs::copy("/bin/sleep", &path).expect("a copy");
@@ -337,7 +338,9 @@ mod tests {
 
         fn start(&self) -> Child {
             let mut command = Command::new(&self.0);
-            let child = command.arg("1000").spawn().expect("a process");
+            command.arg("1000");
+            // Busy as long as a child that another test is just making has the copy open.
+            let child = await_some("a process", || command.spawn().ok());
             let pid = child.id() as i32;
             await_that("its name", || {
                 procfs::short_name(pid).is_some_and(|name| self.name().starts_with(name.trim_end()))
@@ -359,6 +362,7 @@ mod tests {
 
     /// A shell that listens, and a child of it that does so too.
     fn listening(script: &str) -> (Child, u16) {
+        assert!(procfs::is_ours());
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("its address").port();
         fcntl(listener.as_fd(), FcntlArg::F_SETFD(FdFlag::empty())).expect("our socket");
