@@ -339,14 +339,14 @@ mod tests {
             "functions": [
                 parameters(json!(["any"])),
                 { "name": "make", "parameters": [] },
-                { "name": "with", "parameters": [{ "object": 0 }, "text"] },
+                { "name": "plus", "parameters": [{ "object": 0 }, "text"] },
             ],
             "variables": [["zero", 0]],
         }))
         .expect("a script")
     }
 
-    /// `f` returns its argument, `make` a thing, `with` a thing with one more text.
+    /// `f` returns its argument, `make` a thing, `plus` a thing with one more text.
     #[derive(Default)]
     struct Things {
         alive: HashMap<u32, Vec<Value>>,
@@ -426,11 +426,11 @@ mod tests {
     #[test]
     fn objects_have_methods_and_are_forgotten() {
         let (end, things) =
-            played(r#"let a = make(); let b = a.with("x").with("y"); f(b); f(a); f(type_of(b));"#);
+            played(r#"let a = make(); let b = a.plus("x").plus("y"); f(b); f(a); f(type_of(b));"#);
         assert_eq!(end, None);
         assert_eq!(things.seen, [json!(["x", "y"]), json!([]), json!("Thing")]);
         assert_eq!((things.made, things.alive.len()), (3, 0));
-        let (_, things) = played("for n in 0..100 { make().with(\"x\"); }");
+        let (_, things) = played("for n in 0..100 { make().plus(\"x\"); }");
         assert_eq!(things.made, 200);
         assert!(things.most < 5, "{}", things.most);
     }
@@ -450,8 +450,8 @@ mod tests {
             "Syntax error: Unexpected ';' (line 1, position 9)",
         );
         ends(
-            "make().with(1);",
-            "Function not found: with (Thing, i64) (line 1, position 8)",
+            "make().plus(1);",
+            "Function not found: plus (Thing, i64) (line 1, position 8)",
         );
         ends("1 + 1", "Output type incorrect: i64 (expecting ())");
         ends(
