@@ -338,8 +338,12 @@ class Goals {
   readonly #configured: Configured;
   readonly #specs: ReadonlyMap<string, ServiceSpec>;
 
-  constructor(configured: Configured) {
+  /** What a process was started by, as long as it is there: a target stands for others, a process does not. */
+  readonly #running: (name: string) => ServiceSpec | null;
+
+  constructor(configured: Configured, running: (name: string) => ServiceSpec | null) {
     this.#configured = configured;
+    this.#running = running;
     this.#specs = configured.now;
     for (const spec of this.#specs.values()) if (spec.autostart) this.start(spec.name);
   }
@@ -386,7 +390,7 @@ class Goals {
     if (seen.has(name)) return [];
     seen.add(name);
     const spec = this.#specs.get(name);
-    if (spec?.kind !== "target") return [name];
+    if (spec?.kind !== "target" || this.#running(name) !== null) return [name];
     const along = spec.requires.filter(({ start }) => start).map((requirement) => requirement.name);
     const members = [...along, ...spec.wants];
     return [name, ...members.flatMap((member) => this.#members(member, seen))];
@@ -502,7 +506,12 @@ export class Judge {
       if (typeof onFailure === "object") this.#handlers.add(onFailure.run);
     }
     this.#former = new Set(this.#specs.keys());
-    this.goals = withGoals ? new Goals(configured) : null;
+    this.goals = withGoals ? new Goals(configured, (name) => this.#running(name)) : null;
+  }
+
+  #running(service: string): ServiceSpec | null {
+    const run = this.#runs.get(service);
+    return run === undefined || run.gone ? null : run.spec;
   }
 
   #take(event: EngineEvent): void {
