@@ -10,10 +10,18 @@ const driver = join(root, "tests/compat/zinit/client");
 
 const ZINIT = "0.3.9";
 
-/** Builds what is missing or old. Unoptimised: it has to be right, not fast. */
+/**
+ * Builds what is missing or old. Unoptimised: it has to be right, not fast; but without assertions, as
+ * it is published: one of them ends every `zinit kill`.
+ */
 export function buildOriginals() {
   mkdirSync(folder, { recursive: true });
-  const env = { ...process.env, CARGO_TARGET_DIR: target, CARGO_PROFILE_DEV_DEBUG: "0" };
+  const env = {
+    ...process.env,
+    CARGO_TARGET_DIR: target,
+    CARGO_PROFILE_DEV_DEBUG: "0",
+    CARGO_PROFILE_DEV_DEBUG_ASSERTIONS: "false",
+  };
   if (!existsSync(join(folder, `zinit/bin/zinit-${ZINIT}`))) {
     console.log(`Building zinit ${ZINIT}, for the comparison …`);
     const places = ["--root", join(folder, "zinit"), "--target-dir", target];

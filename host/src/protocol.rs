@@ -8,7 +8,7 @@
 //! Clocks: a field called `at` or ending in `_ms` that is a point in time is CLOCK_MONOTONIC in
 //! milliseconds (fractions allowed); a field starting with `wall` is milliseconds since 1970.
 
-use serde::{de::Error as _, Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 #[cfg(test)]
 use ts_rs::TS;
@@ -427,9 +427,8 @@ pub enum Command {
     /// From now on a fresh brain gets this configuration in `Boot`.
     KeepConfig {
         // Of what has a tag among its members only values can be had, not their text.
-        #[serde(deserialize_with = "text_of_value")]
         #[cfg_attr(test, ts(type = "unknown"))]
-        config: Box<serde_json::value::RawValue>,
+        config: serde_json::Value,
     },
     /// Listen on these addresses and pass bytes between their clients and the backend. The same
     /// name again replaces the proxy; connections that are open go on. Proxies outlive brains.
@@ -534,13 +533,6 @@ pub struct OwnLog {
     /// Lines below this level are left out; `null`: all of them.
     pub least: Option<Level>,
     pub colour: bool,
-}
-
-fn text_of_value<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Box<serde_json::value::RawValue>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
-    serde_json::value::to_raw_value(&value).map_err(D::Error::custom)
 }
 
 /// What becomes of the machine whose PID 1 we are.
@@ -1023,6 +1015,6 @@ mod tests {
         let [Command::KeepConfig { config }] = commands.as_slice() else {
             panic!("{commands:?}");
         };
-        assert_eq!(config.get(), r#"{"services":[{"n":1.5,"name":"é"}]}"#);
+        assert_eq!(config.to_string(), r#"{"services":[{"n":1.5,"name":"é"}]}"#);
     }
 }

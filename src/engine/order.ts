@@ -186,7 +186,7 @@ export function resetCounts(service: Service): void {
 
 export function mayStart(world: World, service: Service): boolean {
   if (world.shutdown.phase !== "running" || service.blockers > 0) return false;
-  return heldText(service) === null && !world.faults.has(service);
+  return heldText(service) === null;
 }
 
 export function mayStop(world: World, service: Service): boolean {

@@ -518,6 +518,8 @@ function vanish(world: World, service: Service): void {
     takePlanned(world, service);
     enter(world, service, "waiting", "its start was not seen through, it is tried again");
     pushWork(world, service);
+    const fault = world.faults.get(service);
+    if (fault !== undefined) fire(world, service, "barred", fault);
   } else afterRun(world, service, mustLeave(service) ? null : vanishedEnd(service));
 }
 

@@ -590,8 +590,9 @@ brain: string,
  */
 socketMode: number, 
 /**
- * A line of JSON-RPC is looked at only after the one before it on its connection has been
- * answered. Otherwise they do not wait for each other.
+ * JSON-RPC is what is spoken on the control socket: what does not begin as a request of HTTP
+ * does is a line of it, and a line is looked at only after the one before it on its
+ * connection has been answered. Otherwise lines do not wait for each other.
  */
 rpcFirst?: boolean, 
 /**

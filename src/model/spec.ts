@@ -147,7 +147,5 @@ export interface Config {
       readonly single: boolean;
       /** What a signal does, by its name without SIG, where that is not the usual. */
       readonly signals?: Readonly<Record<string, SignalAction>>;
-      /** The path of a datagram socket that takes syslog messages. */
-      readonly syslog?: string;
     };
 }

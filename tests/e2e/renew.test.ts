@@ -52,7 +52,9 @@ async function pidOf(zinit: Zinit, name: string): Promise<number> {
   return (await zinit.reaches(name, "running")).pid;
 }
 
-test("services in every state are what they were", async ({ zinit }) => {
+test("services in every state are what they were, and none is started twice (zinit's defect 38)", async ({
+  zinit,
+}) => {
   zinit.service("web", "sleep 1000");
   zinit.service("once", 'echo ran >> "$HOME/ran"', { service: { oneshot: true } });
   zinit.service("bad", "exit 3", NEVER);

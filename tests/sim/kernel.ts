@@ -156,6 +156,8 @@ export class Kernel {
   exitCode: number | null = null;
   /** What becomes of the machine, as the last command said. */
   machine: Machine | null = null;
+  /** How often the supervisor was to take its own place. */
+  renewals = 0;
   batches = 0;
   losses = 0;
   /** Sees each batch after it was applied: the checks of the tests. */
@@ -497,6 +499,9 @@ export class Kernel {
         break;
       case "say":
         this.said.push(command.text);
+        break;
+      case "renew":
+        this.renewals++;
         break;
       case "exit":
         this.exitCode = command.code;

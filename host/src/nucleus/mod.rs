@@ -748,7 +748,7 @@ impl Nucleus {
                 self.logs.borrow_mut().say_at(level, &text);
             }
             Command::Query { key, query } => self.query(key, query),
-            Command::KeepConfig { config } => self.boot.config = config,
+            Command::KeepConfig { config } => self.keep_config(&config),
             Command::OpenProxy {
                 name,
                 service,
@@ -778,6 +778,15 @@ impl Nucleus {
                 text: self.children.usage(&sets).to_string(),
             },
             other => other,
+        }
+    }
+
+    fn keep_config(&mut self, config: &serde_json::Value) {
+        match serde_json::value::to_raw_value(config) {
+            Ok(text) => self.boot.config = text,
+            Err(error) => self.say(format!(
+                "the configuration cannot be kept for a fresh brain: {error}"
+            )),
         }
     }
 

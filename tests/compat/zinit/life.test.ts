@@ -203,6 +203,27 @@ ours("8: and that is what it has failed for", async ({ zinit }) => {
   expect((await zinit.reaches("web", "failed")).error).toMatch(/health check failed.*2/);
 });
 
+ours("45: the time to start has room for all checks, however short it is set", async ({ zinit }) => {
+  const tries = zinit.box.path("tries");
+  zinit.service("web", "sleep 99", {
+    lifecycle: { restart: "never", start_timeout_ms: 1 },
+    health: { type: "exec", target: `echo >> ${tries}; exit 1`, interval_ms: 100, retries: 4 },
+  });
+  await zinit.start();
+  expect((await zinit.reaches("web", "failed")).error).toMatch(/health check failed.*4/);
+  expect(zinit.box.read("tries")).toBe("\n\n\n\n");
+});
+
+ours("11: a start that fails wakes who comes after it", async ({ zinit }) => {
+  zinit.service("broken", "sleep 99", { service: { dir: "/nowhere/at/all", status: "stop" } });
+  zinit.service("late", "sleep 99", { dependencies: { after: ["broken"] } });
+  await zinit.start();
+  await zinit.reaches("late", "blocked");
+  await zinit.call("service.start", { name: "broken" });
+  expect((await zinit.reaches("broken", "failed")).error).toContain("spawn error");
+  await zinit.reaches("late", "running");
+});
+
 ours("18: it is checked for as long as it runs, and restarted by its policy", async ({ zinit }) => {
   const well = zinit.box.write("well", "");
   zinit.service("web", "sleep 99", {

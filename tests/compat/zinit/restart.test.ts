@@ -112,8 +112,9 @@ ours("what runs is gone on with, and what has ended is not started again (34, 35
 });
 
 ours("processes of a former server are stopped as one's own are", async ({ zinit }) => {
+  // Its own group, which is what zinit stops: with a child, and with one whose parent has gone.
   const stubborn =
-    "trap '' TERM; setsid sleep 4711 & setsid sh -c 'sleep 4712 & exit' & echo up; while :; do sleep 0.05; done";
+    "trap '' TERM; sleep 4711 & sh -c 'sleep 4712 & exit'; echo up; while :; do sleep 0.05; done";
   zinit.service("stubborn", stubborn, { lifecycle: { stop_timeout_ms: 300, restart: "never" } });
   zinit.service("late", "trap '' TERM; echo up; while :; do sleep 0.05; done", {
     lifecycle: { stop_timeout_ms: 4000, restart: "never" },

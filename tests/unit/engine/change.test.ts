@@ -309,6 +309,7 @@ describe("removed", () => {
     });
     change(kernel, { remove: ["db"] });
     ask(kernel, "start", "db");
+    expect(cause(kernel, "db")).toBe("start asked by uid 0, but it is being removed");
     ask(kernel, "restart", "db");
     ask(kernel, "start", "web");
     hold(kernel, "pin up", "db");
@@ -358,7 +359,6 @@ describe("removed", () => {
     change(kernel, {
       set: [service("b", { ready: READY, after: follows("x") }), service("x", { autostart: false })],
     });
-    change(kernel, { set: [service("b", { ready: READY, after: follows("a") })] });
     pass(kernel, 1000);
     expect(spawned(kernel)).toEqual(["a", "c", "b"]);
   });
@@ -605,6 +605,22 @@ describe("defined anew", () => {
     expect(view(kernel, "job")).toMatchObject({ kind: "task", state: "running", ready: false });
   });
 
+  test("a name that comes again is not held any more", () => {
+    const kernel = machine([service("web")], { behaviours: { web: SLOW } });
+    hold(kernel, "pin up", "web");
+    change(kernel, { remove: ["web"] });
+    hold(kernel, "mask", "web");
+    change(kernel, { set: [service("web")] });
+    pass(kernel, 500);
+    expect(view(kernel, "web")).toMatchObject({ state: "running", pinned: null, masked: false });
+  });
+
+  test("what it does not start along is not missed by a run", () => {
+    const kernel = machine([service("db", { autostart: false }), service("web")]);
+    change(kernel, { set: [service("web", { requires: [{ name: "db", bind: false, start: false }] })] });
+    expect(states(kernel)).toEqual({ db: "inactive", web: "running" });
+  });
+
   test("a target that was to become something else, and is not", () => {
     const kernel = machine([target("all", [])]);
     change(kernel, { set: [service("all")] });
@@ -803,6 +819,28 @@ describe("a brain that is lost", () => {
     pass(kernel, 1000);
     expect(states(kernel)).toEqual({ web: "running" });
     expect(kernel.liveSets("db")).toEqual([]);
+  });
+
+  test("makes leave what is removed, whatever its record says", () => {
+    const kernel = machine([service("db"), service("web", { after: follows("db") })], {
+      behaviours: { db: SLOW, web: SLOW },
+    });
+    ask(kernel, "stop", "web");
+    change(kernel, { remove: ["web", "db"] });
+    const record = kernel.slate["service db"] ?? "";
+    kernel.slate["service db"] = record.replace('"leave"', '"up"');
+    lose(kernel);
+    pass(kernel, 1000);
+    expect(names(kernel)).toEqual([]);
+  });
+
+  test("bars a start that was not seen through and cannot be made any more", () => {
+    const failure = { step: "exec", errno: 2, error: "ENOENT", message: "no", transient: false };
+    const kernel = machine([service("web")], { behaviours: { web: { failure, spawnMs: 50 } } });
+    change(kernel, { set: [service("web", { requires: needs("db") })] });
+    lose(kernel);
+    pass(kernel, 100);
+    expect(view(kernel, "web")).toMatchObject({ state: "failed", reason: { type: "missing", name: "db" } });
   });
 
   test("has the rest of the configuration as it was", () => {

@@ -291,15 +291,13 @@ describe("signals that are configured", () => {
     expect(kernel.machine).toBe(what);
   });
 
-  test("are ignored if that is said, and what is not supported yet says so", () => {
+  test("are ignored, or make the supervisor take its own place, if that is said", () => {
     const kernel = machine([service("web")], { signals });
     signal(kernel, "QUIT");
     signal(kernel, "USR1");
     expect(phase(kernel.world)).toBe("running");
-    expect(kernel.said).toEqual([
-      "got QUIT: ignored",
-      "got USR1: taking the supervisor's own place is not supported yet",
-    ]);
+    expect(kernel.said).toEqual(["got QUIT: ignored"]);
+    expect(kernel.renewals).toBe(1);
   });
 
   test("have their usual meaning where nothing is said", () => {

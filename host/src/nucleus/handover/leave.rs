@@ -199,6 +199,7 @@ impl Nucleus {
         }
         // Who has the answer may start a successor at once.
         server.close_listeners();
+        self.proxies.finish();
         self.on_found((key, QueryAnswer::HandedOver));
         let last_words = self.take_replies(&mut inboxes.answers);
         let _ = tokio::time::timeout(LEAVE_WITHIN, last_words).await;

@@ -170,10 +170,10 @@ fn check(programs: &Programs, file: &File) -> Result<(), String> {
         children,
         slate: saved.slate,
         // Opened anew by the successor's brain.
-        proxies: Vec::new(),
         pid: std::process::id(),
         pid_one: false,
         wall_started: saved.wall_started,
+        proxies: Vec::new(),
     };
     let batch = Batch {
         now: super::monotonic_ms(),

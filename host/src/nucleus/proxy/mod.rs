@@ -254,6 +254,13 @@ impl Proxies {
 /// Sockets' files go with the process.
 impl Drop for Proxies {
     fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Proxies {
+    /// Lets go of all addresses, and of all connections.
+    pub fn finish(&mut self) {
         if let Some(worker) = self.worker.take() {
             worker.orders.put(Order::Finish);
             let _ = worker.thread.join();

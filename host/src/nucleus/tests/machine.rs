@@ -97,7 +97,7 @@ fn without_proc_groups_are_enough() {
         let (id, leader) = world.script("sleep 100 & sleep 100 & : >$T/ready; wait");
         assert_eq!(world.children.processes(id)[0]["pid"], leader);
         let facts = &world.children.facts(&[id])[0][0];
-        assert_eq!((facts.pid, facts.memory_bytes), (leader as u32, 0));
+        assert_eq!((facts.pid, facts.memory_bytes), (leader, 0));
         assert!(facts.command.starts_with("/bin/sh -c sleep"), "{facts:?}");
         world.stop(id, "TERM", 20_000.0, true);
         let receipt = world.stopped(id);

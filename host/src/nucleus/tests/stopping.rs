@@ -68,9 +68,9 @@ fn members_that_left_the_session_or_their_parents() {
         }
         let facts = world.children.facts(&[id, id + 1000]);
         assert!(facts[1].is_empty());
-        let of_group = facts[0].iter().find(|facts| facts.pid == group as u32);
+        let of_group = facts[0].iter().find(|facts| facts.pid == group);
         let of_group = of_group.expect("the facts of a process of the set");
-        assert_eq!(of_group.parent, leader as u32);
+        assert_eq!(of_group.parent, leader);
         assert_eq!(of_group.command, "sleep 101");
         assert!(of_group.name == "sleep" && of_group.memory_bytes > 0);
         world.stop(id, "TERM", 20_000.0, true);

@@ -5,7 +5,17 @@
 import { list, object } from "../../../cli/documents.ts";
 import type { Parameter } from "../../../cli/rhai.ts";
 import { attempt, type Context } from "./context.ts";
-import { knownName, logsOf, proxyStatusOf, statsOf, statusOf, treeOf, waitFor, whyOf } from "./handle.ts";
+import {
+  knownName,
+  logsOf,
+  proxyStatusOf,
+  setService,
+  statsOf,
+  statusOf,
+  treeOf,
+  waitFor,
+  whyOf,
+} from "./handle.ts";
 import { SERVICE } from "./objects.ts";
 import { ScriptError } from "./server.ts";
 import { markdownTable } from "./service.ts";
@@ -135,10 +145,8 @@ const DEEDS: readonly Plain[] = [
     context.tell(`Sent ${signal} to: ${name}`);
     context.print(`Sent ${signal} to: ${name}`);
   }),
-  plain("zinit_service_set", [SERVICE], (values, { server }) => {
-    const { name, path, warnings } = object(
-      server.call("service.set", { config: values.service().document }),
-    );
+  plain("zinit_service_set", [SERVICE], (values, context) => {
+    const { name, path, warnings } = setService(context, context.server, values.service().document);
     const told = list({ warnings }, "warnings");
     return {
       name,

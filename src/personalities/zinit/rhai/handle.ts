@@ -1,6 +1,6 @@
 /** A connection: what `connect()` returns. */
 import { isObject } from "../../../api/values.ts";
-import { number, object, objects, text, textOrNull } from "../../../cli/documents.ts";
+import { type Fields, number, object, objects, text, textOrNull } from "../../../cli/documents.ts";
 import { attempt, type Context } from "./context.ts";
 import { Fraction } from "./fraction.ts";
 import type { ProxyBuilder } from "./proxy.ts";
@@ -118,12 +118,12 @@ export class Handle {
     return attempt("service_get failed: ", () => object(this.server.call("service.get", { name })));
   }
 
-  serviceSet(config: unknown): unknown {
-    return attempt("service_set failed: ", () => object(this.server.call("service.set", { config })));
+  serviceSet(context: Context, config: unknown): unknown {
+    return attempt("service_set failed: ", () => setService(context, this.server, config));
   }
 
-  set(builder: ServiceBuilder): unknown {
-    return this.serviceSet(builder.document);
+  set(context: Context, builder: ServiceBuilder): unknown {
+    return this.serviceSet(context, builder.document);
   }
 
   xinetSet(config: unknown): void {
@@ -170,6 +170,12 @@ export function statusOf(server: Server, name: string): Status {
     exitCode: number(status, "exit_code"),
     error: textOrNull(status, "error"),
   };
+}
+
+export function setService(context: Context, server: Server, config: unknown): Fields {
+  const result = object(server.call("service.set", { config }));
+  context.tell(`Created: ${text(result, "name")}`);
+  return result;
 }
 
 export function logsOf(server: Server, name: string | null, lines: number | null): string[] {

@@ -69,10 +69,12 @@ const HANDLE_METHODS: readonly Entry[] = [
     logs: (values) => values.handle().logs(values.text(1), values.whole(2)),
     wait_for: (values, context) => values.handle().waitFor(context, values.text(1), values.whole(2)),
   }),
-  ...all([HANDLE, SERVICE], { service_set: (values) => values.handle().set(values.service(1)) }),
+  ...all([HANDLE, SERVICE], {
+    service_set: (values, context) => values.handle().set(context, values.service(1)),
+  }),
   ...all([HANDLE, PROXY], { xinet_set: (values) => values.handle().setProxy(values.proxy(1)) }),
   ...all([HANDLE, "any"], {
-    service_set: (values) => values.handle().serviceSet(values.any(1)),
+    service_set: (values, context) => values.handle().serviceSet(context, values.any(1)),
     xinet_set: (values) => values.handle().xinetSet(values.any(1)),
   }),
 ];

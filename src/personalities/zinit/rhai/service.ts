@@ -1,10 +1,10 @@
 /** The builder of services. Each method returns another builder; what there was stays as it is. */
 
-import { object, text } from "../../../cli/documents.ts";
+import { text } from "../../../cli/documents.ts";
 import type { ServiceDocument, ServiceSection } from "../../../dialects/zinit/document.ts";
 import { writeToml } from "../../../dialects/zinit/toml.ts";
 import { attempt, type Context } from "./context.ts";
-import { statusOf } from "./handle.ts";
+import { setService, statusOf } from "./handle.ts";
 import { ScriptError } from "./server.ts";
 
 const POLL_MS = 100;
@@ -212,10 +212,8 @@ export class ServiceBuilder {
 
   #set(context: Context): { readonly name: string; readonly path: string } {
     if (this.#parts.reset) deleteIfThere(context, "service.delete", this.name);
-    const result = object(context.server.call("service.set", { config: this.document }));
-    const name = text(result, "name");
-    context.tell(`Created: ${name}`);
-    return { name, path: text(result, "path") };
+    const result = setService(context, context.server, this.document);
+    return { name: text(result, "name"), path: text(result, "path") };
   }
 
   /** Until it runs. */
