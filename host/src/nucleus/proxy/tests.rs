@@ -301,7 +301,7 @@ fn linked(port: u16, listener: &TcpListener) -> (TcpStream, TcpStream) {
     let mut client = tcp_client(port);
     let mut served = listener.accept().unwrap().0;
     for (from, to) in [(0, 1), (1, 0)] {
-        let mut ends = [&mut client, &mut served];
+        let ends = [&mut client, &mut served];
         ends[from].write_all(b"x").unwrap();
         ends[to].read_exact(&mut [0]).unwrap();
     }
