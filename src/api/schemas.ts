@@ -44,12 +44,16 @@ export function ref(schema: string): Schema {
   return { $ref: `#/components/schemas/${schema}` };
 }
 
-/** `{"code":…}` or `{"signal":…}`, with more beside it. */
+/** `{"code":…}`, `{"signal":…}` or `{"unknown":null}`, with more beside it. */
 function exit(more: Readonly<Record<string, Schema>>): Schema {
   return {
     anyOf: [
       object("It left with a code.", { code: { type: "integer" }, ...more }),
       object("A signal ended it.", { signal: { type: "string", description: "Without SIG." }, ...more }),
+      object("It was the child of a supervisor before this one, and nobody can tell.", {
+        unknown: { type: "null" },
+        ...more,
+      }),
     ],
   };
 }

@@ -27,6 +27,10 @@ export interface Service {
     readonly signal: string;
     /** RFC 3339 in UTC, with milliseconds. */
     readonly at: string;
+  } | {
+    readonly unknown: null;
+    /** RFC 3339 in UTC, with milliseconds. */
+    readonly at: string;
   } | null;
   /** What it waits for before it can start. */
   readonly waiting_for: readonly string[];
@@ -158,6 +162,8 @@ export interface ReceiptProcess {
   } | {
     /** Without SIG. */
     readonly signal: string;
+  } | {
+    readonly unknown: null;
   } | null;
   /** It needed KILL. */
   readonly killed: boolean;
@@ -202,6 +208,8 @@ export interface Run {
   } | {
     /** Without SIG. */
     readonly signal: string;
+  } | {
+    readonly unknown: null;
   } | null;
   /** `null` while nobody knows. */
   readonly success: boolean | null;
