@@ -287,13 +287,25 @@ fn a_reset_is_passed_on() {
     proxy.listen = vec![tcp(port)];
     proxy.backend = tcp(listener.local_addr().unwrap().port());
     world.open("p", &proxy);
-    let (client, mut served) = (tcp_client(port), listener.accept().unwrap().0);
+    let (client, mut served) = linked(port, &listener);
     reset(client);
     assert!(is_reset(&mut served));
-    let (mut client, served) = (tcp_client(port), listener.accept().unwrap().0);
+    let (mut client, served) = linked(port, &listener);
     reset(served);
     assert!(is_reset(&mut client));
     world.await_active("p", 0);
+}
+
+/// Both ends of a connection through the proxy, which has passed something on each way.
+fn linked(port: u16, listener: &TcpListener) -> (TcpStream, TcpStream) {
+    let mut client = tcp_client(port);
+    let mut served = listener.accept().unwrap().0;
+    for (from, to) in [(0, 1), (1, 0)] {
+        let ends = [&mut client, &mut served];
+        ends[from].write_all(b"x").unwrap();
+        ends[to].read_exact(&mut [0]).unwrap();
+    }
+    (client, served)
 }
 
 #[test]

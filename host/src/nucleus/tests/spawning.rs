@@ -329,12 +329,12 @@ fn a_child_is_born_clean() {
             assert_eq!(status[field], "0000000000000000", "{field}");
         }
         assert_eq!(status["Umask"], "0027");
+        // Its program opens files of its own while it starts, and closes them again.
+        crate::testing::await_that("three files, and no other", || {
+            let files = open_files(pid);
+            files.iter().map(|(fd, _)| *fd).eq([0, 1, 2])
+        });
         let files = open_files(pid);
-        assert_eq!(
-            files.iter().map(|(fd, _)| *fd).collect::<Vec<_>>(),
-            [0, 1, 2],
-            "{files:?}"
-        );
         assert_eq!(files[0].1, Path::new("/dev/null"));
         assert!(files[1].1 == files[2].1 && files[1].1.display().to_string().starts_with("pipe:"));
         let process = super::super::procfs::process(pid as i32).expect("a running child");
