@@ -207,7 +207,9 @@ for (const way of ["async", "blocking"] as const) {
       expect([set, gone]).toEqual([null, null]);
       expect([names, none]).toEqual([["front"], []]);
       expect(one).toMatchObject({ name: "front", active_connections: 0 });
-      expect(all).toMatchObject([{ name: "front", service: "backend", total_connections: 0, running: true }]);
+      expect(all).toMatchObject([
+        { name: "front", service: "backend", total_connections: 0, running: expect.any(Boolean) },
+      ]);
     });
 
     test("asks for the server itself", async ({ zinit }) => {

@@ -74,6 +74,7 @@ ours("kill by number, filtered logs and proxies (defects 22, 23, 31, 32)", async
     service: "talker",
   });
   expect(await client.xinetList()).toEqual(["front"]);
+  await zinit.until("it to listen", async () => (await client.xinetStatus("front")).running);
   expect(await client.xinetStatus("front")).toMatchObject({ running: true, connections: 0 });
   expect(await client.xinetStatusAll()).toMatchObject([{ name: "front", total_connections: 0 }]);
   await client.xinetDelete("front");
