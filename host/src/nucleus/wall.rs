@@ -165,10 +165,18 @@ mod tests {
         *,
     };
     use nix::libc;
-    use std::{future::Future, time::Duration};
+    use std::{
+        future::Future,
+        sync::{Mutex, PoisonError},
+        time::Duration,
+    };
     use tokio::{runtime, time::timeout};
 
+    /// There is one clock for all tests, and one of them sets it.
+    static CLOCK: Mutex<()> = Mutex::new(());
+
     fn run(test: impl Future<Output = ()>) {
+        let _alone = CLOCK.lock().unwrap_or_else(PoisonError::into_inner);
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         let limit = Duration::from_secs(30);
         let result = runtime
