@@ -131,6 +131,8 @@ const MIRRORED: readonly (readonly [keyof Edges, keyof Edges])[] = [
   ["begunFor", "begun"],
   ["looseFor", "loose"],
   ["conflicts", "conflicts"],
+  ["failWith", "failFor"],
+  ["failFor", "failWith"],
 ];
 
 function without(services: readonly Service[], one: Service): Service[] {
