@@ -74,7 +74,7 @@ const relations = {
     errors: "An unknown name; a cycle.",
   }),
   after: field("after", followings, {
-    text: 'Order only: if both are to start, this one starts after those are ready, and stops before them. With `until = "begun"` it starts once the other has begun: started at least, whatever has become of it since; and that is waited for whether or not the other is to start. With `until = "any"` its start waits for nothing, and only the order of stops remains.',
+    text: 'Order only: if both are to start, this one starts after those are ready, and stops before them. With `until = "begun"` it starts once the other has begun: started at least, whatever has become of it since; and that is waited for whether or not the other is to start. With `until = "up"` its start alone waits, whether or not the other is to start, until that is up: ready, or ended with success where that counts as up; when they stop, neither heeds the other. With `until = "any"` its start waits for nothing, and only the order of stops remains.',
     change: "live",
     example: 'after = ["logger"]\n# or\nafter = [{ service = "logger", until = "begun" }]',
     errors: "An unknown name; a cycle.",

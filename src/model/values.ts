@@ -226,7 +226,7 @@ const FOLLOWING: Expected & { title: string } = {
   title: "name or table",
   expected: 'a name, or a table such as { service = "…", until = "begun" }',
 };
-const until = choice("ready", "begun", "any");
+const until = choice("ready", "begun", "up", "any");
 
 interface FollowingItem {
   readonly name: string;
