@@ -132,7 +132,8 @@ function finish(issues: Issues, files: readonly string[]): ConfigIssue[] {
 }
 
 function result(definitions: readonly Definition[], settings: SupervisorSettings, { used }: Zones) {
-  const { shutdownTimeoutMs, startConcurrency, restartBudget, apiListen, apiTokenFile, logFormat } = settings;
+  const { shutdownTimeoutMs, startConcurrency, restartBudget, leaveWhenDone, failedExitCode } = settings;
+  const { apiListen, apiTokenFile, logFormat } = settings;
   const listen = apiListen === "" ? null : { address: apiListen, tokenFile: apiTokenFile };
   return {
     config: {
@@ -141,6 +142,8 @@ function result(definitions: readonly Definition[], settings: SupervisorSettings
         shutdownTimeoutMs,
         ...(startConcurrency > 0 ? { startConcurrency } : {}),
         ...(restartBudget.restarts > 0 ? { restartBudget } : {}),
+        ...(leaveWhenDone ? { leaveWhenDone } : {}),
+        ...(failedExitCode > 0 ? { failedExitCode } : {}),
         single: false,
       },
       ...(Object.keys(used).length > 0 ? { zones: used } : {}),

@@ -6,7 +6,7 @@ import type { Zones } from "../config/zones.ts";
 import type { Node } from "../model/node.ts";
 import type { Kind, SparseSpec, SupervisorSettings } from "../model/spec.ts";
 
-export const RELATIONS = ["requires", "wants", "after", "before", "conflicts"] as const;
+export const RELATIONS = ["requires", "wants", "after", "before", "conflicts", "fail-with"] as const;
 export type RelationField = (typeof RELATIONS)[number];
 
 /** One name in one of a definition's lists, with its node for messages. */
