@@ -49,6 +49,7 @@ import {
   processNames,
   reload,
   requirements,
+  resources,
   signal,
   signals,
   size,
@@ -204,6 +205,13 @@ const execution = {
     example: 'limits = { nofile = 65536, core = "0", stack = "8MiB:unlimited" }',
     errors: "An unknown name; a soft limit above the hard one.",
     default: "as the supervisor was started with",
+  }),
+  resources: nullable("resources", resources, {
+    text: "What all its processes together may use, by a cgroup of its own. `cpu`: processors, `0.5` being half the time of one. `memory`: beyond it the kernel ends one of them; without a unit, bytes. `pids`: processes and threads. Where there is no cgroup for it (no right to make one, no such controller), it runs without that limit, and a warning says so.",
+    change: "restart",
+    example: 'resources = { memory = "512MiB", cpu = 1.5, pids = 100 }',
+    errors: "A `cpu` of less than 0.01; a `memory` or `pids` of 0; nothing in it.",
+    default: "no limits",
   }),
   "no-new-privileges": field("noNewPrivileges", flag, {
     text: "It and its children can never gain privileges, by set-user-ID programs or otherwise.",
