@@ -326,9 +326,16 @@ pub enum Call {
         /// After the `?`, still encoded; empty if none.
         query: String,
         body: String,
+        /// Anybody may have sent it: it came over a TCP address without a token.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+        public: bool,
     },
     /// One line of JSON-RPC 2.0 (an object or a batch), not yet parsed.
     JsonRpc { text: String },
+    /// All that a client wrote before it closed its side (`Speech::Message`), a character from
+    /// U+0000 to U+00FF for each byte.
+    Message { bytes: String },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -492,6 +499,10 @@ pub enum Command {
         #[serde(default)]
         #[cfg_attr(test, ts(optional))]
         level: Option<Level>,
+    },
+    /// Text for stdout, as it is, among the lines of services there.
+    Print {
+        text: String,
     },
     /// Execute the program anew, in the same process; services, logs and sockets do not notice. Its
     /// brain starts as after a lost one, with `Boot.renewed`. Where it does not work, a message
@@ -738,6 +749,13 @@ pub struct SpawnSpec {
     pub argv: Vec<String>,
     /// The log that gets stdout and stderr; `null`: the supervisor's own fds 0, 1, 2 are passed.
     pub log: Option<String>,
+    /// These three matter with `log` only.
+    #[cfg_attr(test, ts(optional, as = "Option<Input>"))]
+    pub stdin: Input,
+    #[cfg_attr(test, ts(optional, as = "Option<Output>"))]
+    pub stdout: Output,
+    #[cfg_attr(test, ts(optional, as = "Option<Output>"))]
+    pub stderr: Output,
     /// `null`: the supervisor's own folder at its start.
     pub directory: Option<String>,
     pub user: Option<String>,
@@ -759,6 +777,50 @@ pub struct SpawnSpec {
     /// Own process group in the foreground of the controlling terminal instead of a session of
     /// its own (single-command mode).
     pub foreground: bool,
+}
+
+/// Where a process reads from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Input {
+    /// Nothing: /dev/null.
+    #[default]
+    Null,
+    /// The supervisor's own stdin.
+    Inherit,
+}
+
+/// Where a process writes to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Output {
+    #[default]
+    Log,
+    /// The supervisor's own stdout or stderr.
+    Own { stream: OwnStream },
+    /// The supervisor opens it for each start, to append to it; its folder must be there. A
+    /// failure is that of the step `stdout` or `stderr`.
+    File {
+        path: String,
+        /// Permissions of a new file, less the umask.
+        mode: u32,
+    },
+    /// For stderr: wherever stdout goes.
+    Same,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum OwnStream {
+    Stdout,
+    Stderr,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -842,6 +904,20 @@ pub struct LogFile {
     pub keep: u32,
     /// `text`: the bytes as they came. `json`: one record of CONTRACT §6 a line.
     pub format: LogFormat,
+    /// Instead of rotation: pieces of exactly `max_bytes`.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional))]
+    pub split: Option<Split>,
+}
+
+/// A log file in pieces `path`, `path.1`, `path.2`, …, cut wherever the size is reached; the next
+/// piece is there as soon as one is full. Nothing is renamed or removed. Each start of the service
+/// (role `main`) begins with the first piece, and what a piece of that name held is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct Split {
+    /// The pieces are `path.SECONDS`, `path.SECONDS.1`, …, with the time of the start since 1970.
+    pub stamp: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -872,6 +948,10 @@ pub struct NamedSet {
 pub enum Part {
     Text {
         text: String,
+    },
+    /// A character from U+0000 to U+00FF for each byte; others are left out.
+    Bytes {
+        bytes: String,
     },
     Logs {
         query: LogQuery,
@@ -962,12 +1042,9 @@ pub struct Supervise {
     pub brain: String,
     /// Permissions of the control socket; who connects is checked all the same.
     pub socket_mode: u32,
-    /// JSON-RPC is what is spoken on the control socket: what does not begin as a request of HTTP
-    /// does is a line of it, and a line is looked at only after the one before it on its
-    /// connection has been answered. Otherwise lines do not wait for each other.
     #[serde(default)]
-    #[cfg_attr(test, ts(optional, as = "Option<bool>"))]
-    pub rpc_first: bool,
+    #[cfg_attr(test, ts(optional, as = "Option<Speech>"))]
+    pub speech: Speech,
     /// Where the control socket goes; `null`: none is made.
     pub socket: Option<String>,
     /// True if the path was asked for (`--socket`): not being able to make it is then an error,
@@ -996,12 +1073,28 @@ pub struct Supervise {
     pub never_leave: bool,
 }
 
+/// What is spoken on the control socket beside HTTP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum Speech {
+    /// JSON-RPC, where a connection begins with `{` or `[`. Lines do not wait for each other.
+    #[default]
+    Native,
+    /// JSON-RPC, whenever a connection does not begin as a request of HTTP does; a line is looked
+    /// at only after the one before it on its connection has been answered.
+    Lines,
+    /// The same connections bring one message each, to their end, and get one back.
+    Message,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
 pub struct ListenTcp {
     pub address: String,
-    pub token_file: String,
+    /// `null`: nobody has to show one, and requests are `public`.
+    pub token_file: Option<String>,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ export interface Context {
   readonly services: Services;
   readonly caller: { readonly uid: number; readonly pid: number };
   /** Streams (`follow`) exist over HTTP only. */
-  readonly transport: "http" | "jsonRpc";
+  readonly transport: "http" | "jsonRpc" | "message";
 }
 
 /** For causes and events: who wanted this. */

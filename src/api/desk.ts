@@ -4,8 +4,8 @@
  */
 
 import type { Clock } from "../engine/index.ts";
-import type { Command, Receipt, Request } from "../generated/protocol.ts";
-import { type Answer, isWaiting, type Waiting } from "./answer.ts";
+import type { Call, Command, Receipt, Request } from "../generated/protocol.ts";
+import { type Answer, isWaiting, problem, type Waiting } from "./answer.ts";
 import type { Context } from "./context.ts";
 import { dispatchHttp, httpReply } from "./http.ts";
 import {
@@ -20,6 +20,17 @@ import type { Route } from "./routes.ts";
 import type { Services } from "./services.ts";
 
 type Result = Slot["result"];
+
+export type HttpCall = Extract<Call, { type: "http" }>;
+
+/** What is understood beside the native API over HTTP. */
+export interface Languages {
+  readonly dispatchLine: LineDispatcher;
+  /** Requests that anybody may have sent, over a TCP address without a token. Absent: all are refused. */
+  readonly answerPublic?: (call: HttpCall, context: Context) => Answer;
+  /** One message of bytes, answered by another (`Speech` in the protocol). */
+  readonly answerMessage?: (bytes: string, context: Context) => string;
+}
 
 /** A request whose calls have not all been answered. */
 interface Open {
@@ -37,25 +48,34 @@ function timerKey(request: number, index: number): string {
 
 export class Desk {
   readonly #routes: readonly Route[];
+  readonly #languages: Languages;
   readonly #open = new Map<number, Open>();
 
-  readonly #dispatchLine: LineDispatcher;
-
-  constructor(routes: readonly Route[], lines: LineDispatcher = dispatchLine) {
+  constructor(routes: readonly Route[], languages: Languages = { dispatchLine }) {
     this.#routes = routes;
-    this.#dispatchLine = lines;
+    this.#languages = languages;
   }
 
   /** Does what is asked; the reply may come now or with a later `settle`. */
   take(request: Request, services: Services): Command[] {
     const { call, uid, pid } = request;
     const context: Context = { services, caller: { uid, pid }, transport: call.type };
+    if (call.type === "message") {
+      const bytes = this.#languages.answerMessage?.(call.bytes, context) ?? "";
+      return [httpReply(request.request, { status: 200, parts: [{ type: "bytes", bytes }] })];
+    }
     const open =
       call.type === "http"
-        ? openHttp(request.request, dispatchHttp(this.#routes, call, context))
-        : openLine(request.request, this.#dispatchLine(this.#routes, call.text, context));
+        ? openHttp(request.request, this.#dispatchHttp(call, context))
+        : openLine(request.request, this.#languages.dispatchLine(this.#routes, call.text, context));
     this.#open.set(request.request, open);
     return open.results.flatMap((result, index) => arm(request.request, index, result, services.clock));
+  }
+
+  #dispatchHttp(call: HttpCall, context: Context): Answer | Waiting {
+    if (call.public !== true) return dispatchHttp(this.#routes, call, context);
+    const answer = this.#languages.answerPublic?.(call, context);
+    return answer ?? problem("no-such-path", "nothing is told here without a token");
   }
 
   /** The client has gone: nothing is owed any more. */

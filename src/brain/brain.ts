@@ -1,6 +1,6 @@
 /** The brain without its engine: which event goes where, in what order the commands leave. */
-import { Desk } from "../api/desk.ts";
-import { dispatchLine, type LineDispatcher } from "../api/jsonrpc.ts";
+import { Desk, type Languages } from "../api/desk.ts";
+import { dispatchLine } from "../api/jsonrpc.ts";
 import { ROUTES } from "../api/routes.ts";
 import type { Services, Ticket } from "../api/services.ts";
 import type {
@@ -52,8 +52,7 @@ export interface Engine<World> {
 }
 
 /** What else a brain speaks, and does of its own. One for each life. */
-export interface Personality {
-  readonly dispatchLine: LineDispatcher;
+export interface Personality extends Languages {
   /** Once, at the start, where a supervisor before this one had the services. */
   begin?(services: Services): void;
   /** After every event, before waiting requests are looked at: work that goes on without them. */
@@ -98,7 +97,7 @@ class Life<World> implements Services {
     this.clock = { now: clock.now, wall: clock.wall };
     this.#engine = engine;
     this.#habits = habits;
-    this.#desk = new Desk([...ROUTES, ...FAULT_ROUTES], habits.dispatchLine);
+    this.#desk = new Desk([...ROUTES, ...FAULT_ROUTES], habits);
     this.#queries = new Queries(clock.now);
     stumble(boot.slate);
     // The config program of the same executable made and checked it.

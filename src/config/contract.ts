@@ -1,5 +1,7 @@
 /** What the command line asks of the config program, and what it gets. */
+
 import type { ServiceDocument } from "../dialects/zinit/document.ts";
+import type { ListenTcp } from "../generated/protocol.ts";
 import type { Config, Kind, ProxySpec, SparseSpec } from "../model/spec.ts";
 import type { ConfigIssue } from "./issues.ts";
 
@@ -40,7 +42,7 @@ export interface LoadSuccess extends Loaded {
   readonly config: Config;
   /** What `Supervise` (`host/src/protocol.rs`) takes from `[supervisor]`. */
   readonly supervise: {
-    readonly listen: { readonly address: string; readonly tokenFile: string } | null;
+    readonly listen: ListenTcp | null;
     readonly consoleFormat: "text" | "json";
   };
 }

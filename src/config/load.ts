@@ -143,7 +143,7 @@ function result(definitions: readonly Definition[], settings: SupervisorSettings
         ...(startConcurrency > 0 ? { startConcurrency } : {}),
         ...(restartBudget.restarts > 0 ? { restartBudget } : {}),
         ...(leaveWhenDone ? { leaveWhenDone } : {}),
-        ...(failedExitCode > 0 ? { failedExitCode } : {}),
+        ...(failedExitCode === null ? {} : { failedExitCode }),
         single: false,
       },
       ...(Object.keys(used).length > 0 ? { zones: used } : {}),

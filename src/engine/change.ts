@@ -18,6 +18,7 @@ import { withDefaults } from "../model/defaults.ts";
 import type { Config, ServiceSpec, SparseSpec } from "../model/spec.ts";
 import { dropFromBoot, growBoot } from "./boot.ts";
 import { enter, publishChange } from "./causes.ts";
+import { endDelay } from "./delay.ts";
 import { findFaults, judgeFaults } from "./faults.ts";
 import { rankAgain } from "./gate.ts";
 import { endLook } from "./guard.ts";
@@ -131,6 +132,7 @@ export function takePlanned(world: World, service: Service): void {
 function takeSpec(world: World, service: Service, spec: ServiceSpec): void {
   const former = service.spec;
   service.spec = spec;
+  endDelay(world, service);
   endLook(world, service); // For what was in the way of the former one.
   reschedule(world, service, former.schedule);
   touch(world, service);

@@ -139,6 +139,8 @@ const MIRRORED: readonly (readonly [keyof Edges, keyof Edges])[] = [
   ["awaitedBy", "awaited"],
   ["looseFor", "loose"],
   ["conflicts", "conflicts"],
+  ["failWith", "failFor"],
+  ["failFor", "failWith"],
 ];
 
 function without(services: readonly Service[], one: Service): Service[] {

@@ -94,6 +94,10 @@ export interface Edges {
   looseFor: Service[];
   /** Both directions. */
   conflicts: Service[];
+  /** Whose failures end its run. */
+  failWith: Service[];
+  /** Reverse of `failWith`. */
+  failFor: Service[];
 }
 
 /** Why a service is in `failed` or `backoff`, for programs; the cause has it for people. */
@@ -106,6 +110,8 @@ export type Reason =
   | { readonly type: "watchdog" }
   /** It could not be started. */
   | { readonly type: "spawn"; readonly message: string }
+  /** One that it fails with has failed. */
+  | { readonly type: "fail-with"; readonly name: string }
   /** One of its hooks has failed. */
   | { readonly type: "hook"; readonly message: string }
   /** Its process was lost from sight. */
@@ -216,11 +222,13 @@ export interface HealthCheck {
 /** Why a run is ended that did not end by itself, and what becomes of the service. */
 export interface Eviction {
   readonly text: string;
-  /** `restart`: it counts as a failed run. `stop`: it has failed for good. */
-  readonly action: "restart" | "stop";
+  /** `restart`: it counts as a failed run. `stop`: it has failed for good. `exit`: as its exit says. */
+  readonly action: "restart" | "stop" | "exit";
   /** ABRT is its first signal, so that it leaves a core. */
   readonly abort: boolean;
   readonly reason: Reason;
+  /** Whose failures led to it, the first one first: they are not ended because of its end. */
+  readonly trail?: readonly string[];
 }
 
 export type Role = HookName | "stop" | "reload";
@@ -254,6 +262,8 @@ export interface End {
   /** `hopeless`: no restart would help. `survived`: something of it is still there. */
   readonly kind: "judged" | "hopeless" | "survived";
   readonly reason: Reason;
+  /** As in `Eviction`. */
+  readonly trail?: readonly string[];
 }
 
 export interface Around {
@@ -324,6 +334,8 @@ export const NO_EDGES: Edges = Object.freeze({
   awaitedBy: NONE,
   looseFor: NONE,
   conflicts: NONE,
+  failWith: NONE,
+  failFor: NONE,
 });
 export const NO_PAST: Past = Object.freeze({
   streak: 0,
@@ -349,7 +361,9 @@ export class Service {
   pid = 0;
   started = 0;
   startedWall = 0;
-  /** When its timer is due (start-timeout, or end of the backoff), monotonic ms. 0: none. */
+  /** When the present run became ready. Kept only where `restartResetFrom` asks for it. */
+  readied = 0;
+  /** When its timer is due (start-timeout, or end of the backoff or start-delay), monotonic ms. 0: none. */
   deadline = 0;
   past: Past = NO_PAST;
   /** Its last causes, one a line (`causes.ts`). */
@@ -410,6 +424,13 @@ export type Demand =
   | { readonly type: "support"; readonly service: Service }
   /** No longer pinned up: does it still have what it requires? */
   | { readonly type: "unpinned"; readonly service: Service }
+  /** A run of it has failed: what fails with it is ended. `trail`: whose failures led to that. */
+  | {
+      readonly type: "failed";
+      readonly service: Service;
+      readonly because: string;
+      readonly trail: readonly string[];
+    }
   /** Gone from the configuration; what requires them leaves too, and comes again if they do. */
   | { readonly type: "remove"; readonly named: readonly Named[] }
   /** Defined anew: leaves, and comes again; what requires it stays as it is. */

@@ -81,7 +81,11 @@ path: string,
 /**
  * After the `?`, still encoded; empty if none.
  */
-query: string, body: string, } | { "type": "jsonRpc", text: string, };
+query: string, body: string, 
+/**
+ * Anybody may have sent it: it came over a TCP address without a token.
+ */
+public?: boolean, } | { "type": "jsonRpc", text: string, } | { "type": "message", bytes: string, };
 
 /**
  * One process set in the nucleus's table.
@@ -134,7 +138,7 @@ headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", t
 /**
  * Matters only with `Supervise.ownLog`; absent: info.
  */
-level?: Level, } | { "type": "renew", 
+level?: Level, } | { "type": "print", text: string, } | { "type": "renew", 
 /**
  * Another program than the one that was started.
  */
@@ -216,13 +220,22 @@ caFile: string | null,
 insecure: boolean, };
 
 /**
+ * Where a process reads from.
+ */
+export type Input = "null" | "inherit";
+
+/**
  * How much a line of the supervisor's own matters.
  */
 export type Level = "trace" | "debug" | "info" | "warn" | "error";
 
 export type Limit = { soft: number | null, hard: number | null, };
 
-export type ListenTcp = { address: string, tokenFile: string, };
+export type ListenTcp = { address: string, 
+/**
+ * `null`: nobody has to show one, and requests are `public`.
+ */
+tokenFile: string | null, };
 
 export type LogFile = { path: string, 
 /**
@@ -236,7 +249,11 @@ keep: number,
 /**
  * `text`: the bytes as they came. `json`: one record of CONTRACT §6 a line.
  */
-format: LogFormat, };
+format: LogFormat, 
+/**
+ * Instead of rotation: pieces of exactly `max_bytes`.
+ */
+split?: Split, };
 
 export type LogFormat = "text" | "json";
 
@@ -346,6 +363,15 @@ export type Notify = { "type": "socket", path: string | null,
 watchdogMs: number | null, } | { "type": "descriptor", fd: number, };
 
 /**
+ * Where a process writes to.
+ */
+export type Output = { "type": "log" } | { "type": "own", stream: OwnStream, } | { "type": "file", path: string, 
+/**
+ * Permissions of a new file, less the umask.
+ */
+mode: number, } | { "type": "same" };
+
+/**
  * The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
  */
 export type OwnLog = { 
@@ -354,11 +380,13 @@ export type OwnLog = {
  */
 least: Level | null, colour: boolean, };
 
+export type OwnStream = "stdout" | "stderr";
+
 /**
  * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
  * through the brain.
  */
-export type Part = { "type": "text", text: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "usage", sets: Array<NamedSet>, } | { "type": "openApi" };
+export type Part = { "type": "text", text: string, } | { "type": "bytes", bytes: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "usage", sets: Array<NamedSet>, } | { "type": "openApi" };
 
 export type Probe = { "type": "tcp", host: string, port: number, 
 /**
@@ -544,6 +572,10 @@ role: string, argv: Array<string>,
  */
 log: string | null, 
 /**
+ * These three matter with `log` only.
+ */
+stdin?: Input, stdout?: Output, stderr?: Output, 
+/**
  * `null`: the supervisor's own folder at its start.
  */
 directory: string | null, user: string | null, group: string | null, 
@@ -570,6 +602,22 @@ notify: Notify | null,
  */
 foreground: boolean, };
 
+/**
+ * What is spoken on the control socket beside HTTP.
+ */
+export type Speech = "native" | "lines" | "message";
+
+/**
+ * A log file in pieces `path`, `path.1`, `path.2`, …, cut wherever the size is reached; the next
+ * piece is there as soon as one is full. Nothing is renamed or removed. Each start of the service
+ * (role `main`) begins with the first piece, and what a piece of that name held is gone.
+ */
+export type Split = { 
+/**
+ * The pieces are `path.SECONDS`, `path.SECONDS.1`, …, with the time of the start since 1970.
+ */
+stamp: boolean, };
+
 export type StreamFormat = "array" | "entries" | "lines" | "sse";
 
 /**
@@ -588,13 +636,7 @@ brain: string,
 /**
  * Permissions of the control socket; who connects is checked all the same.
  */
-socketMode: number, 
-/**
- * JSON-RPC is what is spoken on the control socket: what does not begin as a request of HTTP
- * does is a line of it, and a line is looked at only after the one before it on its
- * connection has been answered. Otherwise lines do not wait for each other.
- */
-rpcFirst?: boolean, 
+socketMode: number, speech?: Speech, 
 /**
  * Where the control socket goes; `null`: none is made.
  */

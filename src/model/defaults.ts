@@ -117,7 +117,7 @@ export const SUPERVISOR_DEFAULTS = freeze({
   startConcurrency: 0,
   restartBudget: { restarts: 0, windowMs: 60_000 },
   leaveWhenDone: false,
-  failedExitCode: 0,
+  failedExitCode: null,
   apiListen: "",
   apiTokenFile: "",
   logFormat: "text",

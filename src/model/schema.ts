@@ -879,10 +879,11 @@ export const supervisorFields = {
     change: "live",
     example: "leave-when-done = true",
   }),
-  "failed-exit-code": field("failedExitCode", integer(0, 255), {
-    text: "What the supervisor leaves with if a service is `failed` then, also after a shutdown that was asked for. One that was ended by a stop has not failed. `0`: that changes nothing.",
+  "failed-exit-code": nullable("failedExitCode", integer(0, 255), {
+    text: "What the supervisor leaves with if a service is `failed` then, whatever the shutdown came from. What was ended by a stop has not failed, and a `main` service that ends otherwise than with 0 has its own say.",
     change: "live",
     example: "leave-when-done = true\nfailed-exit-code = 101",
+    default: '1 after `on-failure = "shutdown"`, otherwise 0',
   }),
   "log-format": field("logFormat", choice("text", "json"), {
     text: "What stdout gets: `name | line`, or a JSON record a line.",

@@ -149,9 +149,8 @@ export interface Config {
   readonly proxies?: readonly ProxySpec[];
   /** What is optional is left out where it has its default. */
   readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> &
-    Partial<
-      Pick<SupervisorSettings, "startConcurrency" | "restartBudget" | "leaveWhenDone" | "failedExitCode">
-    > & {
+    Partial<Pick<SupervisorSettings, "startConcurrency" | "restartBudget" | "leaveWhenDone">> & {
+      readonly failedExitCode?: number;
       /** Single-command mode (`oneup -- CMD`): signals go to the one service. */
       readonly single: boolean;
       /** What a signal does, by its name without SIG, where that is not the usual. */

@@ -45,9 +45,11 @@ const LIST_AGE_MAX: Duration = Duration::from_millis(2);
 /// seen to be gone.
 const DOUBT_MAX: Duration = Duration::from_secs(3);
 
-/// Where a child's output goes. Its input is empty unless all is inherited.
+/// A child's first three descriptors.
 pub enum Stdio<'a> {
-    Log {
+    Given {
+        /// `None`: an empty one.
+        input: Option<BorrowedFd<'a>>,
         out: BorrowedFd<'a>,
         err: BorrowedFd<'a>,
     },
@@ -302,8 +304,11 @@ impl Children {
         };
         match stdio {
             Stdio::Inherit => Ok(None),
-            Stdio::Log { out, err } => {
-                let input = self.empty_input().map_err(unavailable)?;
+            Stdio::Given { input, out, err } => {
+                let input = match input {
+                    Some(input) => input.as_raw_fd(),
+                    None => self.empty_input().map_err(unavailable)?,
+                };
                 Ok(Some([input, out.as_raw_fd(), err.as_raw_fd()]))
             }
             #[cfg(test)]

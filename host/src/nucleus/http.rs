@@ -6,9 +6,10 @@ use super::events::{EventReader, Events};
 use super::handover::{Packer, Passed, Road};
 use super::listen::{self, Credentials, Gate, ListenError, SavedSocket, SocketFile};
 use super::log::{json_string, LogReader, Logs, Progress};
+use super::message;
 use super::requests;
 use super::rpc;
-use crate::protocol::{Call, ListenTcp, Part};
+use crate::protocol::{Call, ListenTcp, Part, Speech};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming as IncomingBody, SizeHint};
@@ -128,15 +129,16 @@ pub struct Peer {
 pub struct Terms {
     /// Permissions of its file.
     pub mode: u32,
-    /// What does not begin as HTTP does is JSON-RPC, and a line of that is looked at after the one
-    /// before it has been answered.
-    pub rpc_first: bool,
+    pub speech: Speech,
 }
 
 impl Terms {
     /// By the first byte of a connection.
-    fn is_rpc(self, first: u8) -> bool {
-        matches!(first, b'{' | b'[') || self.rpc_first && !first.is_ascii_uppercase()
+    fn is_http(self, first: u8) -> bool {
+        match self.speech {
+            Speech::Native => !matches!(first, b'{' | b'['),
+            Speech::Lines | Speech::Message => first.is_ascii_uppercase(),
+        }
     }
 }
 
@@ -492,9 +494,14 @@ async fn serve_unix(stream: UnixStream, seat: Seat, terms: Terms) {
         () = shared.closed() => return,
     };
     match first {
-        Ok(Ok(first)) if terms.is_rpc(first) => {
-            if is_welcome {
-                rpc::serve(shared, stream, peer, hangup, terms.rpc_first).await;
+        Ok(Ok(first)) if !terms.is_http(first) => {
+            if !is_welcome {
+                return;
+            }
+            match terms.speech {
+                Speech::Native => rpc::serve(shared, stream, peer, hangup, false).await,
+                Speech::Lines => rpc::serve(shared, stream, peer, hangup, true).await,
+                Speech::Message => message::serve(shared, stream, peer, hangup).await,
             }
         }
         Ok(Ok(_)) => {
@@ -623,6 +630,7 @@ async fn handle(
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or("").to_owned(),
         body,
+        public: matches!(&check, Check::Gate(gate) if gate.is_open()),
     };
     let reply = shared.ask(peer, call).await;
     Ok(respond(shared, reply))
@@ -720,6 +728,7 @@ impl ReplyBody {
             pieces.push_back(match part {
                 Part::Text { text } if text.is_empty() => continue,
                 Part::Text { text } => Piece::Text(text.into()),
+                Part::Bytes { bytes } => Piece::Text(message::decode(&bytes).into()),
                 Part::Logs { query, format } => {
                     let logs = shared.logs.borrow();
                     Piece::Logs(Box::new(LogReader::new(&logs, query, format)?))

@@ -218,7 +218,8 @@ fn remove_dead(path: &Path) -> Result<(), ListenError> {
 
 /// The check that clients over TCP must pass.
 pub fn gate(options: &ListenTcp) -> Result<Gate, ListenError> {
-    let token = read_token(Path::new(&options.token_file))?;
+    let file = options.token_file.as_deref();
+    let token = file.map(|file| read_token(Path::new(file))).transpose()?;
     let (host, _) = parse_address(&options.address)?;
     Ok(Gate { token, host })
 }
@@ -274,7 +275,8 @@ fn parse_address(text: &str) -> Result<(String, SocketAddr), ListenError> {
 /// What a request over TCP must bring: the token; a `Host` that no web page of somebody else's
 /// can have; and if it comes from a page, one of this very address.
 pub struct Gate {
-    token: String,
+    /// `None`: everybody is welcome, by whatever name.
+    token: Option<String>,
     host: String,
 }
 
@@ -289,6 +291,7 @@ pub struct Credentials<'a> {
 impl Gate {
     /// `None`: come in. Else the status and what is wrong.
     pub fn refusal(&self, given: &Credentials) -> Option<(u16, &'static str)> {
+        let own = self.token.as_ref()?;
         let Some(host) = given.host.filter(|host| self.is_known(host)) else {
             return Some((
                 403,
@@ -303,10 +306,14 @@ impl Gate {
             return Some((403, "the Origin field names another site"));
         }
         let token = given.authorization.and_then(bearer);
-        if !token.is_some_and(|token| equal(token.as_bytes(), self.token.as_bytes())) {
+        if !token.is_some_and(|token| equal(token.as_bytes(), own.as_bytes())) {
             return Some((401, "a bearer token is needed: Authorization: Bearer TOKEN"));
         }
         None
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.token.is_none()
     }
 
     fn is_known(&self, host: &str) -> bool {
@@ -443,7 +450,7 @@ mod tests {
             fs::write(folder.path("token"), token).unwrap();
             bind_tcp(&ListenTcp {
                 address: address.into(),
-                token_file: folder.path("token"),
+                token_file: Some(folder.path("token")),
             })
             .map(|_| ())
             .map_err(|error| error.message)
@@ -468,7 +475,7 @@ mod tests {
     #[test]
     fn the_gate() {
         let gate = Gate {
-            token: "0123456789abcdef".into(),
+            token: Some("0123456789abcdef".into()),
             host: "box.lan".into(),
         };
         let status = |host, origin, authorization| {

@@ -274,6 +274,7 @@ fn request_bytes(event: &Event) -> usize {
                 path, query, body, ..
             } => path.len() + query.len() + body.len(),
             Call::JsonRpc { text } => text.len(),
+            Call::Message { bytes } => bytes.len(),
         },
         _ => 0,
     }

@@ -17,9 +17,11 @@ mod http_probe;
 mod listen;
 mod log;
 mod machine;
+mod message;
 mod mind;
 mod notice;
 mod notify;
+mod output;
 mod pressure;
 mod probe;
 mod procfs;
@@ -381,7 +383,7 @@ fn listen(
     let (unix, tcp) = carried.map_or((None, None), Carried::listeners);
     let terms = http::Terms {
         mode: options.socket_mode,
-        rpc_first: options.rpc_first,
+        speech: options.speech,
     };
     match (&options.socket, unix) {
         (Some(path), Some((listener, file))) => server.adopt_unix(path, terms, listener, file),
@@ -743,6 +745,7 @@ impl Nucleus {
                 };
                 self.requests.reply(request, data);
             }
+            Command::Print { text } => self.logs.borrow_mut().print(&text),
             Command::Say { text, level } => {
                 let level = level.unwrap_or(Level::Info);
                 self.logs.borrow_mut().say_at(level, &text);
@@ -846,11 +849,13 @@ impl Nucleus {
         now: f64,
     ) -> Result<u32, SpawnFailure> {
         let mut logs = self.logs.borrow_mut();
-        let (out, err) = logs.write_ends(log).map_err(|error| failed_pipe(&error))?;
-        let pid = self
-            .children
-            .spawn(id, spec, Stdio::Log { out, err }, now)?;
+        let opened = output::open(spec)?;
+        let stdio = opened.stdio(|| logs.write_ends(log).map_err(|error| failed_pipe(&error)))?;
+        let pid = self.children.spawn(id, spec, stdio, now)?;
         logs.note_pid(log, pid);
+        if spec.role == "main" {
+            logs.begin(log);
+        }
         self.child_logs.insert(id, log.to_owned());
         Ok(pid)
     }

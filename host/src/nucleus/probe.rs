@@ -199,7 +199,8 @@ impl Probes {
         self.next_id = self.next_id.checked_add(1).unwrap_or(FIRST_ID);
         let unable = |why: &dyn std::fmt::Display| because(format!("cannot run the probe: {why}"));
         let (tail, theirs) = Tail::new().map_err(|errno| unable(&errno.desc()))?;
-        let stdio = Stdio::Log {
+        let stdio = Stdio::Given {
+            input: None,
             out: theirs.as_fd(),
             err: theirs.as_fd(),
         };

@@ -119,7 +119,7 @@ async fn read_lines(connection: &Rc<Connection>, waiting: &mut JoinSet<()>) -> i
     }
 }
 
-async fn read(stream: &UnixStream, place: &mut [u8]) -> io::Result<usize> {
+pub async fn read(stream: &UnixStream, place: &mut [u8]) -> io::Result<usize> {
     loop {
         stream.readable().await?;
         match stream.try_read(place) {
@@ -178,17 +178,21 @@ impl Connection {
     }
 
     /// The lock must be held.
-    async fn write_some(&self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            self.stream.writable().await?;
-            match self.stream.try_write(bytes) {
-                Ok(count) => bytes = &bytes[count..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    async fn write_some(&self, bytes: &[u8]) -> io::Result<()> {
+        write(&self.stream, bytes).await
     }
+}
+
+pub async fn write(stream: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// A part as it can be in one line that has an end.

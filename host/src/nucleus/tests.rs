@@ -41,6 +41,7 @@ use std::{
 mod imp;
 mod machine;
 mod notifying;
+mod outputs;
 mod probing;
 mod spawning;
 mod stopping;
@@ -267,7 +268,8 @@ impl World {
     #[track_caller]
     fn output(&mut self, spec: &SpawnSpec) -> (String, Exit) {
         let (read, write) = pipe();
-        let stdio = Stdio::Log {
+        let stdio = Stdio::Given {
+            input: None,
             out: write.as_fd(),
             err: write.as_fd(),
         };

@@ -15,7 +15,7 @@ use tokio::task::LocalSet;
 
 const TERMS: Terms = Terms {
     mode: 0o600,
-    rpc_first: false,
+    speech: Speech::Native,
 };
 const TOKEN: &str = "0123456789abcdef";
 
@@ -98,7 +98,7 @@ fn listen_tcp(server: &Server, token_file: &str) -> String {
         drop(listener);
         let options = ListenTcp {
             address: address.clone(),
-            token_file: token_file.to_owned(),
+            token_file: Some(token_file.to_owned()),
         };
         let listens = server.listen_tcp(&options);
         listens.is_ok().then_some(address)
@@ -200,6 +200,7 @@ impl Stage {
         let what = match &incoming.call {
             Call::Http { path, .. } => path.clone(),
             Call::JsonRpc { text } => text.clone(),
+            Call::Message { bytes } => bytes.clone(),
         };
         let _ = self.heard.send(what.clone());
         let uid = incoming.uid;
@@ -234,6 +235,7 @@ fn reply_to(call: &Call, uid: u32) -> Option<ReplyData> {
             body,
             method,
             query,
+            ..
         } => match path.as_str() {
             "/never" => return None,
             "/lost" => return Some(ReplyData::problem(503, "no brain")),
@@ -273,6 +275,10 @@ fn reply_to(call: &Call, uid: u32) -> Option<ReplyData> {
             ("", vec![logs("(", StreamFormat::Array, true)])
         }
         Call::JsonRpc { text: line } => ("", vec![text(&format!("echo\n{line}"))]),
+        Call::Message { bytes } => {
+            let bytes = format!("þ{bytes}€");
+            ("", vec![Part::Bytes { bytes }])
+        }
     };
     let mut reply = ReplyData {
         status: 200,
@@ -686,7 +692,7 @@ fn json_rpc_lines() {
 #[test]
 fn lines_wait_for_each_other_where_that_was_asked_for() {
     let f = fixture_with(Terms {
-        rpc_first: true,
+        speech: Speech::Lines,
         ..TERMS
     });
     let mut stream = f.connect();
@@ -730,6 +736,36 @@ fn lines_wait_for_each_other_where_that_was_asked_for() {
         "{answer}"
     );
     // Another connection is answered meanwhile; the brain has not seen the next line by then.
+    assert!(f.get("/a").contains("200 OK"));
+    f.hears("/a");
+}
+
+#[test]
+fn a_message_is_read_to_its_end_and_answered_once() {
+    let f = fixture_with(Terms {
+        speech: Speech::Message,
+        ..TERMS
+    });
+    let message = b"\x0a\x00\xff\nxyz";
+    let mut stream = f.connect();
+    for byte in message {
+        stream.write_all(&[*byte]).unwrap();
+    }
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, [&b"\xfe"[..], message].concat());
+    f.hears("\n\0ÿ\nxyz");
+    // What is too long, or was never finished, has no answer and no brain.
+    let mut stream = f.connect();
+    let mut silent = f.connect();
+    silent.write_all(b"\x0a").unwrap();
+    // It may be closed before all is written.
+    let _ = stream.write_all(&[b'\x0a'; (64 << 10) + 1]);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.is_empty());
+    // HTTP is understood all the same, and not kept waiting.
     assert!(f.get("/a").contains("200 OK"));
     f.hears("/a");
 }

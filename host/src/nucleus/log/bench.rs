@@ -110,6 +110,7 @@ fn options(path: PathBuf) -> LogOptions {
         console: false,
         file: Some(LogFile {
             path: path.to_str().unwrap().into(),
+            split: None,
             max_bytes: 128 << 20,
             keep: 9,
             format: LogFormat::Text,

@@ -4,7 +4,7 @@
 use super::record::{write_loss, Loss, Stream};
 use super::{describe, lines};
 use crate::nucleus::handover::{Packer, Passed, Unpacker};
-use crate::protocol::{LogFile, LogFormat};
+use crate::protocol::{LogFile, LogFormat, Split};
 use memchr::{memchr, memrchr};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -13,13 +13,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
 pub struct LogWriter {
     options: LogFile,
+    /// Only with `options.split`.
+    piece: Piece,
     open: Option<Open>,
     trouble: Option<Box<Trouble>>,
 }
@@ -42,9 +44,20 @@ enum Line {
     Broken,
 }
 
+/// Which piece of a split file is written to.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Piece {
+    number: u64,
+    /// Seconds since 1970 at the start that it belongs to.
+    started: u64,
+    /// It is this start's already: what is in it stays.
+    begun: bool,
+}
+
 /// A log's file on its way to a successor.
 #[derive(Serialize, Deserialize)]
 pub struct SavedFile {
+    piece: Piece,
     open: Option<SavedOpen>,
     /// Errno of the last failure, and what is missing in the file.
     trouble: Option<(i32, Loss)>,
@@ -76,9 +89,36 @@ impl LogWriter {
     pub fn new(options: LogFile) -> LogWriter {
         LogWriter {
             options,
+            // Before a first start there is nothing to be replaced.
+            piece: Piece {
+                begun: true,
+                started: now_seconds(),
+                ..Piece::default()
+            },
             open: None,
             trouble: None,
         }
+    }
+
+    /// The service is started.
+    pub fn begin(&mut self) {
+        if self.options.split.is_none() {
+            return;
+        }
+        self.open = None;
+        self.piece = Piece {
+            number: 0,
+            started: now_seconds(),
+            begun: false,
+        };
+        // What fails here fails again with the first bytes, and is told then.
+        let _ = self.open_piece();
+    }
+
+    fn open_piece(&mut self) -> Result<(), Errno> {
+        self.open = Some(open(&self.options, self.piece)?);
+        self.piece.begun = true;
+        Ok(())
     }
 
     pub fn save(&self, packer: &mut Packer) -> SavedFile {
@@ -90,12 +130,14 @@ impl LogWriter {
         };
         let trouble = self.trouble.as_ref();
         SavedFile {
+            piece: self.piece,
             open: self.open.as_ref().map(saved),
             trouble: trouble.map(|trouble| (trouble.error as i32, trouble.loss)),
         }
     }
 
     pub fn restore(&mut self, saved: SavedFile, unpacker: &mut Unpacker) {
+        self.piece = saved.piece;
         self.open = saved.open.and_then(|saved| {
             let file = File::from(unpacker.fd(saved.file)?);
             Some(Open {
@@ -141,7 +183,10 @@ impl LogWriter {
                 left: data.len(),
                 error,
             })
-            .and_then(|()| self.put(data, stream, notes));
+            .and_then(|()| match self.options.split {
+                Some(_) => self.put_pieces(data),
+                None => self.put(data, stream, notes),
+            });
         match written {
             Ok(()) => self.works_again(about, notes),
             Err(failed) => self.fails(
@@ -170,7 +215,7 @@ impl LogWriter {
         notes: &mut Vec<String>,
     ) -> Result<(), Errno> {
         if self.open.is_none() {
-            self.open = Some(open(&self.options)?);
+            self.open_piece()?;
         }
         let Some(open) = &mut self.open else {
             return Ok(());
@@ -185,8 +230,11 @@ impl LogWriter {
             return Ok(());
         }
         let mark = self.loss_line(about);
-        self.put(&mark, stream, notes)
-            .map_err(|failed| failed.error)
+        let written = match self.options.split {
+            Some(_) => self.put_pieces(&mark),
+            None => self.put(&mark, stream, notes),
+        };
+        written.map_err(|failed| failed.error)
     }
 
     fn loss_line(&self, about: About) -> Vec<u8> {
@@ -268,6 +316,30 @@ impl LogWriter {
         Ok(())
     }
 
+    /// Writes, with a new piece whenever one is full.
+    fn put_pieces(&mut self, data: &[u8]) -> Result<(), Failed> {
+        let mut rest = data;
+        while let Some(open) = self.open.as_mut().filter(|_| !rest.is_empty()) {
+            let room = usize::try_from(open.rotate_at.saturating_sub(open.size));
+            let (now, later) = rest.split_at(room.unwrap_or(usize::MAX).min(rest.len()));
+            open.append(now).map_err(|failed| Failed {
+                left: failed.left + later.len(),
+                error: failed.error,
+            })?;
+            rest = later;
+            if open.size >= open.rotate_at {
+                self.open = None;
+                self.piece.number += 1;
+                self.piece.begun = false;
+                self.open_piece().map_err(|error| Failed {
+                    left: rest.len(),
+                    error,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     fn rotate(&mut self, notes: &mut Vec<String>) -> Result<(), Errno> {
         let Some(current) = &mut self.open else {
             return Ok(());
@@ -298,7 +370,7 @@ impl LogWriter {
             _ => Line::Finished,
         };
         self.open = None;
-        let mut fresh = open(&self.options)?;
+        let mut fresh = open(&self.options, self.piece)?;
         if fresh.size == 0 {
             fresh.line = line;
         }
@@ -380,18 +452,42 @@ impl Open {
     }
 }
 
-fn open(options: &LogFile) -> Result<Open, Errno> {
+fn now_seconds() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.map_or(0, |now| now.as_secs())
+}
+
+impl Piece {
+    fn path(self, options: &LogFile) -> String {
+        let mut path = options.path.clone();
+        if let Some(Split { stamp }) = options.split {
+            if stamp {
+                path += &format!(".{}", self.started);
+            }
+            if self.number > 0 {
+                path += &format!(".{}", self.number);
+            }
+        }
+        path
+    }
+}
+
+fn open(options: &LogFile, piece: Piece) -> Result<Open, Errno> {
+    let path = piece.path(options);
+    let anew = options.split.is_some() && !piece.begun;
+    // Not to wait for the reader of a FIFO, nor to get a terminal.
+    let mut flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    flags.set(OFlag::O_TRUNC, anew);
     let attempt = || {
         OpenOptions::new()
             .append(true)
             .create(true)
             .mode(0o644)
-            // Not to wait for the reader of a FIFO, nor to get a terminal.
-            .custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits())
-            .open(&options.path)
+            .custom_flags(flags.bits())
+            .open(&path)
     };
     let file = attempt().or_else(|error| {
-        let parent = std::path::Path::new(&options.path).parent();
+        let parent = std::path::Path::new(&path).parent();
         match parent {
             Some(parent) if error.kind() == std::io::ErrorKind::NotFound => {
                 fs::create_dir_all(parent)?;
@@ -406,7 +502,7 @@ fn open(options: &LogFile) -> Result<Open, Errno> {
     Ok(Open {
         size: if about.is_file() { about.len() } else { 0 },
         rotate_at: if rotates { options.max_bytes } else { u64::MAX },
-        line: if ends_inside_a_line(options, &about) {
+        line: if options.split.is_none() && ends_inside_a_line(options, &about) {
             Line::Broken
         } else {
             Line::Finished

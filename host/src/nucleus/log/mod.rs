@@ -304,6 +304,23 @@ impl Logs {
         }
     }
 
+    /// The service of this log is started.
+    pub fn begin(&mut self, name: &str) {
+        let slot = self.names.get(name).copied().unwrap_or(u32::MAX);
+        if let Some(Some(log)) = self.slots.get_mut(slot as usize) {
+            if let Some(file) = &mut log.file {
+                file.begin();
+            }
+        }
+    }
+
+    /// Text for stdout, as it is.
+    pub fn print(&mut self, text: &str) {
+        if self.start_console() {
+            self.sink.console.push(text.as_bytes());
+        }
+    }
+
     /// Tells `key` once, from `on_readable`, `drain` or `close`, when a line comes that the
     /// pattern matches. The log need not exist yet.
     pub fn match_line(&mut self, key: &str, log: &str, pattern: &str) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use super::query::{LogReader, Progress};
 use super::*;
-use crate::protocol::{LogFormat, LogQuery, OwnLog, StreamFormat};
+use crate::protocol::{LogFormat, LogQuery, OwnLog, Split, StreamFormat};
 use crate::testing::{join, DEADLINE};
 use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags};
@@ -74,6 +74,7 @@ impl Fixture {
                 max_bytes,
                 keep,
                 format,
+                split: None,
             }),
             ..options(1000)
         }
@@ -851,6 +852,70 @@ fn files_rotate_between_lines_and_lose_nothing() {
         .iter()
         .all(|file| file.len() > 9_600));
     assert_eq!(files.concat(), expected);
+}
+
+#[test]
+fn a_split_file_has_pieces_of_one_size_and_begins_anew_with_each_start() {
+    let mut f = fixture();
+    let mut opened = f.file_options("out.log", 50, 5, LogFormat::Text);
+    opened.file.as_mut().unwrap().split = Some(Split { stamp: false });
+    f.logs.open("web", &opened);
+    let (mut out, _err) = f.ends("web");
+    fs::write(f.folder.join("out.log"), "of another run").unwrap();
+    fs::write(f.folder.join("out.log.2"), "of another run").unwrap();
+    fs::write(f.folder.join("out.log.11"), "of another run").unwrap();
+    f.logs.begin("web");
+    assert_eq!(f.content("out.log"), b"");
+    for i in 1..=100 {
+        writeln!(out, "{i:04}").unwrap();
+        if i % 7 == 0 {
+            f.settle();
+        }
+    }
+    f.settle();
+    let tens = |i: usize| -> String { (1..=10).map(|n| format!("{:04}\n", 10 * i + n)).collect() };
+    assert_eq!(f.content("out.log"), tens(0).into_bytes());
+    for i in 1..10 {
+        assert_eq!(f.content(&format!("out.log.{i}")), tens(i).into_bytes());
+    }
+    assert_eq!(f.content("out.log.10"), b"", "ready for what comes");
+    assert_eq!(f.content("out.log.11"), b"of another run");
+    // Bytes are cut wherever the size is reached, also inside a line.
+    f.logs.begin("web");
+    assert_eq!(f.content("out.log"), b"");
+    out.write_all(&[b'x'; 120]).unwrap();
+    out.write_all(b"\n").unwrap();
+    f.settle();
+    assert_eq!(f.content("out.log"), [b'x'; 50]);
+    assert_eq!(f.content("out.log.1"), [b'x'; 50]);
+    assert_eq!(f.content("out.log.2"), b"xxxxxxxxxxxxxxxxxxxx\n");
+    assert_eq!(f.content("out.log.3"), tens(3).into_bytes(), "not reached");
+}
+
+#[test]
+fn pieces_can_have_the_time_of_the_start_in_their_names() {
+    let mut f = fixture();
+    let mut opened = f.file_options("out.log", 10, 5, LogFormat::Text);
+    opened.file.as_mut().unwrap().split = Some(Split { stamp: true });
+    f.logs.open("web", &opened);
+    let (mut out, _err) = f.ends("web");
+    f.logs.begin("web");
+    out.write_all(b"123456789\nabc\n").unwrap();
+    f.settle();
+    let mut names: Vec<String> = fs::read_dir(&f.folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("out.log"))
+        .collect();
+    names.sort();
+    let [first, second] = &names[..] else {
+        panic!("{names:?}");
+    };
+    let seconds: u64 = first.strip_prefix("out.log.").unwrap().parse().unwrap();
+    assert!(seconds > 1_700_000_000);
+    assert_eq!(*second, format!("{first}.1"));
+    assert_eq!(f.content(first), b"123456789\n");
+    assert_eq!(f.content(second), b"abc\n");
 }
 
 #[test]

@@ -315,7 +315,8 @@ fn a_child_is_born_clean() {
                 .expect("a limit");
         assert!(own_soft > 777);
         let (_log, write) = pipe();
-        let stdio = Stdio::Log {
+        let stdio = Stdio::Given {
+            input: None,
             out: write.as_fd(),
             err: write.as_fd(),
         };

@@ -63,7 +63,7 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
     brain: "zinit-brain",
     socket,
     socketMode: SOCKET_MODE,
-    rpcFirst: true,
+    speech: "lines",
     socketRequired: !serving.neverLeave,
     listen: null,
     consoleFormat: "text",
