@@ -52,6 +52,8 @@ export interface HttpAnswer {
 
 /** What both the command-line program and the config program may ask of the machine. */
 export interface FileHost {
+  /** Who this process acts as. */
+  readonly uid: number;
   /** UTF-8; bytes that are not become U+FFFD. Refuses files above 16 MiB (`EFBIG`). */
   readFile(path: string): { readonly text: string } | HostError;
   /** The same, a character from U+0000 to U+00FF for each byte. */
@@ -90,7 +92,6 @@ export interface CliHost extends FileHost {
   /** The current folder, or `/` if it is gone. */
   readonly cwd: string;
   readonly pid: number;
-  readonly uid: number;
   readonly version: string;
   /** Wall clock, ms since 1970. */
   now(): number;

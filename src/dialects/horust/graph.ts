@@ -26,7 +26,8 @@ export function checkAll(all: readonly Found[], reports: Reports): void {
   checkCircles(byName, reports);
 }
 
-function checkOne(found: Found, byName: ByName, { issues, warnings }: Reports): void {
+function checkOne(found: Found, byName: ByName, reports: Reports): void {
+  const { issues } = reports;
   const { service } = found;
   const known = [...byName.keys()];
   if (service.command === "") {
@@ -38,23 +39,46 @@ function checkOne(found: Found, byName: ByName, { issues, warnings }: Reports): 
     const message = `"${service.name}" should start after "${name}", but there is no such service`;
     issues.at(nodeAt(found, ["start-after", index]).place, message, didYouMean(name, known));
   }
-  for (const [index, name] of unknown(service.shutdownAfter)) {
-    const message = `"${service.name}" has shutdown-after "${name}", but there is no such service`;
+  checkEnds(found, known, reports);
+}
+
+/** Whom it names for its end. */
+function checkEnds(found: Found, known: readonly string[], { issues, warnings }: Reports): void {
+  const { name: own, shutdownAfter, termination } = found.service;
+  for (const [index, name] of shutdownAfter.entries()) {
+    if (known.includes(name)) continue;
+    const message = `"${own}" has shutdown-after "${name}", but there is no such service`;
     issues.at(nodeAt(found, ["shutdown-after", index]).place, message, didYouMean(name, known));
   }
-  for (const [index, name] of unknown(service.termination.dieIfFailed)) {
+  for (const [index, name] of termination.dieIfFailed.entries()) {
+    if (known.includes(name)) continue;
     const message = `die-if-failed: there is no service "${name}", so nothing follows from it`;
-    const place = nodeAt(found, ["termination", "die-if-failed", index]).place;
+    const { place } = nodeAt(found, ["termination", "die-if-failed", index]);
     warnings.at(place, message, didYouMean(name, known));
   }
 }
 
+/** Beside what is checked of all dialects' services together. `names`: all there are. */
+export function checkShutdownOrder(
+  all: readonly Found[],
+  names: ReadonlySet<string>,
+  reports: Reports,
+): void {
+  const known = [...names];
+  for (const found of all) checkEnds(found, known, reports);
+  checkStops(new Map(all.map((found) => [found.service.name, found])), reports);
+}
+
 /** Nobody in a circle of starts would ever start; in one of stops, nobody waits. */
-function checkCircles(byName: ByName, { issues, warnings }: Reports): void {
+function checkCircles(byName: ByName, reports: Reports): void {
   for (const cycle of cyclesOf(edgesOf(byName, "startAfter"))) {
     const message = `none of these can start, as each is to start after the next: ${circleText(cycle)}`;
-    issues.at(firstNode(byName, cycle, "start-after").place, message, "remove one of the names");
+    reports.issues.at(firstNode(byName, cycle, "start-after").place, message, "remove one of the names");
   }
+  checkStops(byName, reports);
+}
+
+function checkStops(byName: ByName, { warnings }: Reports): void {
   for (const cycle of cyclesOf(edgesOf(byName, "shutdownAfter"))) {
     const message = `these are stopped together, as each is to stop after the next: ${circleText(cycle)}`;
     warnings.at(firstNode(byName, cycle, "shutdown-after").place, message, "remove one of the names");

@@ -51,9 +51,16 @@ const BY_SIGNAL = -137;
 const FILE_MODE = 0o700;
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games:/usr/local/games";
 
-export function specOf(service: HorustService, ties: Ties, surroundings: Surroundings): SparseSpec {
+/** `words`: its command's, where they are known; otherwise it is split. */
+export function specOf(
+  service: HorustService,
+  ties: Ties,
+  surroundings: Surroundings,
+  words: readonly string[] | null = null,
+): SparseSpec {
   return sparse(service.name, {
-    ...commandFields(service, surroundings),
+    // A command that cannot be split is one that cannot be started.
+    ...commandFields(service, words ?? splitCommand(service.command) ?? [], surroundings),
     ...outputFields(service, surroundings),
     ...restartFields(service),
     ...healthFields(service, surroundings),
@@ -83,7 +90,7 @@ function followings({ startAfter, name }: HorustService, { stopsBefore }: Ties):
   return [...up, ...before].filter((other) => other.name !== name);
 }
 
-function resourcesOf({ limits }: HorustService): Draft["resources"] {
+function resourcesOf({ limits }: HorustService): NonNullable<Draft["resources"]> | null {
   const { cpu, memory, pids } = limits;
   return cpu === null && memory === null && pids === null ? null : limits;
 }
@@ -94,13 +101,12 @@ function unique(names: readonly string[]): string[] {
 
 // ---- its process
 
-function commandFields(service: HorustService, surroundings: Surroundings): Draft {
+function commandFields(service: HorustService, words: readonly string[], surroundings: Surroundings): Draft {
   const { cwd, inherit, isKnownUser } = surroundings;
   const { user, workingDirectory } = service;
   const environment = environmentOf(service, surroundings);
   const fields: Draft = {
-    // A command that cannot be split is one that cannot be started.
-    argv: programIn(splitCommand(service.command) ?? [], environment, surroundings),
+    argv: programIn(words, environment, surroundings),
     directory: workingDirectory === null ? null : absolutePath(workingDirectory, cwd),
     environment,
     cleanEnvironment: !service.environment.keep,
