@@ -164,7 +164,7 @@ class DocumentNode implements Node {
 
   get expanded(): boolean {
     const { shift } = this.document;
-    if (shift !== null && shift.touches(this.spot.start, this.spot.end)) return true;
+    if (shift?.touches(this.spot.start, this.spot.end)) return true;
     return this.document.expanded.has(this.parent?.value, this.key);
   }
 

@@ -235,6 +235,13 @@ fn install_calls<'js>(host: &Object<'js>) -> Result<()> {
             to_script(&ctx, &client::call_line(&call))
         }),
     )?;
+    host.set(
+        "callMessage",
+        Func::from(|ctx: Ctx<'js>, call: Value<'js>| {
+            let call = from_script::<client::MessageCall>(&ctx, call)?;
+            to_script(&ctx, &client::call_message(&call))
+        }),
+    )?;
     host.set("runRhai", Func::from(run_rhai))?;
     host.set("stream", Func::from(stream))
 }

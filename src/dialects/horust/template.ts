@@ -39,7 +39,7 @@ export function expandTemplate(original: string, environment: Readonly<Record<st
       continue;
     }
     at = found.end;
-    const value = found.name === null ? "$" : (valueOf(found.name, environment) ?? found.fallback);
+    const value = found.name === null ? "$" : (lookUp(found.name, environment) ?? found.fallback);
     if (value === null) missing.push({ name: found.name ?? "", offset: dollar });
     pieces.push({ at: text.length, from: dollar, put: true });
     text += value ?? "";
@@ -73,7 +73,7 @@ function variableAt(text: string, start: number): Variable | null {
   return name === undefined ? null : { name, fallback: null, end: start + name.length };
 }
 
-function valueOf(name: string, environment: Readonly<Record<string, string>>): string | null {
+function lookUp(name: string, environment: Readonly<Record<string, string>>): string | null {
   return Object.hasOwn(environment, name) ? (environment[name] ?? null) : null;
 }
 
