@@ -248,7 +248,7 @@ pub enum Exit {
 #[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
 pub struct SpawnFailure {
     /// The step that failed: `pipe`, `user`, `group`, `fork`, `session`, `limits`, `umask`,
-    /// `nice`, `oom-score`, `groups`, `gid`, `uid`, `directory`, `stdio`, `terminal`, `exec`, …
+    /// `nice`, `oom-score`, `groups`, `gid`, `uid`, `directory`, `stdio`, `terminal`, `exec`, `fresh`, …
     pub step: String,
     /// Its errno (0 where the failure is not a system call's) and the errno's name (`ENOENT`).
     pub errno: i32,
@@ -759,6 +759,10 @@ pub struct SpawnSpec {
     pub stdout: Output,
     #[cfg_attr(test, ts(optional, as = "Option<Output>"))]
     pub stderr: Output,
+    /// Files that must not be there any more when it starts. Where one cannot be removed, that is
+    /// a failure of the step `fresh`.
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<String>>"))]
+    pub remove: Vec<String>,
     /// `null`: the supervisor's own folder at its start.
     pub directory: Option<String>,
     pub user: Option<String>,
@@ -872,7 +876,7 @@ pub enum Probe {
     Exec { spec: Box<SpawnSpec> },
     /// Is there such a file?
     File { path: String },
-    /// Does it answer a GET as expected?
+    /// Does it answer a request as expected?
     Http(Box<HttpProbe>),
     /// Has a process of this set a listening socket, TCP or Unix, that it did not get from us?
     Listen { set: u32 },
@@ -880,10 +884,23 @@ pub enum Probe {
     Pressure { set: u32 },
 }
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum HttpMethod {
+    #[default]
+    Get,
+    Head,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
 pub struct HttpProbe {
+    pub method: HttpMethod,
+    /// How many are followed within the one attempt; `headers` go to the same scheme, host and
+    /// port only. 0: an answer that redirects is looked at as it is.
+    pub redirects: u32,
     /// Whose cgroup `pressure` is of, too.
     pub set: u32,
     pub tls: bool,

@@ -246,8 +246,9 @@ export function openLog(world: World, service: Service): void {
 }
 
 function logOptions({ log }: ServiceSpec): Extract<Command, { type: "openLog" }>["options"] {
-  const { file, maxSize, keep, format, console, lines } = log;
-  return { lines, console, file: file === null ? null : { path: file, maxBytes: maxSize, keep, format } };
+  const { file: path, maxSize: maxBytes, keep, format, console, lines, split, stamp } = log;
+  const pieces = split ? { split: { stamp } } : {};
+  return { lines, console, file: path === null ? null : { path, maxBytes, keep, format, ...pieces } };
 }
 
 const ROLES: readonly Role[] = ["before-start", "after-start", "before-stop", "after-exit", "stop", "reload"];

@@ -119,6 +119,7 @@ import {
   type Service,
   type Side,
   type State,
+  touch,
   type World,
   wantsUp,
 } from "./world.ts";
@@ -531,8 +532,10 @@ function evict(world: World, service: Service, eviction: Eviction): void {
 }
 
 /** The start is known to be on its way, and has to come to its end first. */
-function evictSoon(_world: World, service: Service, eviction: Eviction): void {
-  if (!mustLeave(service)) service.eviction = eviction;
+function evictSoon(world: World, service: Service, eviction: Eviction): void {
+  if (mustLeave(service)) return;
+  service.eviction = eviction;
+  touch(world, service);
 }
 
 /** It has not begun: it need not, unless it would be started again from any end. */

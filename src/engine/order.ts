@@ -8,6 +8,7 @@
  */
 import { assert } from "./assert.ts";
 import { noteRelease } from "./boot.ts";
+import { isDelayed } from "./delay.ts";
 import {
   ahead,
   behind,
@@ -152,8 +153,8 @@ function block(world: World, by: Service, neighbours: readonly Service[], blocks
     neighbour.blockers += blocks ? 1 : -1;
     assert(neighbour.blockers >= 0, "no more blockers leave than came");
     if (neighbour.blockers === 0) noteRelease(world, neighbour, by);
-    // Who stands in line for its start, or looks what is in its way, does so no longer.
-    const isAbout = neighbour.turn !== null || neighbour.look !== null;
+    // Who stands in line for its start, looks what is in its way, or is delayed, is so no longer.
+    const isAbout = neighbour.turn !== null || neighbour.look !== null || isDelayed(neighbour);
     if (neighbour.blockers === 0 || isAbout) pushWork(world, neighbour);
   }
 }

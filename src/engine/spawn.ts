@@ -30,6 +30,26 @@ export function outsideSpec(spec: ServiceSpec, argv: readonly string[], searchPa
   };
 }
 
+/** Of the service itself; what runs beside it reads nothing and writes into its logs. */
+function mainStdio(spec: ServiceSpec): Pick<SpawnSpec, "stdin" | "stdout" | "stderr" | "remove"> {
+  const { stdin, stdout, stderr } = spec;
+  const remove = freshFiles(spec);
+  return {
+    ...(stdin === "null" ? {} : { stdin }),
+    ...(stdout.type === "log" ? {} : { stdout }),
+    ...(stderr.type === "log" ? {} : { stderr }),
+    ...(remove.length === 0 ? {} : { remove }),
+  };
+}
+
+/** What a run before has left must not make this one ready, or well. */
+function freshFiles({ ready, health }: ServiceSpec): string[] {
+  if (ready.length === 0 && health === null) return [];
+  const probes = [...ready, ...(health?.probes ?? [])];
+  const paths = probes.flatMap((probe) => (probe.type === "file" && probe.fresh ? [probe.path] : []));
+  return [...new Set(paths)];
+}
+
 /** `more`: what its environment has on top of the configured one. */
 export function spawnSpec(
   spec: ServiceSpec,
@@ -43,6 +63,7 @@ export function spawnSpec(
     role,
     argv: [...argv],
     log: spec.stdio === "log" ? log : null,
+    ...(role === "main" ? mainStdio(spec) : {}),
     directory: spec.directory,
     user: spec.user,
     group: spec.group,

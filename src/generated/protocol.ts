@@ -193,7 +193,14 @@ export type Exit = { "code": number } | { "signal": string } | { "unknown": null
  */
 export type Found = "child" | "group" | "session" | "cgroup" | "adopted";
 
-export type HttpProbe = { 
+export type HttpMethod = "GET" | "HEAD";
+
+export type HttpProbe = { method: HttpMethod, 
+/**
+ * How many are followed within the one attempt; `headers` go to the same scheme, host and
+ * port only. 0: an answer that redirects is looked at as it is.
+ */
+redirects: number, 
 /**
  * Whose cgroup `pressure` is of, too.
  */
@@ -538,7 +545,7 @@ export type Scope = "main" | "group" | "tree";
 export type SpawnFailure = { 
 /**
  * The step that failed: `pipe`, `user`, `group`, `fork`, `session`, `limits`, `umask`,
- * `nice`, `oom-score`, `groups`, `gid`, `uid`, `directory`, `stdio`, `terminal`, `exec`, …
+ * `nice`, `oom-score`, `groups`, `gid`, `uid`, `directory`, `stdio`, `terminal`, `exec`, `fresh`, …
  */
 step: string, 
 /**
@@ -575,6 +582,11 @@ log: string | null,
  * These three matter with `log` only.
  */
 stdin?: Input, stdout?: Output, stderr?: Output, 
+/**
+ * Files that must not be there any more when it starts. Where one cannot be removed, that is
+ * a failure of the step `fresh`.
+ */
+remove?: Array<string>, 
 /**
  * `null`: the supervisor's own folder at its start.
  */

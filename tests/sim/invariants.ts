@@ -42,7 +42,7 @@ export function checkWorld(world: World): void {
     if ((service.deadline !== 0) !== hasDeadline(service)) fail(service, `deadline ${service.deadline}`);
     if (service.watch !== null && state !== "spawning" && state !== "starting") fail(service, "is watched");
 
-    const mayBeEvicted = state === "expiring" || state === "parting";
+    const mayBeEvicted = state === "expiring" || state === "parting" || state === "spawning";
     const hindered = service.look !== null && service.look.obstacle !== null;
     if (service.look !== null && state !== "waiting") fail(service, "is looked for");
     if (hindered !== world.hindered.has(service)) fail(service, "something is in its way, and nothing is");
@@ -184,6 +184,7 @@ function mayStayBeside(world: World, one: Service, other: Service): boolean {
 
 /** Something other than the order keeps it. */
 function isHeld(world: World, service: Service): boolean {
+  if (service.deadline > world.now) return true; // Its delay.
   const { look } = service;
   if (look !== null && (look.asked > 0 || look.obstacle !== null)) return true;
   const { startConcurrency = 0 } = world.supervisor;
@@ -195,7 +196,7 @@ function isHeld(world: World, service: Service): boolean {
 
 function hasDeadline(service: Service): boolean {
   if (service.state === "backoff") return true;
-  const limited = service.state === "starting" || service.state === "working";
+  const limited = ["starting", "working", "waiting"].includes(service.state);
   return limited && service.deadline !== 0;
 }
 

@@ -10,6 +10,7 @@ mod datagram;
 mod events;
 mod fdstore;
 mod foreign;
+mod fresh;
 mod given;
 mod guard;
 mod handover;
@@ -812,10 +813,10 @@ impl Nucleus {
 
     fn spawn(&mut self, id: u32, spec: &SpawnSpec, now: f64) {
         self.boot.next_id = self.boot.next_id.max(id + 1);
-        let result = match &spec.log {
+        let result = fresh::remove(spec).and_then(|()| match &spec.log {
             Some(log) => self.spawn_logged(id, spec, log, now),
             None => self.children.spawn(id, spec, Stdio::Inherit, now),
-        };
+        });
         self.mind.push(match result {
             Ok(pid) => Event::Spawned { id, pid, at: now },
             Err(failure) => Event::SpawnFailed {
