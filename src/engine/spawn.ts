@@ -74,6 +74,7 @@ export function spawnSpec(
     nice: spec.nice,
     oomScoreAdjust: spec.oomScoreAdjust,
     limits: spec.limits,
+    ...(role === "main" && spec.resources !== null ? { resources: spec.resources } : {}),
     noNewPrivileges: spec.noNewPrivileges,
     notify: role === "main" ? notifyOf(spec) : null,
     foreground: spec.stdio === "inherit" && role === "main",

@@ -137,7 +137,7 @@ export function behind({ edges }: Service): readonly (readonly Service[])[] {
 
 /** What its former runs left behind. */
 export interface Past {
-  /** Restarts in a row, without a run that lasted. */
+  /** Restarts in a row, without a run that lasted. -1: the next one does not count, nor wait. */
   streak: number;
   /** Restarts the supervisor made by itself, ever. */
   restarts: number;

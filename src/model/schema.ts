@@ -308,7 +308,7 @@ const restarts = {
     default: '`"30s"`, or `restart-delay` if that is longer',
   }),
   "restart-backoff": field("restartBackoff", choice("doubling", "linear"), {
-    text: "How the delay grows with each restart in a row. `doubling`: once, twice, four times `restart-delay`, and so on. `linear`: once, twice, three times.",
+    text: "How the delay grows with each restart in a row. `doubling`: once, twice, four times `restart-delay`, and so on. `linear`: once, twice, three times, by how many runs in a row did not last as long as `restart-reset` asks for; after one that did it is started again at once.",
     change: "live",
     example: 'restart-backoff = "linear"',
   }),

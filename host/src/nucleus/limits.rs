@@ -315,13 +315,13 @@ mod tests {
 
     #[test]
     fn controllers_are_handed_down_to_the_leaves() {
-        let own = tempfile::tempdir().unwrap();
-        let folder = own.path().join("oneup-1-2");
+        let own = std::env::temp_dir().join(format!("oneup-limits-{}", std::process::id()));
+        let folder = own.join("oneup-1-2");
         let leaf = folder.join("7");
         fs::create_dir_all(&leaf).unwrap();
-        fs::write(own.path().join("cgroup.controllers"), "cpu pids\n").unwrap();
+        fs::write(own.join("cgroup.controllers"), "cpu pids\n").unwrap();
         for path in [
-            own.path().join("cgroup.subtree_control"),
+            own.join("cgroup.subtree_control"),
             folder.join("cgroup.subtree_control"),
         ] {
             fs::write(path, "").unwrap();
@@ -333,5 +333,6 @@ mod tests {
         );
         let missing = hand_down(&folder, "memory").unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        fs::remove_dir_all(own).unwrap();
     }
 }
