@@ -6,8 +6,9 @@ use rquickjs::{CatchResultExt, Context, Module, Runtime, WriteOptions};
 use serde_json::Value;
 use std::{env, error::Error, fmt::Write, fs, path::Path, path::PathBuf};
 
-/// Brains that have a twin that can be told to fail (`NAME-faults`), for `oneup-faults`.
-const BRAINS: [&str; 2] = ["brain", "zinit-brain"];
+/// Programs whose names end so have a twin that can be told to fail (`NAME-faults`), for
+/// `oneup-faults`.
+const BRAIN: &str = "brain";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
@@ -19,7 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .as_object()
         .ok_or("no programs are listed")?;
     let names: Vec<String> = programs.keys().cloned().collect();
-    let twins = BRAINS.map(|name| format!("{name}-faults"));
+    let brains = names.iter().filter(|name| name.ends_with(BRAIN));
+    let twins = brains.map(|name| format!("{name}-faults"));
     let all: Vec<String> = names.iter().cloned().chain(twins).collect();
     for name in &all {
         compile_bundle(&root.join("build/bundles"), &out, name)?;

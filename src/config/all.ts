@@ -1,6 +1,14 @@
 /** The config program with every dialect, and with what changes files of a running supervisor. */
+
+import { plainDialect } from "../dialects/dialect.ts";
+import { loadServices } from "../dialects/horust/folder.ts";
+import { horust } from "../dialects/horust/read.ts";
 import { readZinit } from "../dialects/zinit/read.ts";
 import { answerZinit } from "../dialects/zinit/server.ts";
 import { serve } from "./program.ts";
 
-serve({ dialects: { zinit: readZinit }, zinit: answerZinit });
+serve({
+  dialects: { Horust: horust(), zinit: plainDialect(readZinit) },
+  horust: loadServices,
+  zinit: answerZinit,
+});

@@ -4,7 +4,16 @@
  */
 import type { EditHost } from "../cli/host.ts";
 import { CONFIG_SCHEMA } from "../generated/config-schema.ts";
-import type { Elsewhere, LoadInput, LoadOutput, SchemaInput, ZinitInput, ZinitOutput } from "./contract.ts";
+import type {
+  Elsewhere,
+  HorustLoadInput,
+  HorustLoadOutput,
+  LoadInput,
+  LoadOutput,
+  SchemaInput,
+  ZinitInput,
+  ZinitOutput,
+} from "./contract.ts";
 import { type Dialects, load } from "./load.ts";
 
 declare global {
@@ -15,13 +24,18 @@ declare global {
 /** What a config program can do beside the native dialect. */
 export interface Abilities {
   readonly dialects: Dialects;
+  readonly horust?: (input: HorustLoadInput, host: EditHost) => HorustLoadOutput;
   readonly zinit?: (input: ZinitInput, host: EditHost) => ZinitOutput;
 }
 
-export function serve({ dialects, zinit }: Abilities): void {
+export function serve({ dialects, horust, zinit }: Abilities): void {
   globalThis.loadConfig = (text) => {
-    const input: LoadInput | SchemaInput | ZinitInput = JSON.parse(text);
+    const input: LoadInput | SchemaInput | HorustLoadInput | ZinitInput = JSON.parse(text);
     if ("schema" in input) return CONFIG_SCHEMA;
+    if ("horust" in input) {
+      if (horust === undefined) throw new Error("this config program knows only the native dialect");
+      return JSON.stringify(horust(input, globalThis.host));
+    }
     if (!("zinit" in input)) return JSON.stringify(loadSafely(input, dialects));
     if (zinit === undefined) throw new Error("this config program knows only the native dialect");
     return JSON.stringify(zinit(input, globalThis.host));

@@ -379,13 +379,13 @@ export type Output = { "type": "log" } | { "type": "own", stream: OwnStream, } |
 mode: number, } | { "type": "same" };
 
 /**
- * The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
+ * The supervisor's own lines as a log of their own: `TIME LEVEL text`.
  */
 export type OwnLog = { 
 /**
  * Lines below this level are left out; `null`: all of them.
  */
-least: Level | null, colour: boolean, };
+least: Level | null, colour: boolean, stream?: OwnStream, };
 
 export type OwnStream = "stdout" | "stderr";
 
@@ -537,6 +537,23 @@ export type Request = { request: number,
  */
 uid: number, pid: number, call: Call, };
 
+/**
+ * Bounds of a cgroup; `null`: none. What cannot be bounded here costs a message.
+ */
+export type Resources = { 
+/**
+ * Processors.
+ */
+cpu: number | null, 
+/**
+ * Bytes.
+ */
+memory: number | null, 
+/**
+ * Processes and threads.
+ */
+pids: number | null, };
+
 export type Scope = "main" | "group" | "tree";
 
 /**
@@ -603,6 +620,10 @@ environment: { [key in string]: string }, cleanEnvironment: boolean, nice: numbe
  * By the name of prlimit(1) in lower case: `nofile`, `core`, … `null`: unlimited.
  */
 limits: { [key in string]: Limit }, noNewPrivileges: boolean, 
+/**
+ * What all processes of the set together may use.
+ */
+resources?: Resources, 
 /**
  * How it can tell us something. With a socket, descriptors that are kept for the service are
  * passed on to the role `main` as `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID`.

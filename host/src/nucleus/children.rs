@@ -11,6 +11,7 @@
 
 use super::{
     cgroup::{Cgroups, Leaf},
+    limits::{Bounds, Limits},
     datagram,
     foreign::{Foreign, Watch},
     notify::{Hearing, Made},
@@ -69,6 +70,9 @@ pub struct Children {
     empty: Option<OwnedFd>,
     pub(super) terminal: Option<Terminal>,
     pub(super) cgroups: Option<Cgroups>,
+    pub(super) limits: Limits,
+    /// This supervisor's and no other's.
+    name: String,
     pub(super) sets: BTreeMap<u32, Set>,
     /// Every direct child of ours that we know: its set, or `None` for an orphan of no set.
     pub(super) roots: HashMap<i32, Option<u32>>,
@@ -106,6 +110,9 @@ pub(super) struct Set {
     pub receipt: Option<Box<Receipt>>,
     #[serde(skip)]
     pub leaf: Option<Leaf>,
+    /// Made for its limits (`limits.rs`).
+    #[serde(default)]
+    pub groups: Vec<PathBuf>,
     /// It was started by another supervisor; it has no roots then.
     #[serde(skip)]
     pub foreign: Option<Box<Foreign>>,
@@ -167,6 +174,7 @@ impl Set {
             stop: None,
             receipt: None,
             leaf: None,
+            groups: Vec::new(),
             foreign: None,
             command: "".into(),
             foreground: false,
@@ -195,7 +203,9 @@ impl Children {
         Children {
             origin: Origin::new(inherited),
             cgroups: Cgroups::open(&name),
+            limits: Limits::default(),
             marker: format!("{name}-{secret}"),
+            name,
             null: None,
             empty: None,
             terminal: if single { Terminal::open() } else { None },
@@ -229,12 +239,14 @@ impl Children {
         let made: Made = self.make_ear(spec, identity.uid)?;
         let cgroup = self.cgroups.as_ref().and_then(|cgroups| cgroups.make(id));
         let (leaf, handle) = cgroup.unzip();
+        let bounds = self.bound(id, spec, leaf.as_ref());
         let order = Order {
             spec,
             identity,
             stdio,
             terminal: self.terminal_for(spec),
             cgroup: handle.as_ref().map(AsFd::as_fd),
+            joins: &bounds.joins,
             marker: (!inherit && !spec.foreground).then(|| format!("{}.{id}", self.marker)),
             extras: &made.extras,
         };
@@ -248,15 +260,31 @@ impl Children {
         match result {
             Ok(spawned) => {
                 let leaf = self.settle_leaf(leaf, spawned.in_cgroup);
+                if spawned.unjoined != 0 {
+                    self.limits
+                        .complain_of_join(&spec.service, spawned.unjoined);
+                }
                 self.register(id, spawned.pid, spec, leaf, now);
+                if let Some(set) = self.sets.get_mut(&id) {
+                    set.groups = bounds.groups;
+                }
                 self.open_ear(id, made);
                 Ok(spawned.pid.unsigned_abs())
             }
             Err(failure) => {
                 self.remove_leaf(leaf);
+                self.limits.remove(bounds.groups);
                 Err(failure)
             }
         }
+    }
+
+    fn bound(&mut self, id: u32, spec: &SpawnSpec, leaf: Option<&Leaf>) -> Bounds {
+        let Some(resources) = &spec.resources else {
+            return Bounds::default();
+        };
+        let name = format!("{}.{id}", self.name);
+        self.limits.bound(&spec.service, &name, resources, leaf)
     }
 
     fn terminal_for(&self, spec: &SpawnSpec) -> Option<RawFd> {
@@ -285,6 +313,7 @@ impl Children {
             stop: None,
             receipt: None,
             leaf,
+            groups: Vec::new(),
             foreign: None,
             command: procfs::shorten(&spec.argv.join(" ")).into(),
             foreground: spec.foreground,
@@ -382,6 +411,9 @@ impl Children {
             rest.roots.extend(set.roots);
         }
         self.remove_leaf(set.leaf);
+        if !set.groups.is_empty() {
+            self.limits.remove(set.groups);
+        }
         self.close_ear(id);
     }
 

@@ -4,6 +4,7 @@
 mod bell;
 mod brief;
 mod cgroup;
+mod limits;
 mod children;
 mod datagram;
 mod events;
@@ -852,7 +853,11 @@ impl Nucleus {
         let mut logs = self.logs.borrow_mut();
         let opened = output::open(spec)?;
         let stdio = opened.stdio(|| logs.write_ends(log).map_err(|error| failed_pipe(&error)))?;
-        let pid = self.children.spawn(id, spec, stdio, now)?;
+        let spawned = self.children.spawn(id, spec, stdio, now);
+        for complaint in self.children.limits.complaints() {
+            logs.say(&complaint);
+        }
+        let pid = spawned?;
         logs.note_pid(log, pid);
         if spec.role == "main" {
             logs.begin(log);
