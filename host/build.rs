@@ -9,8 +9,9 @@ use std::{env, error::Error, fmt::Write, fs, path::Path, path::PathBuf};
 /// What runs wherever oneup does. The rest is deflated: it costs a millisecond when it is started,
 /// and less than half the room.
 const PLAIN: [&str; 3] = ["brain", "config", "cli"];
-/// Brains that have a twin that can be told to fail (`NAME-faults`), for `oneup-faults`.
-const BRAINS: [&str; 2] = ["brain", "zinit-brain"];
+/// Programs whose names end so have a twin that can be told to fail (`NAME-faults`), for
+/// `oneup-faults`.
+const BRAIN: &str = "brain";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
@@ -22,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .as_object()
         .ok_or("no programs are listed")?;
     let names: Vec<String> = programs.keys().cloned().collect();
-    let twins = BRAINS.map(|name| format!("{name}-faults"));
+    let brains = names.iter().filter(|name| name.ends_with(BRAIN));
+    let twins = brains.map(|name| format!("{name}-faults"));
     let all: Vec<String> = names.iter().cloned().chain(twins).collect();
     let mut entries = Vec::new();
     for name in &all {

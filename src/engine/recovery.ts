@@ -156,6 +156,7 @@ export function linkAll(world: Pick<World, "services" | "byName" | "planned">): 
     linkEach(ordered, required, "order", "successors");
     // Beside "ready": that lets pass what nobody wants up, this does not.
     linkEach(begun, required, "begun", "begunFor");
+    linkEach(following("up"), required, "awaited", "awaitedBy");
     linkEach(following("any"), [...required, ...ordered, ...begun], "loose", "looseFor");
     for (const conflict of conflicts) linkConflict(service, byName.get(conflict.name));
     linkEach(failWith, [], "failWith", "failFor");

@@ -252,7 +252,8 @@ export function takeExit(service: Service, world: World, exit: Exit, at: number)
   const past = ownPast(service);
   past.exit = exit;
   past.exitWall = world.wall - (world.now - at);
-  if (hasLasted(service, at)) past.streak = 0;
+  // With delays that grow by runs that did not last, the restart after one that did has none.
+  if (hasLasted(service, at)) past.streak = service.spec.restartBackoff === "linear" ? -1 : 0;
   noteExit(service, exit, at - service.started, past.exitWall);
   service.pid = 0;
   touch(world, service);

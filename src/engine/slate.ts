@@ -289,7 +289,7 @@ function savePast({ past }: Service): unknown {
 function loadPast(service: Service, value: unknown): boolean {
   if (!Array.isArray(value)) return false;
   const [streak, restarts, times, exit, exitWall, reason]: unknown[] = value;
-  if (!isId(streak) || !isId(restarts) || !isTime(exitWall)) return false;
+  if (!(isId(streak) || streak === -1) || !isId(restarts) || !isTime(exitWall)) return false;
   if (!Array.isArray(times) || !times.every(isTime)) return false;
   if ((exit !== null && !isExit(exit)) || (reason !== null && !isReason(reason))) return false;
   service.past = { streak, restarts, times, exit, exitWall, reason };

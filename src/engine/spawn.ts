@@ -13,7 +13,7 @@ export function probeSpec(spec: ServiceSpec, argv: readonly string[]): SpawnSpec
 const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** A probe that runs as the supervisor does. */
-export function outsideSpec(spec: ServiceSpec, argv: readonly string[]): SpawnSpec {
+export function outsideSpec(spec: ServiceSpec, argv: readonly string[], searchPath = SYSTEM_PATH): SpawnSpec {
   return {
     ...probeSpec(spec, argv),
     directory: null,
@@ -21,7 +21,7 @@ export function outsideSpec(spec: ServiceSpec, argv: readonly string[]): SpawnSp
     group: null,
     groups: null,
     umask: null,
-    environment: { PATH: SYSTEM_PATH },
+    environment: { PATH: searchPath },
     cleanEnvironment: false,
     nice: null,
     oomScoreAdjust: null,
@@ -74,6 +74,7 @@ export function spawnSpec(
     nice: spec.nice,
     oomScoreAdjust: spec.oomScoreAdjust,
     limits: spec.limits,
+    ...(role === "main" && spec.resources !== null ? { resources: spec.resources } : {}),
     noNewPrivileges: spec.noNewPrivileges,
     notify: role === "main" ? notifyOf(spec) : null,
     foreground: spec.stdio === "inherit" && role === "main",

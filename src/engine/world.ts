@@ -69,7 +69,7 @@ export type Wish = "down" | "up" | "leave" | "again";
 
 /**
  * Neighbours, each list without doubles. What is in one of those that order starts and stops is not in
- * those after it, but for `begun`, which `order` does not imply.
+ * those after it, but for `begun`, which `order` does not imply, and for `awaited`, which stands beside them all.
  */
 export interface Edges {
   /** Must be ready before this one starts. */
@@ -78,6 +78,8 @@ export interface Edges {
   order: Service[];
   /** Must have begun before this one starts. */
   begun: Service[];
+  /** Must be up before this one starts; they stop without each other. */
+  awaited: Service[];
   /** No obstacle to its start; it only stops before them. */
   loose: Service[];
   /** Reverse of `requires`. */
@@ -86,6 +88,8 @@ export interface Edges {
   successors: Service[];
   /** Reverse of `begun`. */
   begunFor: Service[];
+  /** Reverse of `awaited`. */
+  awaitedBy: Service[];
   /** Reverse of `loose`. */
   looseFor: Service[];
   /** Both directions. */
@@ -121,19 +125,19 @@ export type Reason =
   /** It has been restarted as often as is allowed; `last`: why it would have been once more. */
   | { readonly type: "limit"; readonly restarts: number; readonly last: Reason | null };
 
-/** Whom it follows, in whatever way: it stops before them. */
+/** Whom it follows and stops before. */
 export function ahead({ edges }: Service): readonly (readonly Service[])[] {
   return [edges.requires, edges.order, edges.begun, edges.loose];
 }
 
-/** Who follows it. */
+/** Who follows it and stops before it. */
 export function behind({ edges }: Service): readonly (readonly Service[])[] {
   return [edges.dependents, edges.successors, edges.begunFor, edges.looseFor];
 }
 
 /** What its former runs left behind. */
 export interface Past {
-  /** Restarts in a row, without a run that lasted. */
+  /** Restarts in a row, without a run that lasted. -1: the next one does not count, nor wait. */
   streak: number;
   /** Restarts the supervisor made by itself, ever. */
   restarts: number;
@@ -322,10 +326,12 @@ export const NO_EDGES: Edges = Object.freeze({
   requires: NONE,
   order: NONE,
   begun: NONE,
+  awaited: NONE,
   loose: NONE,
   dependents: NONE,
   successors: NONE,
   begunFor: NONE,
+  awaitedBy: NONE,
   looseFor: NONE,
   conflicts: NONE,
   failWith: NONE,

@@ -29,6 +29,7 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   nice: null,
   oomScoreAdjust: null,
   limits: {},
+  resources: null,
   noNewPrivileges: false,
   stdin: "null",
   stdout: { type: "log" },

@@ -49,6 +49,7 @@ import {
   processNames,
   reload,
   requirements,
+  resources,
   signal,
   signals,
   size,
@@ -77,7 +78,7 @@ const relations = {
     errors: "An unknown name; a cycle.",
   }),
   after: field("after", followings, {
-    text: 'Order only: if both are to start, this one starts after those are ready, and stops before them. With `until = "begun"` it starts once the other has begun: started at least, whatever has become of it since; and that is waited for whether or not the other is to start. With `until = "any"` its start waits for nothing, and only the order of stops remains.',
+    text: 'Order only: if both are to start, this one starts after those are ready, and stops before them. With `until = "begun"` it starts once the other has begun: started at least, whatever has become of it since; and that is waited for whether or not the other is to start. With `until = "up"` its start alone waits, whether or not the other is to start, until that is up: ready, or ended with success where that counts as up; when they stop, neither heeds the other. With `until = "any"` its start waits for nothing, and only the order of stops remains.',
     change: "live",
     example: 'after = ["logger"]\n# or\nafter = [{ service = "logger", until = "begun" }]',
     errors: "An unknown name; a cycle.",
@@ -205,6 +206,13 @@ const execution = {
     errors: "An unknown name; a soft limit above the hard one.",
     default: "as the supervisor was started with",
   }),
+  resources: nullable("resources", resources, {
+    text: "What all its processes together may use, by a cgroup of its own. `cpu`: processors, `0.5` being half the time of one. `memory`: beyond it the kernel ends one of them; without a unit, bytes. `pids`: processes and threads. Where there is no cgroup for it (no right to make one, no such controller), it runs without that limit, and a warning says so.",
+    change: "restart",
+    example: 'resources = { memory = "512MiB", cpu = 1.5, pids = 100 }',
+    errors: "A `cpu` of less than 0.01; a `memory` or `pids` of 0; nothing in it.",
+    default: "no limits",
+  }),
   "no-new-privileges": field("noNewPrivileges", flag, {
     text: "It and its children can never gain privileges, by set-user-ID programs or otherwise.",
     change: "restart",
@@ -300,7 +308,7 @@ const restarts = {
     default: '`"30s"`, or `restart-delay` if that is longer',
   }),
   "restart-backoff": field("restartBackoff", choice("doubling", "linear"), {
-    text: "How the delay grows with each restart in a row. `doubling`: once, twice, four times `restart-delay`, and so on. `linear`: once, twice, three times.",
+    text: "How the delay grows with each restart in a row. `doubling`: once, twice, four times `restart-delay`, and so on. `linear`: once, twice, three times, by how many runs in a row did not last as long as `restart-reset` asks for; after one that did it is started again at once.",
     change: "live",
     example: 'restart-backoff = "linear"',
   }),

@@ -29,7 +29,8 @@ export type Requirement = Fields["requires"][number];
 
 /**
  * Whom it starts after. `ready`: is ready, or settled, or not meant to start. `begun`: is neither
- * `inactive` nor `waiting`, meant to start or not. `any`: whatever it does; the order of stops remains.
+ * `inactive` nor `waiting`, meant to start or not. `up`: is what its dependents would need; stops know nothing of
+ * it. `any`: whatever it does; the order of stops remains.
  */
 export type Following = Fields["after"][number];
 

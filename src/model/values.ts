@@ -228,7 +228,7 @@ const FOLLOWING: Expected & { title: string } = {
   title: "name or table",
   expected: 'a name, or a table such as { service = "…", until = "begun" }',
 };
-const until = choice("ready", "begun", "any");
+const until = choice("ready", "begun", "up", "any");
 
 interface FollowingItem {
   readonly name: string;
@@ -353,6 +353,8 @@ export interface ExecCondition {
   readonly argv: readonly string[];
   /** In the supervisor's own surroundings, not the service's. */
   readonly outside: boolean;
+  /** `PATH` of one that is outside; absent: a plain one. */
+  readonly searchPath?: string;
 }
 
 const probeWords = parsed(COMMAND, (line) => commandWords(line, 'write ["/bin/sh", "-c", "…"]'));
@@ -615,3 +617,38 @@ export const stderr = either(
   },
   toStderr.about,
 );
+
+// ---- what a cgroup bounds
+
+/** `null`: not bounded. */
+export interface ResourceLimits {
+  /** Processors. */
+  readonly cpu: number | null;
+  /** Bytes. */
+  readonly memory: number | null;
+  readonly pids: number | null;
+}
+
+const RESOURCES = {
+  title: "table of limits",
+  expected: 'a table such as { memory = "512MiB", cpu = 1.5, pids = 100 }',
+};
+const PROCESSORS_MIN = 0.01;
+const PROCESSORS_MAX = 10_000;
+const NUMBER_MAX = 4_194_304;
+
+const resourceTable = object(
+  { cpu: number(PROCESSORS_MIN, PROCESSORS_MAX), memory: size, pids: integer(1, NUMBER_MAX) },
+  RESOURCES,
+);
+
+export const resources = map(resourceTable, (given, node, reader): ResourceLimits | undefined => {
+  const { cpu = null, memory = null, pids = null } = given;
+  const complaint = (message: string, hint: string) =>
+    complain(node, reader, RESOURCES.title, { message, hint });
+  if (memory === 0) return complaint("a memory of no size", 'write a size such as "512MiB"');
+  if (cpu === null && memory === null && pids === null) {
+    return complaint("no limit in it", "write cpu, memory or pids, or remove it");
+  }
+  return { cpu, memory, pids };
+});

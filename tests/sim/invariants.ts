@@ -66,11 +66,12 @@ export function checkWorld(world: World): void {
     const blockers =
       edges.requires.filter((other) => !standsReady(other)).length +
       edges.order.filter((other) => !clear(other)).length +
+      edges.awaited.filter((other) => !standsReady(other)).length +
       edges.begun.filter(({ state: other }) => other === "inactive" || other === "waiting").length +
       edges.conflicts.filter(isLive).length;
     if (blockers !== service.blockers)
       fail(service, `${service.blockers} blockers counted, ${blockers} found`);
-    const broken = edges.requires.filter(isBroken).length;
+    const broken = [...edges.requires, ...edges.awaited].filter(isBroken).length;
     if (broken !== service.broken) fail(service, `${service.broken} broken counted, ${broken} found`);
     if (service.holds > 0 !== followersLeave(world, service)) fail(service, `${service.holds} holds counted`);
     if (

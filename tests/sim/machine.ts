@@ -84,7 +84,7 @@ function randomService(dice: Dice, former: Draft[], index: number, options: Grap
     if (roll < 3) requires.push({ name: other.name, bind: dice.chance(0.3), start: dice.chance(0.8) });
     else if (roll < 4) lists.wants.push(other.name);
     else if (roll < 5)
-      lists.after.push({ name: other.name, until: dice.pick(["ready", "begun", "any"] as const) });
+      lists.after.push({ name: other.name, until: dice.pick(["ready", "begun", "up", "any"] as const) });
     else if (roll < 6) other.before = [...(other.before ?? []), draft.name];
   }
   Object.assign(draft, { requires, ...lists });
@@ -718,6 +718,7 @@ export class Judge {
       const required = spec.requires.some((one) => one.name === name);
       const begun = required || until !== "begun" || (state !== "inactive" && state !== "waiting");
       if (!begun) throw new Error(`${service} is started, ${name} has not begun`);
+      if (until === "up" && !this.#isReady(name)) throw new Error(`${service} is started, ${name} is not up`);
     }
     this.#judgeGuard(spec);
   }

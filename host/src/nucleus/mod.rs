@@ -15,6 +15,7 @@ mod guard;
 mod handover;
 mod http;
 mod http_probe;
+mod limits;
 mod listen;
 mod log;
 mod machine;
@@ -269,7 +270,7 @@ async fn supervise(
         if error.taken || options.socket_required || options.listen.is_some() {
             eprintln!("oneup: {}", error.message);
             return Ok(End {
-                code: 2,
+                code: options.refused_code.unwrap_or(2),
                 machine: None,
             });
         }
@@ -852,7 +853,11 @@ impl Nucleus {
         let mut logs = self.logs.borrow_mut();
         let opened = output::open(spec)?;
         let stdio = opened.stdio(|| logs.write_ends(log).map_err(|error| failed_pipe(&error)))?;
-        let pid = self.children.spawn(id, spec, stdio, now)?;
+        let spawned = self.children.spawn(id, spec, stdio, now);
+        for complaint in self.children.limits.complaints() {
+            logs.say(&complaint);
+        }
+        let pid = spawned?;
         logs.note_pid(log, pid);
         if spec.role == "main" {
             logs.begin(log);
