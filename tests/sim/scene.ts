@@ -149,6 +149,8 @@ function checkCommand(kernel: Kernel, command: Command): void {
     if (delay > startDelayMs + 1e-6) throw new Error(`start delayed by ${delay} ms`);
     return;
   }
+  // Delayed, and something has come in between later in the same batch.
+  if (startDelayMs > 0 && Math.abs(delay - startDelayMs) < 1e-6) return;
   const { streak } = service.past;
   if (streak === 0) return; // Asked to start anew later in the same batch.
   const times = restartBackoff === "linear" ? streak : 2 ** (streak - 1);
