@@ -9,7 +9,7 @@ import { Configured, stamp } from "./configured.ts";
 import { Kernel } from "./kernel.ts";
 import { Dice, endTasks, mix, randomChange, randomServices } from "./machine.ts";
 import { check, plans, RUNS } from "./plans.ts";
-import { play } from "./scene.ts";
+import { whole } from "./scene.ts";
 
 /**
  * Everybody is well, but on a starved machine: each answer and each sign of life takes longer than
