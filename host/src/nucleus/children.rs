@@ -73,7 +73,7 @@ pub struct Children {
     pub(super) limits: Limits,
     /// This supervisor's and no other's.
     name: String,
-    pub(super) sets: BTreeMap<u32, Set>,
+    pub(super) sets: BTreeMap<u32, Box<Set>>,
     /// Every direct child of ours that we know: its set, or `None` for an orphan of no set.
     pub(super) roots: HashMap<i32, Option<u32>>,
     /// Sets with a stop at work.
@@ -365,7 +365,7 @@ impl Children {
             command: procfs::shorten(&spec.argv.join(" ")).into(),
             foreground: spec.foreground,
         };
-        self.sets.insert(id, set);
+        self.sets.insert(id, Box::new(set));
         self.roots.insert(pid, Some(id));
     }
 
@@ -487,7 +487,7 @@ impl Children {
 
     /// For a fresh brain.
     pub fn records(&self) -> Vec<ChildRecord> {
-        let record = |(id, set): (&u32, &Set)| set.record(*id, self.told(*id, &set.service));
+        let record = |(id, set): (&u32, &Box<Set>)| set.record(*id, self.told(*id, &set.service));
         self.sets.iter().map(record).collect()
     }
 
@@ -508,7 +508,7 @@ impl Children {
     /// The same of a service's main process.
     pub fn cgroup_of_service(&self, service: &str) -> Option<PathBuf> {
         let is_it =
-            |set: &&Set| set.is_running() && *set.service == *service && &*set.role == "main";
+            |set: &&Box<Set>| set.is_running() && *set.service == *service && &*set.role == "main";
         let set = self.sets.values().rev().find(is_it)?;
         set.leaf.as_ref().map(Leaf::folder)
     }

@@ -32,6 +32,9 @@ use std::{
 /// How long what was killed may take to be gone.
 const KILL_WAIT: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// Neither the list of sockets nor that of processes is of one moment: somebody in between is found
+/// by another look.
+const LOOKS_MAX: usize = 3;
 /// What comes back as fast as it is killed is told, in the end.
 const ROUNDS_MAX: usize = 10;
 /// Far more than any tree has, and an end for a climb among processes that come and go.
@@ -151,26 +154,14 @@ impl Look {
 
     fn find(&self) -> Found {
         let mut found = Found::default();
-        let others = procfs::all();
-        let busy: Vec<u16> = self
-            .ports
-            .iter()
-            .copied()
-            .filter(|port| is_busy(*port))
-            .collect();
-        let listeners = if busy.is_empty() {
-            Vec::new()
-        } else {
-            sockdiag::tcp_listeners()
-        };
-        for port in busy {
-            let on_port = listeners.iter().filter(|(_, at)| is_in_the_way(at, port));
-            let inodes: Vec<u64> = on_port.map(|(inode, _)| *inode).collect();
-            let owners = found.take(self, &others, |other| {
-                !inodes.is_empty() && sockdiag::has_one_of(other.pid, &inodes)
-            });
+        for port in self.ports.iter().copied().filter(|port| is_busy(*port)) {
+            let owners = (0..LOOKS_MAX)
+                .map(|_| self.owners_of(port, &mut found))
+                .find(|owners| !owners.is_empty())
+                .unwrap_or_default();
             found.ports.push(BusyPort { port, owners });
         }
+        let others = procfs::all();
         for part in &self.parts {
             let lower = part.to_lowercase();
             let matches = found.take(self, &others, |other| {
@@ -186,6 +177,19 @@ impl Look {
             }
         }
         found
+    }
+
+    /// Who listens there, spared ones left out.
+    fn owners_of(&self, port: u16, found: &mut Found) -> Vec<ProcessFacts> {
+        let listeners = sockdiag::tcp_listeners();
+        let on_port = listeners.iter().filter(|(_, at)| is_in_the_way(at, port));
+        let inodes: Vec<u64> = on_port.map(|(inode, _)| *inode).collect();
+        if inodes.is_empty() {
+            return Vec::new();
+        }
+        found.take(self, &procfs::all(), |other| {
+            sockdiag::has_one_of(other.pid, &inodes)
+        })
     }
 
     /// Kills them with all below them, and waits for their ends. False if nothing could be done,

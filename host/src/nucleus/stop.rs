@@ -246,7 +246,7 @@ impl Children {
             .filter(|(_, set)| set.is_none())
             .map(|(pid, _)| *pid)
             .collect();
-        self.sets.insert(id, Set::rest(roots, now));
+        self.sets.insert(id, Box::new(Set::rest(roots, now)));
         self.rest = Some(id);
         self.stop(id, signal, timeout_ms, true, now)
     }
@@ -378,7 +378,7 @@ impl Children {
     /// known: of who is dead already no receipt would tell.
     fn press_group(&mut self, id: u32, seen: &[Seen], killing: bool, are_all: bool) {
         let hidden = self.blind || seen.iter().any(|seen| !seen.process.is_visible());
-        let lives = |set: &&Set| self.group_lives(set);
+        let lives = |set: &&Box<Set>| self.group_lives(set);
         let blindly = || self.sets.get(&id).filter(lives).map(|set| set.group);
         let group = self.group_of(id).or_else(blindly);
         let Some(set) = self.sets.get_mut(&id) else {
