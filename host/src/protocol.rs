@@ -51,6 +51,10 @@ pub enum Event {
         id: u32,
         at: f64,
         exit: Exit,
+        /// It left a core.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+        core: bool,
         leftovers: u32,
     },
     /// A `Stop` or `StopRest` has come to its end. For a set whose leader was still alive,
@@ -1090,6 +1094,11 @@ pub struct Supervise {
     pub socket_required: bool,
     /// A TCP address for the API, with the file that holds its token.
     pub listen: Option<ListenTcp>,
+    /// What it leaves with, having started nothing, where it cannot listen as it has to; 2 unless
+    /// set.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional))]
+    pub refused_code: Option<i32>,
     /// `name | line` or JSON records on stdout.
     pub console_format: LogFormat,
     /// Colour the console's prefixes.

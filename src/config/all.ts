@@ -3,12 +3,19 @@
 import { plainDialect } from "../dialects/dialect.ts";
 import { loadServices } from "../dialects/horust/folder.ts";
 import { horust } from "../dialects/horust/read.ts";
+import { loadSupervisors } from "../dialects/supervisors/load.ts";
+import { readSupervisors } from "../dialects/supervisors/read.ts";
 import { readZinit } from "../dialects/zinit/read.ts";
 import { answerZinit } from "../dialects/zinit/server.ts";
 import { serve } from "./program.ts";
 
 serve({
-  dialects: { Horust: horust(), zinit: plainDialect(readZinit) },
+  dialects: {
+    Horust: horust(),
+    supervisors: plainDialect(readSupervisors),
+    zinit: plainDialect(readZinit),
+  },
   horust: loadServices,
+  supervisors: loadSupervisors,
   zinit: answerZinit,
 });

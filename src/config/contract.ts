@@ -216,6 +216,24 @@ export interface HorustLoadOutput {
   readonly refused: readonly string[];
 }
 
+/** What the command line asks of `config-all` to become a supervisor of supervisors' programs. */
+export interface SupervisorsInput {
+  /** The file, as it was given. */
+  readonly supervisors: string;
+  /** Absolute: relative paths start here. */
+  readonly cwd: string;
+}
+
+export type SupervisorsOutput =
+  | {
+      readonly services: readonly SparseSpec[];
+      /** `HOST:PORT`; empty: there is no HTTP API. */
+      readonly listen: string;
+    }
+  /** The file and why. */
+  | { readonly unreadable: string }
+  | { readonly errors: readonly ConfigIssue[] };
+
 export type ZinitInput = ZinitLoadInput | ZinitSetInput | ZinitDeleteInput | ZinitReadInput | ZinitXinetInput;
 export type ZinitOutput =
   | ZinitLoadOutput

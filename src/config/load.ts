@@ -18,7 +18,7 @@ import { Zones } from "./zones.ts";
 export type Dialects = Readonly<Record<string, Dialect>>;
 
 /** Those that `config-all` has. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["zinit", "Horust"]);
+const ELSEWHERE: ReadonlySet<string> = new Set(["zinit", "Horust", "supervisors"]);
 
 export function load(input: LoadInput, host: FileHost, dialects: Dialects): LoadOutput | Elsewhere {
   const issues = new Issues();

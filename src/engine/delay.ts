@@ -26,7 +26,7 @@ export function isDelayed({ state, deadline }: Service): boolean {
 /** It starts, or is not to start now. */
 export function endDelay(world: World, service: Service): void {
   if (!isDelayed(service)) return;
-  if (service.deadline > world.now) {
+  if (service.deadline >= world.now) {
     world.out.push({ type: "cancel", key: `again ${service.spec.name}` });
   }
   service.deadline = 0;
@@ -40,7 +40,6 @@ export function delayDue(world: World, service: Service): void {
   else pushWork(world, service);
 }
 
-/** The time may have passed while there was no brain. */
 export function armDelay(world: World, service: Service): void {
   world.out.push({ type: "arm", key: `again ${service.spec.name}`, at: service.deadline });
 }

@@ -390,7 +390,8 @@ function rearm(world: World, matched: ReadonlyMap<Service, ChildRecord>): void {
   if (world.shutdown.phase !== "running" && !world.shutdown.hurried) armShutdown(world);
   for (const service of world.services) {
     if (service.state === "backoff") armAgain(world, service);
-    if (isDelayed(service)) armDelay(world, service);
+    // What has waited long enough starts in its turn.
+    if (isDelayed(service) && service.deadline > world.now) armDelay(world, service);
     rearmSides(world, service);
     const child = matched.get(service);
     if (child === undefined) continue;

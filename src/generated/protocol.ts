@@ -149,7 +149,11 @@ binary?: string, } | { "type": "exit", code: number,
  */
 machine?: Machine, };
 
-export type Event = { "type": "boot" } & Boot | { "type": "spawned", id: number, pid: number, at: number, } | { "type": "spawnFailed", id: number, at: number, failure: SpawnFailure, } | { "type": "exited", id: number, at: number, exit: Exit, leftovers: number, } | { "type": "stopped", id: number, at: number, receipt: Receipt, } | { "type": "timer", key: string, at: number, } | { "type": "clockSet", at: number, } | { "type": "probed", key: string, at: number, ok: boolean, 
+export type Event = { "type": "boot" } & Boot | { "type": "spawned", id: number, pid: number, at: number, } | { "type": "spawnFailed", id: number, at: number, failure: SpawnFailure, } | { "type": "exited", id: number, at: number, exit: Exit, 
+/**
+ * It left a core.
+ */
+core?: boolean, leftovers: number, } | { "type": "stopped", id: number, at: number, receipt: Receipt, } | { "type": "timer", key: string, at: number, } | { "type": "clockSet", at: number, } | { "type": "probed", key: string, at: number, ok: boolean, 
 /**
  * Why not, or what was found (`200 OK`), for people; one line of at most 256 bytes.
  */
@@ -683,6 +687,11 @@ socketRequired: boolean,
  * A TCP address for the API, with the file that holds its token.
  */
 listen: ListenTcp | null, 
+/**
+ * What it leaves with, having started nothing, where it cannot listen as it has to; 2 unless
+ * set.
+ */
+refusedCode?: number, 
 /**
  * `name | line` or JSON records on stdout.
  */

@@ -23,6 +23,7 @@ function plans(fixed: Partial<Plan>): fc.Arbitrary<Plan> {
     endings: fc.constant(fixed.endings ?? false),
     gate: fc.constant(fixed.gate ?? false),
     changes: fc.constant(fixed.changes ?? false),
+    done: fc.constant(fixed.done ?? false),
   });
 }
 
@@ -49,6 +50,8 @@ describe("any schedule keeps the rules", () => {
     check(plans({ changes: true, losses: true, conflicts: true, endings: true }), whole));
   test("with services that come and go before a gate", () =>
     check(plans({ changes: true, gate: true, losses: true, conflicts: true }), whole, half));
+  test("and the end comes when nothing is left to do", () =>
+    check(plans({ done: true, gate: true, losses: true, conflicts: true }), whole, half));
   test("and the restart limit, where nobody interferes", () =>
     check(plans({ asks: false }), (plan) => {
       const scene = play({ ...plan, alone: true });
@@ -134,6 +137,8 @@ describe("a brain lost at any point", () => {
       restart: spec.kind === "task" ? ("on-failure" as const) : ("always" as const),
       restartLimit: 0,
       restartDelayMs: 20,
+      restartUnstartable: false,
+      failWith: [],
       startTimeoutMs: 0,
     });
     const options = { conflicts: false, endings: false };

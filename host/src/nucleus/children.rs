@@ -11,9 +11,9 @@
 
 use super::{
     cgroup::{Cgroups, Leaf},
-    limits::{Bounds, Limits},
     datagram,
     foreign::{Foreign, Watch},
+    limits::{Bounds, Limits},
     notify::{Hearing, Made},
     procfs::{self, Environment, Process, Which},
     signals,
@@ -104,6 +104,8 @@ pub(super) struct Set {
     pub group: i32,
     started: f64,
     pub exit: Option<(Exit, f64)>,
+    /// Its leader left a core.
+    pub core: bool,
     pub leftovers: u32,
     pub roots: Vec<i32>,
     pub stop: Option<Box<Stop>>,
@@ -169,6 +171,7 @@ impl Set {
             group: 0,
             started: now,
             exit: None,
+            core: false,
             leftovers: 0,
             roots,
             stop: None,
@@ -308,6 +311,7 @@ impl Children {
             group: pid,
             started: now,
             exit: None,
+            core: false,
             leftovers: 0,
             roots: vec![pid],
             stop: None,

@@ -4,7 +4,6 @@
 mod bell;
 mod brief;
 mod cgroup;
-mod limits;
 mod children;
 mod datagram;
 mod events;
@@ -16,6 +15,7 @@ mod guard;
 mod handover;
 mod http;
 mod http_probe;
+mod limits;
 mod listen;
 mod log;
 mod machine;
@@ -270,7 +270,7 @@ async fn supervise(
         if error.taken || options.socket_required || options.listen.is_some() {
             eprintln!("oneup: {}", error.message);
             return Ok(End {
-                code: 2,
+                code: options.refused_code.unwrap_or(2),
                 machine: None,
             });
         }
