@@ -144,7 +144,7 @@ describe("failure", () => {
   });
 
   ours("what starts after a failed service does not hold the end up", async ({ horust }) => {
-    horust.script("a", "exit 1");
+    horust.script("a", "exit 1", `[healthiness]\nfile-path = "${horust.path("never")}"`);
     horust.script("b", "echo never", 'start-after = ["a.toml"]');
     expect(await horust.run([TELL])).toMatchObject({ code: 101, out: "" });
   });
@@ -164,7 +164,7 @@ describe("termination", () => {
   });
 
   const SIGNALS =
-    "HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 ALRM TERM CHLD CONT TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO SYS";
+    "HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 ALRM TERM CONT TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO SYS";
   for (const signal of SIGNALS.split(" ")) {
     test(`28: it is asked by ${signal}`, async ({ horust }) => {
       const script = `trap 'touch ${horust.path("asked")}; exit 0' ${signal}; touch ${horust.path("up")}; while true; do sleep 0.3; done`;
@@ -187,6 +187,12 @@ describe("termination", () => {
       expect((await horust.running.outcome()).code).toBe(0);
     });
   }
+
+  test("28: even by CHLD, which comes by itself as soon as a command has ended", async ({ horust }) => {
+    const script = "trap 'exit 0' CHLD; while true; do sleep 0.3; done";
+    horust.script("a", script, '[termination]\nsignal = "CHLD"\nwait = "10s"');
+    expect((await horust.run()).code).toBe(0);
+  });
 
   test("29: die-if-failed", async ({ horust }) => {
     horust.script("b", FOREVER, '[termination]\nwait = "0s"\ndie-if-failed = ["a.toml"]');

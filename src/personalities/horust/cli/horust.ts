@@ -133,7 +133,7 @@ function supervise(
       shutdownTimeoutMs: SHUTDOWN_TIMEOUT_MS,
       single: false,
       leaveWhenDone: true,
-      ...(failedExitCode === 0 ? {} : { failedExitCode }),
+      failedExitCode,
       // Whose terminal has gone leaves in order; for PID 1 it has never meant anything.
       signals: { HUP: host.pid === 1 ? "ignore" : "shutdown" },
     },

@@ -21,6 +21,7 @@ describe("a service as the model has it", () => {
       restartBackoff: "linear",
       restartDelayMaxMs: 1000,
       restartJitter: 0,
+      restartLimitMeans: "end",
       restartResetFrom: "ready",
       restartResetMs: 1000,
       restartUnstartable: true,
