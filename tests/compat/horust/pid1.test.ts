@@ -60,6 +60,11 @@ describe("as PID 1", () => {
     horust.script("b", `touch ${horust.path("up")}; exec sleep 99`, 'start-after = ["a.toml"]');
     horust.start([], { as: "init" });
     await horust.makes("up");
+    // It is ours now; its service has ended.
+    await horust.until("the daemon", async () =>
+      (await commands(horust)).some((command) => /^bash .*daemon\.sh$/.test(command)),
+    );
+    await horust.reaches("a.toml", "FINISHED");
     expect((await commands(horust)).some((command) => command.includes("daemon.sh"))).toBe(true);
   });
 });
