@@ -68,6 +68,7 @@ describe("a service as the model has it", () => {
       { resources: { cpu: 0.5, memory: 1_048_576, pids: 7 } },
     ],
     ["[resource]\ncpu-percent = 200", { resources: { cpu: 2, memory: null, pids: null } }],
+    ["[resource-limit]\ncpu = -1\npids-max = 7", { resources: { cpu: null, memory: null, pids: 7 } }],
     ["[resource-limit]", {}],
   ])("%s", (lines, expected) => {
     expect(spec(lines)).toMatchObject(expected);
