@@ -449,11 +449,7 @@ impl Children {
         if std::mem::replace(before, true) {
             return false;
         }
-        let wanted = if killing {
-            vec![SIGKILL]
-        } else {
-            asking
-        };
+        let wanted = if killing { vec![SIGKILL] } else { asking };
         let sent = wanted
             .into_iter()
             .filter(|number| (group_asked && !killing) || self.send(process, *number));

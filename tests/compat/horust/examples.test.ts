@@ -68,7 +68,9 @@ describe("examples/horust", () => {
     const folders = readdirSync(examples, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(folders).toHaveLength(7);
     for (const { name } of folders) {
-      const { code, err } = await horust.box.oneup(["check", join(examples, name)], { env: { APP_PORT: "1" } });
+      const { code, err } = await horust.box.oneup(["check", join(examples, name)], {
+        env: { APP_PORT: "1" },
+      });
       // What it is meant to show: a size of which nothing comes, beside STDOUT.
       const odd = name === "overview" ? /^.*rotated.*\n.*\n$/ : /^$/;
       expect({ name, code }).toEqual({ name, code: 0 });

@@ -4,9 +4,9 @@ import type { RunOptions } from "../../e2e/harness/box.ts";
 import { isAlive } from "../../e2e/harness/proc.ts";
 import { expect, ours, type Program, type Supervisors, sh, test, theirs } from "./harness.ts";
 
-/** Has something to do before it leaves, and says so. */
+/** Has something to do before it leaves, and says so; what its shell says of a sleep that was ended is nobody's. */
 const careful = sh(
-  "trap 'sleep 0.3; echo bye >> gone; exit 0' TERM; echo up >> up; while :; do sleep 0.05; done",
+  "exec 2>/dev/null; trap 'sleep 0.3; echo bye >> gone; exit 0' TERM; echo up >> up; while :; do sleep 0.05; done",
 );
 const stubborn = sh("trap '' TERM; echo up >> up; while :; do sleep 0.05; done");
 
@@ -125,6 +125,7 @@ describe("B6: who ignores TERM is killed", () => {
     await startAll(supervisors, { a: parent });
     const pids = await pidsOf(supervisors);
     await supervisors.up.signal("SIGTERM");
+    await supervisors.lines(/^Shutting down/);
     await supervisors.up.signal("SIGTERM");
     await supervisors.up.ends();
     expect(pids.filter(isAlive)).toEqual([]);

@@ -183,8 +183,8 @@ describe("one that cannot be started", () => {
     await supervisors.start();
     await supervisors.isRunning("missing", false);
     expect(await supervisors.status()).toEqual({ missing: false, fine: true });
-    expect(supervisors.running.err).toBe(
-      'oneup | [missing] Failed to spawn process: "no-such-program" not found in PATH\n',
+    expect(supervisors.running.err).toMatch(
+      /^oneup \| \[missing\] Failed to spawn process: program "no-such-program" not found in PATH \(.*\)\n$/,
     );
   });
 

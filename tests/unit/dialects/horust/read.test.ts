@@ -48,8 +48,13 @@ describe("Horust's files for oneup run and oneup check", () => {
 
   test("a text that is TOML only with its variables", () => {
     const text = 'command = "x"\n[restart]\nattempts = ${ATTEMPTS:-3}\n';
-    expect(check({ "a.toml": text })).toMatchObject({ ok: true, config: { services: [{ restartLimit: 3 }] } });
-    expect(problems({ "a.toml": 'command = "$NONE"\nx = $NONE\n' }).join()).toContain('a.toml:1:12: the variable "NONE" is not set');
+    expect(check({ "a.toml": text })).toMatchObject({
+      ok: true,
+      config: { services: [{ restartLimit: 3 }] },
+    });
+    expect(problems({ "a.toml": 'command = "$NONE"\nx = $NONE\n' }).join()).toContain(
+      'a.toml:1:12: the variable "NONE" is not set',
+    );
   });
 
   test("everything that is wrong, with its place", () => {
