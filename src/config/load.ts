@@ -69,7 +69,8 @@ function readFile(
   if (tree === null && foreign === null) issues.list.push(...problems.list);
   if (foreign === null) {
     if (tree === null) return null;
-    tree.expand(input.environment);
+    tree.expand(environment);
+    issues.list.push(...problems.list);
     return readNative(tree.root, context);
   }
   const reader = lookup(dialects, foreign);
