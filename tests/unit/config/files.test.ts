@@ -89,11 +89,6 @@ describe("paths", () => {
       ["x.lua: luavisors scripts are not supported yet (write the services in TOML, as [service.NAME])"],
     ],
     [
-      { "x.toml": '[programs.a]\ncommand = "x"' },
-      ["x.toml"],
-      ["x.toml: supervisors files are not supported yet (write the services as [service.NAME])"],
-    ],
-    [
       { "x.toml": "" },
       ["x.toml"],
       ['x.toml: nothing to run: no service is defined (write [service.NAME] and command = "…" below it)'],
