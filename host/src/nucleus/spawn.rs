@@ -133,6 +133,8 @@ pub struct Kin {
     pub words: Vec<Vec<u8>>,
     /// Where the program is if it is nowhere else.
     pub own: Option<PathBuf>,
+    /// Signals that stay ignored, the first at bit 0.
+    pub ignored: u64,
 }
 
 /// What a child gets besides what its spec says.
@@ -198,6 +200,7 @@ impl Origin {
         let plan = Plan {
             descriptors: &order.extras.descriptors,
             pid_places: &program.pid_places,
+            ignored: order.kin.map_or(0, |kin| kin.ignored),
             terminal: order.terminal,
             place: match order.kin {
                 Some(_) => Place::Ours,
@@ -507,6 +510,8 @@ struct Plan<'a> {
     /// At most `PASSED_MAX`; sources and targets.
     descriptors: &'a [(RawFd, RawFd)],
     pid_places: &'a [*mut u8],
+    /// As in [`Kin`].
+    ignored: u64,
     /// Empty: as it is.
     oom_score: &'a [u8],
     oom_score_required: bool,
@@ -556,7 +561,7 @@ extern "C" fn child(plan: *mut c_void) -> c_int {
 /// # Safety
 /// Only for the child of `make`.
 unsafe fn prepare(plan: &Plan<'_>) -> Steps {
-    default_dispositions()?;
+    default_dispositions(plan.ignored)?;
     join_group(plan)?;
     if let Some(stdio) = plan.stdio {
         for (fd, target) in stdio.into_iter().zip(0..) {
@@ -665,11 +670,12 @@ unsafe fn write_pid(place: *mut u8) {
 }
 
 /// All 64: a program that finds PIPE ignored behaves differently.
-unsafe fn default_dispositions() -> Steps {
+unsafe fn default_dispositions(but: u64) -> Steps {
     // The kernel's struct sigaction is at most this big on every architecture; all zero is SIG_DFL.
     let default = [0u64; 8];
     for signal in 1..=64 {
-        if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+        let is_kept = but & (1 << (signal - 1)) != 0;
+        if signal != libc::SIGKILL && signal != libc::SIGSTOP && !is_kept {
             let nothing = ptr::null_mut::<c_void>();
             let call = libc::syscall(
                 libc::SYS_rt_sigaction,
