@@ -34,7 +34,7 @@ mod reap;
 mod requests;
 mod resolve;
 mod rpc;
-pub mod settle;
+mod settle;
 pub mod signals;
 mod sockdiag;
 mod spawn;

@@ -7,6 +7,7 @@ use super::{
     children::{Children, Stdio},
     gather::Gathered,
     monotonic_ms,
+    settle::{self, Settling},
     spawn::{failure, Kin},
     startup,
 };
@@ -37,6 +38,9 @@ use std::{
     },
     time::Duration,
 };
+
+/// As bytes of a brain's answers: a few starts at a time are a burst of work.
+const WORK_OF_A_START: usize = 8 << 10;
 
 const SIGNALS: u64 = 0;
 const BELL: u64 = 1;
@@ -224,6 +228,7 @@ pub struct Nursery {
     next_pipe: u64,
     next_id: u32,
     stops: Vec<Stop>,
+    settling: Settling,
     piece: Vec<u8>,
 }
 
@@ -245,11 +250,13 @@ struct Stop {
 
 /// To be called before there is a second thread.
 pub fn prepare() -> io::Result<(Nursery, Desk)> {
-    super::settle::share_arena();
+    settle::share_arena();
     let caught = Caught::catch()?;
     // Not being allowed to only means that orphans go to somebody else.
     let _ = startup::become_subreaper();
     let (work, answers, news) = (Queue::new(), Queue::new(), Queue::new());
+    let mut settling = Settling::new();
+    settling.on_answer(0, monotonic_ms());
     let bell = Arc::new(EventFd::from_flags(
         EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK,
     )?);
@@ -272,6 +279,7 @@ pub fn prepare() -> io::Result<(Nursery, Desk)> {
         next_pipe: FIRST_PIPE,
         next_id: 1,
         stops: Vec::new(),
+        settling,
         piece: Vec::new(),
     };
     let desk = Desk {
@@ -316,10 +324,12 @@ impl Nursery {
             let events = self.children.on_deadline(now);
             self.take(events);
         }
+        self.settling.on_deadline(now);
     }
 
     fn patience(&self) -> EpollTimeout {
-        let Some(at) = self.children.next_deadline() else {
+        let deadlines = [self.children.next_deadline(), self.settling.next_deadline()];
+        let Some(at) = deadlines.into_iter().flatten().min_by(f64::total_cmp) else {
             return EpollTimeout::NONE;
         };
         let ms = (at - monotonic_ms()).ceil().clamp(0.0, f64::from(i32::MAX));
@@ -452,6 +462,7 @@ impl Nursery {
             .children
             .spawn_kin(id, spec, kin, stdio, monotonic_ms())?;
         self.next_id += 1;
+        self.settling.on_answer(WORK_OF_A_START, monotonic_ms());
         let mut gather = |opened: Option<&mut Opened>, stream| {
             let end = opened?.read.take()?;
             let gathered = Arc::new(Gathered::new(limit));
