@@ -9,8 +9,12 @@ use std::{
     process::Command,
 };
 
-/// Brains that have a twin that can be told to fail (`NAME-faults`), for `oneup-faults`.
-const BRAINS: [&str; 2] = ["brain", "zinit-brain"];
+/// What runs wherever oneup does. The rest is deflated: it costs a millisecond when it is started,
+/// and less than half the room.
+const PLAIN: [&str; 3] = ["brain", "config", "cli"];
+/// Programs whose names end so have a twin that can be told to fail (`NAME-faults`), for
+/// `oneup-faults`.
+const BRAIN: &str = "brain";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
@@ -22,13 +26,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         .as_object()
         .ok_or("no programs are listed")?;
     let names: Vec<String> = programs.keys().cloned().collect();
-    let twins = BRAINS.map(|name| format!("{name}-faults"));
+    let brains = names.iter().filter(|name| name.ends_with(BRAIN));
+    let twins = brains.map(|name| format!("{name}-faults"));
     let all: Vec<String> = names.iter().cloned().chain(twins).collect();
+    let mut entries = Vec::new();
     for name in &all {
-        compile_bundle(&root.join("build/bundles"), &out, name)?;
+        entries.push(embed_bundle(&root.join("build/bundles"), &out, name)?);
     }
-    fs::write(out.join("programs.rs"), table(&names))?;
-    fs::write(out.join("programs_with_faults.rs"), table(&all))?;
+    let table = |entries: &[String]| format!("&[\n{}]", entries.concat());
+    fs::write(out.join("programs.rs"), table(&entries[..names.len()]))?;
+    fs::write(out.join("programs_with_faults.rs"), table(&entries))?;
+    embed_document(&root.join("docs/openapi.json"), &out)?;
     if env::var("CARGO_CFG_TARGET_FEATURE")?.contains("crt-static") {
         let names = symbols()?;
         fs::write(out.join("symbols.rs"), symbol_table(&names)?)?;
@@ -47,20 +55,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn table(names: &[String]) -> String {
-    let entries = names.iter().map(|name| {
-        format!("({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.bin\"))),\n")
-    });
-    format!("&[\n{}]", entries.collect::<String>())
-}
-
-fn compile_bundle(bundles: &Path, out: &Path, name: &str) -> Result<(), Box<dyn Error>> {
+/// Its row in the table: name, and bytes, which may be packed.
+fn embed_bundle(bundles: &Path, out: &Path, name: &str) -> Result<String, Box<dyn Error>> {
     let path = bundles.join(format!("{name}.js"));
     println!("cargo::rerun-if-changed={}", path.display());
     let source = fs::read_to_string(&path).unwrap_or_default();
     let bytecode = compile(&format!("{name}.js"), source)?;
-    fs::write(out.join(format!("{name}.bin")), bytecode)?;
+    let is_plain = PLAIN.contains(&name.strip_suffix("-faults").unwrap_or(name));
+    let (kind, bytes) = match is_plain {
+        true => ("Plain".to_owned(), bytecode),
+        false => (format!("Deflated({})", bytecode.len()), deflate(&bytecode)),
+    };
+    let file = format!("{name}.bin");
+    fs::write(out.join(&file), bytes)?;
+    Ok(format!(
+        "({name:?}, oneup::Packing::{kind}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"))),\n"
+    ))
+}
+
+/// The document without its line breaks: in JSON they lie between things, with the spaces after
+/// them.
+fn embed_document(path: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    let text = fs::read_to_string(path)?;
+    let text: String = text.lines().map(str::trim_start).collect();
+    fs::write(out.join("openapi.bin"), deflate(text.as_bytes()))?;
+    fs::write(out.join("openapi_size.rs"), text.len().to_string())?;
     Ok(())
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    miniz_oxide::deflate::compress_to_vec(bytes, 10)
 }
 
 fn compile(name: &str, source: String) -> Result<Vec<u8>, Box<dyn Error>> {

@@ -14,10 +14,19 @@ mod testing;
 use script::Program;
 use std::process::ExitCode;
 
+/// How an embedded program is kept.
+#[derive(Clone, Copy, Default)]
+pub enum Packing {
+    #[default]
+    Plain,
+    /// Its size when unpacked.
+    Deflated(usize),
+}
+
 /// The bytecode of the TypeScript programs by their names, embedded by the executables.
 #[derive(Clone, Copy)]
 pub struct Programs {
-    pub table: &'static [(&'static str, &'static [u8])],
+    pub table: &'static [(&'static str, Packing, &'static [u8])],
     /// Each brain has a twin that can be told to fail: take that one.
     pub with_faults: bool,
 }
@@ -27,13 +36,22 @@ const CALLED_AS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/called_as
 
 impl Programs {
     fn get(&self, name: &str) -> Result<Program, String> {
-        let find = |name: &str| self.table.iter().find(|(known, _)| *known == name);
+        let find = |name: &str| self.table.iter().find(|(known, ..)| *known == name);
         let twin = self.with_faults.then(|| find(&format!("{name}-faults")));
         let found = twin.flatten().or_else(|| find(name));
         found
-            .map(|(_, bytecode)| Program { bytecode })
+            .map(|(_, packing, bytes)| Program {
+                bytes,
+                packing: *packing,
+            })
             .ok_or_else(|| format!("there is no program \"{name}\" in this executable"))
     }
+}
+
+/// What the build script packed.
+fn inflate(bytes: &[u8], size: usize) -> Result<Vec<u8>, String> {
+    miniz_oxide::inflate::decompress_to_vec_with_limit(bytes, size)
+        .map_err(|error| format!("this executable is damaged: {error}"))
 }
 
 /// Runs the command line; if that asks for it, becomes a supervisor.

@@ -51,6 +51,10 @@ pub enum Event {
         id: u32,
         at: f64,
         exit: Exit,
+        /// It left a core.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+        core: bool,
         leftovers: u32,
     },
     /// A `Stop` or `StopRest` has come to its end. For a set whose leader was still alive,
@@ -248,7 +252,7 @@ pub enum Exit {
 #[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
 pub struct SpawnFailure {
     /// The step that failed: `pipe`, `user`, `group`, `fork`, `session`, `limits`, `umask`,
-    /// `nice`, `oom-score`, `groups`, `gid`, `uid`, `directory`, `stdio`, `terminal`, `exec`, …
+    /// `nice`, `oom-score`, `groups`, `gid`, `uid`, `directory`, `stdio`, `terminal`, `exec`, `fresh`, …
     pub step: String,
     /// Its errno (0 where the failure is not a system call's) and the errno's name (`ENOENT`).
     pub errno: i32,
@@ -536,7 +540,7 @@ pub enum Level {
     Error,
 }
 
-/// The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
+/// The supervisor's own lines as a log of their own: `TIME LEVEL text`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
@@ -544,6 +548,9 @@ pub struct OwnLog {
     /// Lines below this level are left out; `null`: all of them.
     pub least: Option<Level>,
     pub colour: bool,
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional, as = "Option<OwnStream>"))]
+    pub stream: OwnStream,
 }
 
 /// What becomes of the machine whose PID 1 we are.
@@ -756,6 +763,10 @@ pub struct SpawnSpec {
     pub stdout: Output,
     #[cfg_attr(test, ts(optional, as = "Option<Output>"))]
     pub stderr: Output,
+    /// Files that must not be there any more when it starts. Where one cannot be removed, that is
+    /// a failure of the step `fresh`.
+    #[cfg_attr(test, ts(optional, as = "Option<Vec<String>>"))]
+    pub remove: Vec<String>,
     /// `null`: the supervisor's own folder at its start.
     pub directory: Option<String>,
     pub user: Option<String>,
@@ -771,12 +782,29 @@ pub struct SpawnSpec {
     /// By the name of prlimit(1) in lower case: `nofile`, `core`, … `null`: unlimited.
     pub limits: BTreeMap<String, Limit>,
     pub no_new_privileges: bool,
+    /// What all processes of the set together may use.
+    #[cfg_attr(test, ts(optional))]
+    pub resources: Option<Resources>,
     /// How it can tell us something. With a socket, descriptors that are kept for the service are
     /// passed on to the role `main` as `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID`.
     pub notify: Option<Notify>,
     /// Own process group in the foreground of the controlling terminal instead of a session of
     /// its own (single-command mode).
     pub foreground: bool,
+}
+
+/// Bounds of a cgroup; `null`: none. What cannot be bounded here costs a message.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub struct Resources {
+    /// Processors.
+    pub cpu: Option<f64>,
+    /// Bytes.
+    #[cfg_attr(test, ts(type = "number | null"))]
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    #[cfg_attr(test, ts(type = "number | null"))]
+    pub pids: Option<u64>,
 }
 
 /// Where a process reads from.
@@ -815,10 +843,11 @@ pub enum Output {
     Same,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
 pub enum OwnStream {
+    #[default]
     Stdout,
     Stderr,
 }
@@ -851,7 +880,7 @@ pub enum Probe {
     Exec { spec: Box<SpawnSpec> },
     /// Is there such a file?
     File { path: String },
-    /// Does it answer a GET as expected?
+    /// Does it answer a request as expected?
     Http(Box<HttpProbe>),
     /// Has a process of this set a listening socket, TCP or Unix, that it did not get from us?
     Listen { set: u32 },
@@ -859,10 +888,23 @@ pub enum Probe {
     Pressure { set: u32 },
 }
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
+pub enum HttpMethod {
+    #[default]
+    Get,
+    Head,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(TS), ts(export, export_to = "protocol.ts"))]
 pub struct HttpProbe {
+    pub method: HttpMethod,
+    /// How many are followed within the one attempt; `headers` go to the same scheme, host and
+    /// port only. 0: an answer that redirects is looked at as it is.
+    pub redirects: u32,
     /// Whose cgroup `pressure` is of, too.
     pub set: u32,
     pub tls: bool,
@@ -1052,6 +1094,11 @@ pub struct Supervise {
     pub socket_required: bool,
     /// A TCP address for the API, with the file that holds its token.
     pub listen: Option<ListenTcp>,
+    /// What it leaves with, having started nothing, where it cannot listen as it has to; 2 unless
+    /// set.
+    #[serde(default)]
+    #[cfg_attr(test, ts(optional))]
+    pub refused_code: Option<i32>,
     /// `name | line` or JSON records on stdout.
     pub console_format: LogFormat,
     /// Colour the console's prefixes.

@@ -1,15 +1,26 @@
 //! A QuickJS engine with limits, running one of the embedded programs. The programs speak to the
 //! host through one global function that takes and returns text, so that only data crosses.
 
+use crate::{inflate, Packing};
 use rquickjs::{
     CatchResultExt, CaughtError, Context, Ctx, FromJs, Function, Module, Runtime, Value,
 };
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{borrow::Cow, cell::Cell, rc::Rc, time::Duration};
 
 /// An embedded program.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Program {
-    pub bytecode: &'static [u8],
+    pub bytes: &'static [u8],
+    pub packing: Packing,
+}
+
+impl Program {
+    fn bytecode(&self) -> Result<Cow<'static, [u8]>, String> {
+        match self.packing {
+            Packing::Plain => Ok(self.bytes.into()),
+            Packing::Deflated(size) => Ok(inflate(self.bytes, size)?.into()),
+        }
+    }
 }
 
 pub struct Limits {
@@ -48,11 +59,12 @@ impl Engine {
             deadline,
             call_budget: limits.call_budget,
         };
+        let bytecode = program.bytecode()?;
         engine.within_budget(|ctx| {
             prepare(ctx)?;
             // SAFETY: the bytecode was written by this build's own build script with the same
             // engine version and is embedded in this executable; it comes from nowhere else.
-            let module = unsafe { Module::load(ctx.clone(), program.bytecode) }?;
+            let module = unsafe { Module::load(ctx.clone(), &bytecode) }?;
             let (_module, promise) = module.eval()?;
             promise.finish::<()>()
         })?;
@@ -133,7 +145,8 @@ mod tests {
             module.write(WriteOptions::default()).unwrap()
         });
         Program {
-            bytecode: bytecode.leak(),
+            bytes: bytecode.leak(),
+            packing: Packing::Plain,
         }
     }
 

@@ -63,7 +63,9 @@ export interface WrittenAnswer {
 export interface PlainAnswer {
   readonly status: number;
   readonly plain: string;
+  /** Empty: it is not said. */
   readonly contentType: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Parts that the nucleus writes. Without `contentType` they make one JSON document. */

@@ -122,7 +122,9 @@ export function httpReply(request: number, answer: Answer): Reply {
   if ("problem" in answer) {
     return reply("application/problem+json", [document(answer.problem)], { ...answer.headers });
   }
-  if ("plain" in answer) return reply(answer.contentType, [{ type: "text", text: answer.plain }]);
+  if ("plain" in answer) {
+    return reply(answer.contentType, [{ type: "text", text: answer.plain }], { ...answer.headers });
+  }
   if ("text" in answer) return reply("application/json", [{ type: "text", text: answer.text }]);
   if ("parts" in answer) return reply(answer.contentType ?? "application/json", [...answer.parts]);
   return reply("application/json", [document(answer.json)]);

@@ -120,6 +120,7 @@ export const SCHEMAS: Readonly<Record<string, Schema>> = {
       reason("hook", { message: { type: "string", description: "Why one of its hooks has failed." } }),
       reason("lost", {}),
       reason("survived", {}),
+      reason("fail-with", { name: { ...name, description: "What it fails with, and has failed." } }),
       reason("missing", { name: { ...name, description: "What it requires and is not configured." } }),
       reason("cycle", { path: { ...names, description: "Who waits for whom, and the last for the first." } }),
       reason("limit", {

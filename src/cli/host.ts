@@ -39,6 +39,14 @@ export interface LineCall {
   readonly timeoutMs: number;
 }
 
+export interface MessageCall {
+  readonly socket: string;
+  /** A character from U+0000 to U+00FF for each byte. */
+  readonly bytes: string;
+  /** For all of it; 0: no limit. */
+  readonly timeoutMs: number;
+}
+
 /** What went wrong with a `LineCall`, and whether somebody listens there at all. */
 export interface LineError extends HostError {
   readonly connected: boolean;
@@ -52,6 +60,8 @@ export interface HttpAnswer {
 
 /** What both the command-line program and the config program may ask of the machine. */
 export interface FileHost {
+  /** Who this process acts as. */
+  readonly uid: number;
   /** UTF-8; bytes that are not become U+FFFD. Refuses files above 16 MiB (`EFBIG`). */
   readFile(path: string): { readonly text: string } | HostError;
   /** The same, a character from U+0000 to U+00FF for each byte. */
@@ -90,7 +100,6 @@ export interface CliHost extends FileHost {
   /** The current folder, or `/` if it is gone. */
   readonly cwd: string;
   readonly pid: number;
-  readonly uid: number;
   readonly version: string;
   /** Wall clock, ms since 1970. */
   now(): number;
@@ -113,6 +122,8 @@ export interface CliHost extends FileHost {
   request(call: HttpCall): HttpAnswer | HostError;
   /** One line out, one line back, on a connection of its own. */
   callLine(call: LineCall): { readonly text: string } | LineError;
+  /** One message out and one back, each to the end of its side of a connection of its own. */
+  callMessage(call: MessageCall): { readonly bytes: string } | LineError;
   /**
    * A streaming answer: `onText` gets the body piece by piece, cut anywhere but inside a
    * character, until it returns false or the stream ends. A status other than 200 comes as an

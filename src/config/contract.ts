@@ -177,6 +177,63 @@ export interface ZinitXinetInput {
 
 export type ZinitXinetOutput = { readonly ok: true } | ZinitFailure;
 
+/*
+ * What the command line asks of `config-all` to become a supervisor of Horust's services.
+ */
+
+interface HorustPlace {
+  /** Absolute: relative paths start here. */
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export type HorustLoadInput = HorustPlace & {
+  readonly horust: "load";
+  /** Files and folders, as they were given. */
+  readonly paths: readonly string[];
+  /** This one command instead. */
+  readonly command?: HorustCommand;
+};
+
+/** Either its words, or a line that is still to be split. */
+export interface HorustCommand {
+  readonly name: string;
+  readonly words: readonly string[] | null;
+  readonly line: string;
+}
+
+export interface HorustTrouble {
+  readonly level: "error" | "warn";
+  readonly text: string;
+}
+
+export interface HorustLoadOutput {
+  /** Sorted by file within each path. */
+  readonly services: readonly SparseSpec[];
+  /** What was passed over, and what is odd. */
+  readonly troubles: readonly HorustTrouble[];
+  /** Why nothing is to be started. */
+  readonly refused: readonly string[];
+}
+
+/** What the command line asks of `config-all` to become a supervisor of supervisors' programs. */
+export interface SupervisorsInput {
+  /** The file, as it was given. */
+  readonly supervisors: string;
+  /** Absolute: relative paths start here. */
+  readonly cwd: string;
+}
+
+export type SupervisorsOutput =
+  | {
+      readonly services: readonly SparseSpec[];
+      /** `HOST:PORT`; empty: there is no HTTP API. */
+      readonly listen: string;
+    }
+  /** The file and why. */
+  | { readonly unreadable: string }
+  | { readonly errors: readonly ConfigIssue[] };
+
 export type ZinitInput = ZinitLoadInput | ZinitSetInput | ZinitDeleteInput | ZinitReadInput | ZinitXinetInput;
 export type ZinitOutput =
   | ZinitLoadOutput

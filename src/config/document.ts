@@ -1,11 +1,11 @@
 /**
- * A TOML file as a tree of nodes,, its variables expanded if its dialect has any. Where something stands in the file
+ * A TOML file as a tree of nodes, its variables expanded if its dialect has any. Where something stands in the file
  * is looked up when somebody asks, which nobody does as long as nothing is wrong.
  */
 import { parse, TomlError } from "smol-toml";
 import type { Node, NodeType, Place } from "../model/node.ts";
 import { type Environment, expand } from "./expand.ts";
-import type { Issues } from "./issues.ts";
+import { Issues } from "./issues.ts";
 import { locate, type Spot } from "./locate.ts";
 import { reportSyntax } from "./syntax.ts";
 
@@ -16,18 +16,33 @@ export interface Tree {
   expand(environment: Environment): void;
 }
 
+/** Of a text that was made of a file's: what stands where in the file. */
+export interface Shift {
+  /** The file's text. */
+  readonly original: string;
+  /** The place in the file that a place in the text comes from. */
+  back(offset: number): number;
+  /** Something was put in here, which may be a secret. */
+  touches(start: number, end: number): boolean;
+}
+
 /** `null` if the text is not TOML; the reason is among the issues then. */
-export function readDocument(file: string, source: string, issues: Issues): Tree | null {
+export function readDocument(
+  file: string,
+  source: string,
+  issues: Issues,
+  shift: Shift | null = null,
+): Tree | null {
   // Counted from behind a byte order mark, as editors do.
   const text = source.replace(/^\ufeff/, "");
   const strange = text.indexOf("\ufffd");
   if (strange >= 0) {
-    issues.at(new Document(file, text).place(strange), "not UTF-8 text", "save the file as UTF-8");
+    issues.at(new Document(file, text, shift).place(strange), "not UTF-8 text", "save the file as UTF-8");
     return null;
   }
   try {
     const value = parse(text, { maxDepth: 32 });
-    const document = new Document(file, text);
+    const document = new Document(file, text, shift);
     const root = new DocumentNode(document, null, "", value);
     const expand = (environment: Environment) => {
       // Most files have neither variables nor a NUL in them.
@@ -36,8 +51,20 @@ export function readDocument(file: string, source: string, issues: Issues): Tree
     return { root, expand };
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    reportSyntax(file, text, error, issues);
+    if (shift === null) reportSyntax(file, text, error, issues);
+    else reportShifted(file, text, error, issues, shift);
     return null;
+  }
+}
+
+/** What was put in may be a secret, so no more is said than what and where. */
+function reportShifted(file: string, text: string, error: TomlError, issues: Issues, shift: Shift): void {
+  const found = new Issues();
+  reportSyntax(file, text, error, found);
+  const document = new Document(file, text, shift);
+  for (const { line, column, message, hint } of found.list) {
+    const offset = document.offset(line ?? 1, column ?? 1);
+    issues.at(document.place(offset), message, hint ?? undefined);
   }
 }
 
@@ -63,12 +90,14 @@ class Document {
   readonly expanded = new Marks();
   /** And which of them hold, at any depth, one whose variables are not right. */
   readonly broken = new Marks();
+  readonly shift: Shift | null;
   private root: Spot | undefined;
   private lineStarts: number[] | undefined;
 
-  constructor(file: string, text: string) {
+  constructor(file: string, text: string, shift: Shift | null) {
     this.file = file;
     this.text = text;
+    this.shift = shift;
   }
 
   spot(path: readonly (string | number)[]): Spot {
@@ -78,8 +107,20 @@ class Document {
     return here;
   }
 
-  place(offset: number): Place {
-    this.lineStarts ??= [0, ...[...this.text.matchAll(/\n/g)].map((found) => found.index + 1)];
+  /** Of a place in the text itself. */
+  offset(line: number, column: number): number {
+    const start = this.text
+      .split("\n")
+      .slice(0, line - 1)
+      .join("\n").length;
+    return start + (line > 1 ? 1 : 0) + column - 1;
+  }
+
+  place(given: number): Place {
+    const { shift } = this;
+    const offset = shift === null ? given : shift.back(given);
+    const text = shift === null ? this.text : shift.original;
+    this.lineStarts ??= [0, ...[...text.matchAll(/\n/g)].map((found) => found.index + 1)];
     let low = 0;
     let high = this.lineStarts.length;
     while (high - low > 1) {
@@ -122,6 +163,8 @@ class DocumentNode implements Node {
   }
 
   get expanded(): boolean {
+    const { shift } = this.document;
+    if (shift?.touches(this.spot.start, this.spot.end)) return true;
     return this.document.expanded.has(this.parent?.value, this.key);
   }
 

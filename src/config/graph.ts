@@ -33,6 +33,9 @@ function checkNames(definition: Definition, byName: ByName, issues: Issues): voi
   for (const relation of definition.relations) {
     const { field, name, kind, node } = relation;
     const found = byName.get(name);
+    if (field === "fail-with" && found === definition) {
+      issues.at(node.place, `fail-with: "${name}" cannot fail with itself`, "remove it");
+    }
     if (!found) {
       if (relation.optional) continue;
       const hint = didYouMean(name, [...byName.keys()]) ?? `define it, or remove it from ${field}`;
@@ -78,6 +81,8 @@ function checkMain(definitions: readonly Definition[], issues: Issues): void {
   }
 }
 
+const ORDERING: ReadonlySet<Relation["field"]> = new Set(["requires", "wants", "after", "before"]);
+
 /** `from` waits for `to`, because `relation` says so. */
 interface Edge {
   readonly from: string;
@@ -89,7 +94,7 @@ function edgesOf(byName: ByName): Map<string, Edge[]> {
   const edges = new Map<string, Edge[]>([...byName.keys()].map((name) => [name, []]));
   for (const definition of byName.values()) {
     for (const relation of definition.relations) {
-      if (relation.field === "conflicts" || !byName.has(relation.name)) continue;
+      if (!ORDERING.has(relation.field) || !byName.has(relation.name)) continue;
       const turned = relation.field === "before";
       const from = turned ? relation.name : definition.name;
       const to = turned ? definition.name : relation.name;
@@ -200,6 +205,7 @@ const VERBS: Readonly<Record<Relation["field"], string>> = {
   after: "is after",
   before: "is before",
   conflicts: "conflicts with",
+  "fail-with": "fails with",
 };
 
 function checkConflicts(byName: ByName, issues: Issues): void {

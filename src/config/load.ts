@@ -1,7 +1,7 @@
 /** The whole way from PATHs to a configuration, or to everything that is wrong with it. */
 import type { FileHost } from "../cli/host.ts";
-import type { Definition, ReadContext, Reading } from "../dialects/dialect.ts";
-import { foreignFormat } from "../dialects/foreign.ts";
+import type { Definition, Dialect, ReadContext, Reading } from "../dialects/dialect.ts";
+import { foreignFormat, foreignText } from "../dialects/foreign.ts";
 import { readNative } from "../dialects/native/read.ts";
 import { SUPERVISOR_DEFAULTS } from "../model/defaults.ts";
 import { lookup } from "../model/lookup.ts";
@@ -15,10 +15,10 @@ import { Issues, showPlace, sortIssues } from "./issues.ts";
 import { Zones } from "./zones.ts";
 
 /** Dialects beside the native one, as `foreignFormat` calls them. */
-export type Dialects = Readonly<Record<string, (root: Node, context: ReadContext) => Reading>>;
+export type Dialects = Readonly<Record<string, Dialect>>;
 
 /** Those that `config-all` has. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["zinit"]);
+const ELSEWHERE: ReadonlySet<string> = new Set(["zinit", "Horust", "supervisors"]);
 
 export function load(input: LoadInput, host: FileHost, dialects: Dialects): LoadOutput | Elsewhere {
   const issues = new Issues();
@@ -32,7 +32,9 @@ export function load(input: LoadInput, host: FileHost, dialects: Dialects): Load
     if (reading === "elsewhere") return { elsewhere: true };
     if (reading !== null) readings.push(reading);
   }
-  const definitions = readings.flatMap((reading) => reading.definitions);
+  let definitions: readonly Definition[] = readings.flatMap((reading) => reading.definitions);
+  for (const dialect of Object.values(dialects))
+    definitions = dialect.tie?.(definitions, means) ?? definitions;
   checkGraph(definitions, issues);
   const settings = mergeSettings(readings, issues);
   if (definitions.every(({ kind }) => kind === "target") && issues.list.length === 0)
@@ -58,16 +60,20 @@ function readFile(
   means: Means,
 ): Reading | "elsewhere" | null {
   const { issues } = means;
-  const tree = readDocument(file.shown, file.text, issues);
-  if (!tree) return null;
-  const context = { file: file.shown, path: file.path, folder: file.folder, ...means };
-  const foreign = foreignFormat(tree.root);
+  const problems = new Issues();
+  const tree = readDocument(file.shown, file.text, problems);
+  const { cwd, environment } = input;
+  const { shown, path, folder, text } = file;
+  const context = { file: shown, path, folder, text, cwd, environment, ...means };
+  const foreign = tree ? foreignFormat(tree.root) : foreignText(text);
+  if (tree === null && foreign === null) issues.list.push(...problems.list);
   if (foreign === null) {
+    if (tree === null) return null;
     tree.expand(input.environment);
     return readNative(tree.root, context);
   }
   const reader = lookup(dialects, foreign);
-  if (reader !== undefined) return reader(tree.root, context);
+  if (reader !== undefined) return reader.read(tree?.root ?? null, context);
   if (ELSEWHERE.has(foreign)) return "elsewhere";
   issues.inFile(file.shown, `${foreign} files are not supported yet`, "write the services as [service.NAME]");
   return null;
@@ -132,7 +138,8 @@ function finish(issues: Issues, files: readonly string[]): ConfigIssue[] {
 }
 
 function result(definitions: readonly Definition[], settings: SupervisorSettings, { used }: Zones) {
-  const { shutdownTimeoutMs, startConcurrency, restartBudget, apiListen, apiTokenFile, logFormat } = settings;
+  const { shutdownTimeoutMs, startConcurrency, restartBudget, leaveWhenDone, failedExitCode } = settings;
+  const { apiListen, apiTokenFile, logFormat } = settings;
   const listen = apiListen === "" ? null : { address: apiListen, tokenFile: apiTokenFile };
   return {
     config: {
@@ -141,6 +148,8 @@ function result(definitions: readonly Definition[], settings: SupervisorSettings
         shutdownTimeoutMs,
         ...(startConcurrency > 0 ? { startConcurrency } : {}),
         ...(restartBudget.restarts > 0 ? { restartBudget } : {}),
+        ...(leaveWhenDone ? { leaveWhenDone } : {}),
+        ...(failedExitCode === null ? {} : { failedExitCode }),
         single: false,
       },
       ...(Object.keys(used).length > 0 ? { zones: used } : {}),

@@ -4,7 +4,18 @@
  */
 import type { EditHost } from "../cli/host.ts";
 import { CONFIG_SCHEMA } from "../generated/config-schema.ts";
-import type { Elsewhere, LoadInput, LoadOutput, SchemaInput, ZinitInput, ZinitOutput } from "./contract.ts";
+import type {
+  Elsewhere,
+  HorustLoadInput,
+  HorustLoadOutput,
+  LoadInput,
+  LoadOutput,
+  SchemaInput,
+  SupervisorsInput,
+  SupervisorsOutput,
+  ZinitInput,
+  ZinitOutput,
+} from "./contract.ts";
 import { type Dialects, load } from "./load.ts";
 
 declare global {
@@ -15,17 +26,32 @@ declare global {
 /** What a config program can do beside the native dialect. */
 export interface Abilities {
   readonly dialects: Dialects;
+  readonly horust?: (input: HorustLoadInput, host: EditHost) => HorustLoadOutput;
+  readonly supervisors?: (input: SupervisorsInput, host: EditHost) => SupervisorsOutput;
   readonly zinit?: (input: ZinitInput, host: EditHost) => ZinitOutput;
 }
 
-export function serve({ dialects, zinit }: Abilities): void {
+type Asked = LoadInput | SchemaInput | HorustLoadInput | SupervisorsInput | ZinitInput;
+
+export function serve(abilities: Abilities): void {
   globalThis.loadConfig = (text) => {
-    const input: LoadInput | SchemaInput | ZinitInput = JSON.parse(text);
+    const input: Asked = JSON.parse(text);
     if ("schema" in input) return CONFIG_SCHEMA;
-    if (!("zinit" in input)) return JSON.stringify(loadSafely(input, dialects));
-    if (zinit === undefined) throw new Error("this config program knows only the native dialect");
-    return JSON.stringify(zinit(input, globalThis.host));
+    return JSON.stringify(answer(input, abilities));
   };
+}
+
+function answer(input: Exclude<Asked, SchemaInput>, abilities: Abilities): unknown {
+  const { dialects, horust, supervisors, zinit } = abilities;
+  if ("horust" in input) return known(horust)(input, globalThis.host);
+  if ("supervisors" in input) return known(supervisors)(input, globalThis.host);
+  if ("zinit" in input) return known(zinit)(input, globalThis.host);
+  return loadSafely(input, dialects);
+}
+
+function known<Ability>(ability: Ability | undefined): Ability {
+  if (ability === undefined) throw new Error("this config program knows only the native dialect");
+  return ability;
 }
 
 /** Input so strange that the reader itself fails (nested without end, say) is still an answer. */

@@ -6,7 +6,7 @@ import type { Zones } from "../config/zones.ts";
 import type { Node } from "../model/node.ts";
 import type { Kind, SparseSpec, SupervisorSettings } from "../model/spec.ts";
 
-export const RELATIONS = ["requires", "wants", "after", "before", "conflicts"] as const;
+export const RELATIONS = ["requires", "wants", "after", "before", "conflicts", "fail-with"] as const;
 export type RelationField = (typeof RELATIONS)[number];
 
 /** One name in one of a definition's lists, with its node for messages. */
@@ -54,9 +54,30 @@ export interface ReadContext {
   readonly path: string;
   /** Absolute: relative paths start here. */
   readonly folder: string;
+  /** The file as it is. */
+  readonly text: string;
+  /** The folder and the variables that the command line was given in. */
+  readonly cwd: string;
+  readonly environment: Readonly<Record<string, string>>;
   readonly host: FileHost;
   readonly zones: Zones;
   readonly issues: Issues;
   /** What is no error but should be said. */
   readonly warnings: Issues;
+}
+
+/** Reads the files of one program. */
+export interface Dialect {
+  /** `root` is `null` where the text is TOML only once the dialect has made something of it. */
+  read(root: Node | null, context: ReadContext): Reading | null;
+  /** What follows from all of its definitions together; those of others are handed back as they are. */
+  tie?(
+    definitions: readonly Definition[],
+    means: Pick<ReadContext, "issues" | "warnings">,
+  ): readonly Definition[];
+}
+
+/** Of files that are TOML as they are, each by itself. */
+export function plainDialect(read: (root: Node, context: ReadContext) => Reading): Dialect {
+  return { read: (root, context) => (root === null ? null : read(root, context)) };
 }

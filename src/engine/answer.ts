@@ -1,5 +1,6 @@
 /** `why` in one sentence: the state, what it comes from, and how long it will last as things are. */
 import { causeOf, chainOf } from "./causes.ts";
+import { isDelayed } from "./delay.ts";
 import { budgetTime } from "./gate.ts";
 import { isBroken, waitsFor } from "./order.ts";
 import { durationText, leftText, namesText } from "./text.ts";
@@ -54,6 +55,9 @@ function waitText(world: World, service: Service, clock: Clock, depth: number): 
   if (decisive === undefined) {
     const at = budgetTime(world, service);
     const cause = causeOf(service);
+    if (isDelayed(service)) {
+      return `waits: ${withTime(cause, /starts in \S+$/, "starts", service.deadline - clock.now)}`;
+    }
     const text = at === null ? cause : withTime(cause, /next in \S+$/, "next", at - clock.now);
     return /^waits\b/.test(text) ? text : `waits: ${text}`;
   }

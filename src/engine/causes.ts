@@ -127,11 +127,12 @@ function bounded(chain: string): string {
 export function waitingCause(service: Service): string {
   const held = heldText(service);
   if (held !== null) return held;
-  const { requires, order, begun, conflicts } = service.edges;
-  const broken = service.broken > 0 ? requires.find((other) => other.facts & FACT_BROKEN) : undefined;
+  const { requires, order, begun, awaited, conflicts } = service.edges;
+  const needed = awaited.length === 0 ? requires : [...requires, ...awaited];
+  const broken = service.broken > 0 ? needed.find((other) => other.facts & FACT_BROKEN) : undefined;
   if (broken !== undefined) return `waits for ${broken.spec.name}, which ${brokenText(broken)}`;
   const names: string[] = [];
-  for (const other of requires) if (!(other.facts & FACT_READY)) names.push(other.spec.name);
+  for (const other of needed) if (!(other.facts & FACT_READY)) names.push(other.spec.name);
   for (const other of order) if (!(other.facts & FACT_CLEAR)) names.push(other.spec.name);
   for (const other of begun) if (!(other.facts & FACT_BEGUN)) names.push(other.spec.name);
   if (names.length > 0) return `waits for ${namesText([...new Set(names)])}`;

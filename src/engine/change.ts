@@ -18,6 +18,7 @@ import { withDefaults } from "../model/defaults.ts";
 import type { Config, ServiceSpec, SparseSpec } from "../model/spec.ts";
 import { dropFromBoot, growBoot } from "./boot.ts";
 import { enter, publishChange } from "./causes.ts";
+import { endDelay } from "./delay.ts";
 import { findFaults, judgeFaults } from "./faults.ts";
 import { rankAgain } from "./gate.ts";
 import { endLook } from "./guard.ts";
@@ -131,6 +132,7 @@ export function takePlanned(world: World, service: Service): void {
 function takeSpec(world: World, service: Service, spec: ServiceSpec): void {
   const former = service.spec;
   service.spec = spec;
+  endDelay(world, service);
   endLook(world, service); // For what was in the way of the former one.
   reschedule(world, service, former.schedule);
   touch(world, service);
@@ -244,8 +246,9 @@ export function openLog(world: World, service: Service): void {
 }
 
 function logOptions({ log }: ServiceSpec): Extract<Command, { type: "openLog" }>["options"] {
-  const { file, maxSize, keep, format, console, lines } = log;
-  return { lines, console, file: file === null ? null : { path: file, maxBytes: maxSize, keep, format } };
+  const { file: path, maxSize: maxBytes, keep, format, console, lines, split, stamp } = log;
+  const pieces = split ? { split: { stamp } } : {};
+  return { lines, console, file: path === null ? null : { path, maxBytes, keep, format, ...pieces } };
 }
 
 const ROLES: readonly Role[] = ["before-start", "after-start", "before-stop", "after-exit", "stop", "reload"];

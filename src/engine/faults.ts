@@ -6,6 +6,7 @@
  */
 import { enter, tell } from "./causes.ts";
 import { cyclesOf } from "./cycles.ts";
+import { endDelay } from "./delay.ts";
 import { dropTurn } from "./gate.ts";
 import { endLook } from "./guard.ts";
 import { fire } from "./lifecycle.ts";
@@ -121,6 +122,7 @@ export function bar(world: World, service: Service, fault: Reason): void {
   if (service.state === "failed" && known) return;
   cancelBackoff(world, service);
   dropTurn(world, service);
+  endDelay(world, service);
   endLook(world, service);
   restCall(service, false);
   ownPast(service).reason = fault;

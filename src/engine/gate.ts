@@ -71,10 +71,12 @@ export function makeGate(supervisor: World["supervisor"], services: readonly Ser
 /** Takes away what waits for nothing, again and again. */
 function ranksOf(services: readonly Service[]): Uint16Array {
   const ranks = new Uint16Array(services.length);
-  const open = services.map(({ edges }) => edges.requires.length + edges.order.length + edges.begun.length);
+  const open = services.map(
+    ({ edges }) => edges.requires.length + edges.order.length + edges.begun.length + edges.awaited.length,
+  );
   const free = services.filter((_, index) => open[index] === 0);
   for (const { edges, index } of free) {
-    for (const other of [...edges.dependents, ...edges.successors, ...edges.begunFor]) {
+    for (const other of [...edges.dependents, ...edges.successors, ...edges.begunFor, ...edges.awaitedBy]) {
       ranks[other.index] = Math.max(ranks[other.index] ?? 0, (ranks[index] ?? 0) + 1);
       const left = (open[other.index] ?? 0) - 1;
       open[other.index] = left;

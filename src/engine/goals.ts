@@ -6,6 +6,7 @@
  * comes afterwards, when all goals stand.
  */
 import { note } from "./causes.ts";
+import { endFellows } from "./fellows.ts";
 import { dropTurn, markAutomatic } from "./gate.ts";
 import { fire } from "./lifecycle.ts";
 import { setWish, spread } from "./order.ts";
@@ -93,6 +94,9 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
       break;
     case "abandon":
       takeAlong(world, demand.service, demand.because, false);
+      break;
+    case "failed":
+      endFellows(world, demand);
       break;
     case "support":
       support(world, demand.service);

@@ -10,6 +10,7 @@ import type { ProxySpec, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { note, publishReceipt } from "./causes.ts";
 import { type ChangeAsk, dropGone, keepConfig, takeChange } from "./change.ts";
+import { isDone } from "./done.ts";
 import { closeGate, gateDue, nextThroughGate } from "./gate.ts";
 import { meetDemand, namedServices } from "./goals.ts";
 import { guardDue, takeLook } from "./guard.ts";
@@ -137,6 +138,11 @@ function settle(world: World): void {
 }
 
 function finish(world: World): Command[] {
+  if (isDone(world)) {
+    const because = "nothing is left to do";
+    world.demands.push({ type: "shutdown", because, code: 0, asked: false, machine: null });
+    settle(world);
+  }
   advanceShutdown(world);
   tellProxies(world);
   writeSlate(world);

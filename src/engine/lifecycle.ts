@@ -42,6 +42,7 @@
  * changed to down, leave or again. `turn`: counts changed in its favour. `hurry`: no more waiting.
  * `spawned`, `refused`, `exited`, `stopped`: the nucleus's events for its process set. `due`: its
  * timer. `met`: its last readiness condition holds. `sick`: its health checks or its watchdog say so.
+ * `fellow`: one that it fails with has failed (`fellows.ts`).
  * `hooked`: a process set beside the main one (a hook, the stop command, the reload command) is over
  * and its set is empty (`sides.ts`). `barred`, `freed`: as it is configured now, it cannot be started,
  * or can again (`faults.ts`).
@@ -53,8 +54,11 @@
 import type { Event } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { note, tell } from "./causes.ts";
+import { delayDue, endDelay } from "./delay.ts";
 import { bar, free } from "./faults.ts";
-import { lookAgain } from "./guard.ts";
+import { unbegunEnd } from "./fellows.ts";
+import { dropTurn } from "./gate.ts";
+import { endLook, lookAgain } from "./guard.ts";
 import {
   afterRun,
   endParting,
@@ -74,8 +78,10 @@ import { isReady, mayStop, setWish } from "./order.ts";
 import { restCall } from "./rescue.ts";
 import {
   armAgain,
+  conclude,
   exitEnd,
   expiredEnd,
+  isOver,
   lateEviction,
   refusalEnd,
   restartCause,
@@ -113,6 +119,7 @@ import {
   type Service,
   type Side,
   type State,
+  touch,
   type World,
   wantsUp,
 } from "./world.ts";
@@ -141,6 +148,7 @@ export interface Inputs {
   met: null;
   hooked: Side;
   sick: Eviction;
+  fellow: Eviction;
   barred: Reason;
   /** Because of what. */
   freed: string;
@@ -166,6 +174,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    fellow: ignore,
     barred: bar,
     freed: never,
   },
@@ -179,10 +188,11 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     refused: never,
     exited: never,
     stopped: never,
-    due: ignore,
+    due: delayDue,
     met: never,
     hooked: never,
     sick: never,
+    fellow: endUnbegun,
     barred: bar,
     freed: never,
   },
@@ -200,6 +210,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: prepared,
     sick: ignore,
+    fellow: endUnbegun,
     barred: ignore,
     freed: never,
   },
@@ -217,6 +228,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: ignore,
+    fellow: evictSoon,
     barred: ignore,
     freed: never,
   },
@@ -234,6 +246,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: becomeReady,
     hooked: never,
     sick: evict,
+    fellow: evict,
     barred: ignore,
     freed: never,
   },
@@ -251,6 +264,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: noteSide,
     sick: ignore,
+    fellow: evict,
     barred: ignore,
     freed: never,
   },
@@ -268,6 +282,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: noteSide,
     sick: evict,
+    fellow: evict,
     barred: ignore,
     freed: never,
   },
@@ -285,6 +300,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: parted,
     sick: ignore,
+    fellow: ignore,
     barred: ignore,
     freed: never,
   },
@@ -302,6 +318,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: ignore, // What runs on beside it is waited for when it has left.
     sick: ignore,
+    fellow: ignore,
     barred: ignore,
     freed: never,
   },
@@ -319,6 +336,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: ignore,
     sick: ignore,
+    fellow: ignore,
     barred: ignore,
     freed: never,
   },
@@ -336,6 +354,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: ignore,
     sick: ignore,
+    fellow: ignore,
     barred: ignore,
     freed: never,
   },
@@ -353,6 +372,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: finished,
     sick: ignore,
+    fellow: ignore,
     barred: ignore,
     freed: never,
   },
@@ -370,6 +390,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    fellow: ignore, // Its restart rules have had their say already.
     barred: bar,
     freed: never,
   },
@@ -387,6 +408,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    fellow: ignore,
     barred: ignore, // What has been done is done.
     freed: never,
   },
@@ -404,6 +426,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
     met: never,
     hooked: never,
     sick: never,
+    fellow: ignore,
     barred: bar,
     freed: free,
   },
@@ -506,6 +529,26 @@ function evict(world: World, service: Service, eviction: Eviction): void {
   tell(world, service, eviction.text);
   service.eviction = eviction;
   part(world, service, eviction.text);
+}
+
+/** The start is known to be on its way, and has to come to its end first. */
+function evictSoon(world: World, service: Service, eviction: Eviction): void {
+  if (mustLeave(service)) return;
+  service.eviction = eviction;
+  touch(world, service);
+}
+
+/** It has not begun: it need not, unless it would be started again from any end. */
+function endUnbegun(world: World, service: Service, eviction: Eviction): void {
+  if (mustLeave(service)) return;
+  const end = unbegunEnd(service, eviction);
+  if (service.state === "preparing") afterRun(world, service, end);
+  else if (isOver(service, end)) {
+    endDelay(world, service);
+    endLook(world, service);
+    dropTurn(world, service);
+    conclude(world, service, end);
+  }
 }
 
 function startOver(world: World, service: Service): void {

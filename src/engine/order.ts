@@ -8,6 +8,7 @@
  */
 import { assert } from "./assert.ts";
 import { noteRelease } from "./boot.ts";
+import { isDelayed } from "./delay.ts";
 import {
   ahead,
   behind,
@@ -93,12 +94,18 @@ function tellFacts(world: World, service: Service, facts: number): number {
   const changed = facts ^ service.facts;
   if (changed === 0) return 0;
   service.facts = facts;
-  const { dependents, successors, begunFor, conflicts } = service.edges;
-  if (changed & FACT_READY) block(world, service, dependents, !(facts & FACT_READY));
+  const { dependents, successors, begunFor, awaitedBy, conflicts } = service.edges;
+  if (changed & FACT_READY) {
+    block(world, service, dependents, !(facts & FACT_READY));
+    block(world, service, awaitedBy, !(facts & FACT_READY));
+  }
   if (changed & FACT_CLEAR) block(world, service, successors, !(facts & FACT_CLEAR));
   if (changed & FACT_BEGUN) block(world, service, begunFor, !(facts & FACT_BEGUN));
   if (changed & FACT_LIVE) block(world, service, conflicts, (facts & FACT_LIVE) !== 0);
-  if (changed & FACT_BROKEN) breakNeighbours(world, dependents, (facts & FACT_BROKEN) !== 0);
+  if (changed & FACT_BROKEN) {
+    breakNeighbours(world, dependents, (facts & FACT_BROKEN) !== 0);
+    breakNeighbours(world, awaitedBy, (facts & FACT_BROKEN) !== 0);
+  }
   if (changed & FACT_LEAVING) {
     for (const others of ahead(service)) hold(world, others, (facts & FACT_LEAVING) !== 0);
   }
@@ -125,12 +132,16 @@ const MIRRORED: readonly (readonly [keyof Edges, keyof Edges])[] = [
   ["requires", "dependents"],
   ["order", "successors"],
   ["begun", "begunFor"],
+  ["awaited", "awaitedBy"],
   ["loose", "looseFor"],
   ["dependents", "requires"],
   ["successors", "order"],
   ["begunFor", "begun"],
+  ["awaitedBy", "awaited"],
   ["looseFor", "loose"],
   ["conflicts", "conflicts"],
+  ["failWith", "failFor"],
+  ["failFor", "failWith"],
 ];
 
 function without(services: readonly Service[], one: Service): Service[] {
@@ -142,8 +153,8 @@ function block(world: World, by: Service, neighbours: readonly Service[], blocks
     neighbour.blockers += blocks ? 1 : -1;
     assert(neighbour.blockers >= 0, "no more blockers leave than came");
     if (neighbour.blockers === 0) noteRelease(world, neighbour, by);
-    // Who stands in line for its start, or looks what is in its way, does so no longer.
-    const isAbout = neighbour.turn !== null || neighbour.look !== null;
+    // Who stands in line for its start, looks what is in its way, or is delayed, is so no longer.
+    const isAbout = neighbour.turn !== null || neighbour.look !== null || isDelayed(neighbour);
     if (neighbour.blockers === 0 || isAbout) pushWork(world, neighbour);
   }
 }
@@ -178,8 +189,8 @@ export function setWish(world: World, service: Service, wish: Wish): void {
 /** Counts of a service none of whose neighbours has told anything yet. */
 export function resetCounts(service: Service): void {
   service.facts = 0;
-  const { requires, order, begun } = service.edges;
-  service.blockers = requires.length + order.length + begun.length;
+  const { requires, order, begun, awaited } = service.edges;
+  service.blockers = requires.length + order.length + begun.length + awaited.length;
   service.broken = 0;
   service.holds = 0;
 }
@@ -200,10 +211,11 @@ function isLeaving(state: State): boolean {
 
 /** Whom it waits for: to start, or to leave before it. */
 export function waitsFor(service: Service): Service[] {
-  const { requires, order, begun, conflicts } = service.edges;
+  const { requires, order, begun, awaited, conflicts } = service.edges;
   if (service.state === "waiting") {
     const others = [
       ...requires.filter((other) => !(other.facts & FACT_READY)),
+      ...awaited.filter((other) => !(other.facts & FACT_READY)),
       ...order.filter((other) => !(other.facts & FACT_CLEAR)),
       ...begun.filter((other) => !(other.facts & FACT_BEGUN)),
       ...conflicts.filter((other) => other.facts & FACT_LIVE),

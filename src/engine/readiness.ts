@@ -136,6 +136,13 @@ function tryProbe(world: World, service: Service, index: number, condition: Trie
   });
 }
 
+function execSpec(
+  spec: ServiceSpec,
+  { argv, outside, searchPath }: Extract<ProbeCondition, { type: "exec" }>,
+) {
+  return outside ? outsideSpec(spec, argv, searchPath) : probeSpec(spec, argv);
+}
+
 /** As the nucleus needs it. */
 export function protocolProbe({ spec, child: set }: Service, condition: ProbeCondition): Probe {
   switch (condition.type) {
@@ -144,7 +151,7 @@ export function protocolProbe({ spec, child: set }: Service, condition: ProbeCon
     case "file":
       return { type: "file", path: condition.path };
     case "exec":
-      return { type: "exec", spec: (condition.outside ? outsideSpec : probeSpec)(spec, condition.argv) };
+      return { type: "exec", spec: execSpec(spec, condition) };
     case "http":
       return { ...condition, set, status: condition.status.map(([low, high]) => [low, high]) };
   }

@@ -13,6 +13,7 @@ import { assert } from "./assert.ts";
 import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
 import { openLog, takePlanned } from "./change.ts";
+import { armDelay, isDelayed } from "./delay.ts";
 import { findFaults, judgeFaults } from "./faults.ts";
 import { makeGate } from "./gate.ts";
 import { isHealthAwaited, resumeHealth } from "./health.ts";
@@ -132,10 +133,10 @@ export function linkAll(world: Pick<World, "services" | "byName" | "planned">): 
   const follows = reverseBefore(world);
   for (const service of services) service.edges = NO_EDGES;
   for (const service of services) {
-    const { name, requires, wants, after, conflicts } = plannedSpec(world, service);
+    const { name, requires, wants, after, conflicts, failWith } = plannedSpec(world, service);
     const reverse = follows.get(name) ?? NONE;
-    const plain = requires.length + wants.length + after.length + reverse.length + conflicts.length === 0;
-    if (plain) continue; // As most are: no set is made for them.
+    const lists = [requires, wants, after, reverse, conflicts, failWith];
+    if (lists.every((list) => list.length === 0)) continue; // As most are: no set is made for them.
     const following = (until: Following["until"]) =>
       after.filter((one) => one.until === until).map((one) => one.name);
     const required = requires.map((requirement) => requirement.name);
@@ -155,8 +156,10 @@ export function linkAll(world: Pick<World, "services" | "byName" | "planned">): 
     linkEach(ordered, required, "order", "successors");
     // Beside "ready": that lets pass what nobody wants up, this does not.
     linkEach(begun, required, "begun", "begunFor");
+    linkEach(following("up"), required, "awaited", "awaitedBy");
     linkEach(following("any"), [...required, ...ordered, ...begun], "loose", "looseFor");
     for (const conflict of conflicts) linkConflict(service, byName.get(conflict.name));
+    linkEach(failWith, [], "failWith", "failFor");
   }
 }
 
@@ -387,6 +390,8 @@ function rearm(world: World, matched: ReadonlyMap<Service, ChildRecord>): void {
   if (world.shutdown.phase !== "running" && !world.shutdown.hurried) armShutdown(world);
   for (const service of world.services) {
     if (service.state === "backoff") armAgain(world, service);
+    // What has waited long enough starts in its turn.
+    if (isDelayed(service) && service.deadline > world.now) armDelay(world, service);
     rearmSides(world, service);
     const child = matched.get(service);
     if (child === undefined) continue;

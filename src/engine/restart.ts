@@ -6,6 +6,7 @@ import type { Exit, SpawnFailure } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, noteState, say, tell } from "./causes.ts";
 import { bar } from "./faults.ts";
+import { failFellows } from "./fellows.ts";
 import { markAutomatic } from "./gate.ts";
 import { errnoText } from "./notify.ts";
 import { endCall, runHandler } from "./rescue.ts";
@@ -46,7 +47,9 @@ export function exitEnd(service: Service): End {
   assert(exit !== null, "a run that ended has an exit");
   const code = "code" in exit ? exit.code : null;
   // What nobody can tell is no failure that anybody has seen.
-  const success = code === null ? "unknown" in exit : service.spec.successCodes.includes(code);
+  const { successCodes, successSignals } = service.spec;
+  const ended = "signal" in exit ? successSignals.includes(exit.signal) : "unknown" in exit;
+  const success = code === null ? ended : successCodes.includes(code);
   const text = `${exitText(exit)}${errnoText(service)}`;
   return { text, success, code, outward: outwardCode(exit), kind: "judged", reason: exitReason(exit) };
 }
@@ -56,8 +59,12 @@ function exitReason(exit: Exit): Reason {
   return "code" in exit ? { type: "exit", code: exit.code } : { type: "signal", signal: exit.signal };
 }
 
-/** It was not ready in time, or sick, and has been stopped: a failed run, whatever its exit says. */
+/** It has been stopped: a failed run, whatever its exit says, unless that is what is to be judged. */
 export function expiredEnd(service: Service, eviction: Eviction | null): End {
+  if (eviction?.action === "exit" && service.past.exit !== null) {
+    const end = exitEnd(service);
+    return { ...end, text: `${eviction.text}; ${end.text}`, trail: eviction.trail ?? [] };
+  }
   const end = failedEnd(eviction?.text ?? lateText(service), eviction?.reason ?? LATE);
   return eviction?.action === "stop" ? { ...end, kind: "hopeless" } : end;
 }
@@ -94,7 +101,7 @@ function failedEnd(text: string, reason: Reason): End {
 export function refusalEnd(world: World, service: Service, failure: SpawnFailure, text: string): End {
   ownPast(service).exit = null;
   if (world.supervisor.single) say(world, text); // A command that never ran cannot say it itself.
-  const kind = failure.transient ? "judged" : "hopeless";
+  const kind = failure.transient || service.spec.restartUnstartable ? "judged" : "hopeless";
   const reason: Reason = { type: "spawn", message: text };
   return { text, success: false, code: null, outward: refusalCode(failure), kind, reason };
 }
@@ -120,7 +127,7 @@ export function conclude(world: World, service: Service, end: End): void {
   assert(service.child === 0, "a run is judged when its set is empty");
   assert(wantsUp(service) && !mustLeave(service), "what had to leave is not judged");
   const verdict = verdictOf(service, end);
-  if (verdict === "again" || isKept(service, end)) {
+  if ((verdict === "again" || isKept(service, end)) && !endsAll(service, end)) {
     startAgain(world, service, end, verdict === "again");
     return;
   }
@@ -129,6 +136,17 @@ export function conclude(world: World, service: Service, end: End): void {
     endMain(world, service, end.outward);
   } else fail(world, service, end);
   endCall(world, service, true);
+}
+
+/** Nothing is started again once this has failed. */
+function endsAll(service: Service, end: End): boolean {
+  const { onFailure, onFailureAt } = service.spec;
+  return !end.success && !pinnedUp(service) && onFailureAt === "each" && onFailure === "shutdown";
+}
+
+/** No further run follows from this end. */
+export function isOver(service: Service, end: End): boolean {
+  return verdictOf(service, end) !== "again" && !isKept(service, end);
 }
 
 /** Pinned up, it comes back from any end; a task that has succeeded is up. */
@@ -163,10 +181,11 @@ function startAgain(world: World, service: Service, end: End, allowed: boolean):
   const room = allowed && takeFromWindow(world, service);
   if (!room && !kept) {
     const reason: Reason = { type: "limit", restarts: service.spec.restartLimit, last: end.reason };
-    fail(world, service, { text: `${limitText(service)}, last: ${end.text}`, outward: end.outward, reason });
+    fail(world, service, { ...end, text: `${limitText(service)}, last: ${end.text}`, reason });
     endCall(world, service, true);
     return;
   }
+  if (!end.success) followFailure(world, service, end, "each");
   const held = heldText(service);
   if (held !== null) {
     tell(world, service, `${end.text}, not started again: it ${held}`);
@@ -214,11 +233,13 @@ function takeFromWindow(world: World, service: Service): boolean {
   return true;
 }
 
-/** restart-delay × 2^streak with its jitter, never above its maximum. */
+/** restart-delay × 2^streak, or × 1, 2, 3, …, with its jitter, never above its maximum. */
 function backoffMs(world: World, service: Service): number {
-  const { restartDelayMs, restartDelayMaxMs, restartJitter } = service.spec;
+  const { restartDelayMs, restartDelayMaxMs, restartBackoff, restartJitter } = service.spec;
   if (restartDelayMs === 0) return 0;
-  const plain = Math.min(restartDelayMs * 2 ** service.past.streak, restartDelayMaxMs);
+  const { streak } = service.past;
+  const times = restartBackoff === "linear" ? streak + 1 : 2 ** streak;
+  const plain = Math.min(restartDelayMs * times, restartDelayMaxMs);
   const factor = 1 + restartJitter * (2 * world.random.next() - 1);
   return Math.min(plain * factor, restartDelayMaxMs);
 }
@@ -233,19 +254,30 @@ export function restartCause(service: Service): string {
 }
 
 /** Failed for good: its state, and what its on-failure demands. */
-function fail(
-  world: World,
-  service: Service,
-  { text: because, outward, reason }: Pick<End, "text" | "outward" | "reason">,
-): void {
-  const { name, onFailure, main, critical } = service.spec;
+function fail(world: World, service: Service, end: Pick<End, "text" | "outward" | "reason" | "trail">): void {
+  const { text: because, outward, reason } = end;
   ownPast(service).reason = reason;
   enter(world, service, "failed", because);
   tell(world, service, `failed: ${because}`);
-  if (critical) alarm(world, service, because);
-  if (main) endMain(world, service, outward);
-  else if (onFailure === "shutdown") {
-    demandShutdown(world, `${name} failed: ${because}`, 1);
+  if (service.spec.critical) alarm(world, service, because);
+  if (service.spec.main) endMain(world, service, outward);
+  followFailure(world, service, end, "end");
+}
+
+/** What a failed run demands of others: now that it is the last one (`end`), or in any case. */
+function followFailure(
+  world: World,
+  service: Service,
+  { text: because, trail = [] }: Pick<End, "text" | "trail">,
+  at: "end" | "each",
+): void {
+  const { name, onFailure, onFailureAt, main } = service.spec;
+  failFellows(world, service, because, trail);
+  if (main && at === "end") return; // Everything ends with it.
+  if (at === "each" && onFailureAt === "end") return;
+  if (onFailure === "shutdown") {
+    const { failedExitCode = 1 } = world.supervisor;
+    demandShutdown(world, `${name} failed: ${because}`, failedExitCode);
   } else if (onFailure === "stop-dependents") {
     world.demands.push({ type: "abandon", service, because: `requires ${name}, which failed: ${because}` });
   } else if (onFailure !== "ignore") {

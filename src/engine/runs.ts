@@ -15,11 +15,13 @@ import {
   waitingCause,
 } from "./causes.ts";
 import { takePlanned } from "./change.ts";
+import { delayedCause, endDelay, passDelay } from "./delay.ts";
 import { bar } from "./faults.ts";
 import { dropTurn, passGate } from "./gate.ts";
 import { endLook, passGuard } from "./guard.ts";
 import { forgetHealth, isHealthAwaited, startHealth, stopHealth } from "./health.ts";
 import { afterStart, noteBegun, part, prepare } from "./hooks.ts";
+import { fire } from "./lifecycle.ts";
 import { dropFds, openNotify } from "./notify.ts";
 import { mayStart, mayStop, spread } from "./order.ts";
 import { dropWatch, openWatch, startWatch } from "./readiness.ts";
@@ -60,11 +62,16 @@ export function admit(world: World, service: Service, because: string): void {
     return;
   }
   if (mayStart(world, service)) {
-    if (passGuard(world, service, because) && passGate(world, service, because)) {
+    if (
+      passDelay(world, service, because) &&
+      passGuard(world, service, because) &&
+      passGate(world, service, because)
+    ) {
       launch(world, service, because);
     }
     return;
   }
+  endDelay(world, service);
   endLook(world, service);
   if (service.state !== "waiting") enter(world, service, "waiting", waitingCause(service));
   // What a person holds up comes back, and with it what it cannot do without.
@@ -76,6 +83,7 @@ export function admit(world: World, service: Service, because: string): void {
 
 /** Its turn has come, by the order and by the gate. */
 export function launch(world: World, service: Service, because: string): void {
+  endDelay(world, service);
   endLook(world, service);
   if (isTarget(service)) {
     enter(world, service, "running", because);
@@ -110,7 +118,10 @@ export function beginRun(world: World, service: Service, { id, pid, at }: Spawne
   if (isTask(service)) enter(world, service, "working", `runs as pid ${pid}`);
   else if (service.watch === null) enter(world, service, "running", `runs as pid ${pid}`);
   else enter(world, service, "starting", `runs as pid ${pid}, waits for ${missingText(service)}`);
+  const { eviction } = service;
+  service.eviction = null;
   if (mustLeave(service)) pushWork(world, service);
+  else if (eviction !== null) fire(world, service, "fellow", eviction);
   else if (service.watch?.unmet === 0)
     becomeReady(world, service); // It told so before we heard of its start.
   else {
@@ -142,6 +153,7 @@ export function watchRun(world: World, service: Service): void {
 
 /** It is ready: from here on its health counts. */
 function lookAfter(world: World, service: Service): void {
+  if (service.spec.restartResetFrom === "ready" && service.readied === 0) service.readied = world.now;
   startHealth(world, service);
   startWatchdog(world, service);
 }
@@ -222,7 +234,8 @@ export function sendStop(world: World, service: Service): void {
 
 /** Its eviction knows no patience; a core is worth the patience that ABRT needs. */
 export function isKilled({ eviction, spec }: Service): boolean {
-  return eviction !== null && !eviction.abort && spec.stop.evict === "kill";
+  if (eviction === null || eviction.abort || eviction.action === "exit") return false;
+  return spec.stop.evict === "kill";
 }
 
 /** What a stop may take at most. The nucleus then keeps the shutdown's promise without a brain. */
@@ -239,11 +252,18 @@ export function takeExit(service: Service, world: World, exit: Exit, at: number)
   const past = ownPast(service);
   past.exit = exit;
   past.exitWall = world.wall - (world.now - at);
-  if (at - service.started >= service.spec.restartResetMs) past.streak = 0;
+  // With delays that grow by runs that did not last, the restart after one that did has none.
+  if (hasLasted(service, at)) past.streak = service.spec.restartBackoff === "linear" ? -1 : 0;
   noteExit(service, exit, at - service.started, past.exitWall);
   service.pid = 0;
   touch(world, service);
   spread(world, service);
+}
+
+/** Its run was so long that restarts begin to count anew. */
+function hasLasted({ spec, started, readied }: Service, at: number): boolean {
+  if (spec.restartResetFrom === "start") return at - started >= spec.restartResetMs;
+  return readied > 0 && at - readied >= spec.restartResetMs;
 }
 
 /** The leader ended by itself and left processes: they go before anything is decided. */
@@ -262,6 +282,7 @@ export function forgetRun(world: World, service: Service): void {
   leaveAlone(world, service);
   forgetHealth(world, service);
   service.eviction = null;
+  service.readied = 0;
   world.sets.delete(service.child);
   service.child = 0;
   service.pid = 0;
@@ -309,6 +330,7 @@ export function comeToRest(world: World, service: Service, because: string): voi
 export function giveUp(world: World, service: Service): void {
   if (wantsUp(service)) return;
   cancelBackoff(world, service);
+  endDelay(world, service);
   endLook(world, service);
   restCall(service, false);
   dropTurn(world, service);
@@ -341,12 +363,15 @@ export function tryStart(world: World, service: Service): void {
   if (service.state === "inactive") admit(world, service, causeOf(service));
   else if (mayStart(world, service)) admit(world, service, service.look?.because || wokenBy(service));
   else {
+    endDelay(world, service);
     endLook(world, service);
     noteWaiting(world, service, waitingCause(service));
   }
 }
 
 export function wokenBy(service: Service): string {
+  const delayed = delayedCause(service);
+  if (delayed !== null) return delayed;
   const waited = /^waits (?:for|until) ([^:]*?)(?:, which.*| has stopped)?$/.exec(
     causeOf(service).split(":")[0] ?? "",
   );

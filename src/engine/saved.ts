@@ -17,6 +17,8 @@ const KINDS: readonly string[] = ["judged", "hopeless", "survived"] satisfies En
 const TEXT_MAX = 16_384;
 const TRAIL_MAX = 64;
 const PATH_MAX = 64;
+/** As many services as may fail one after the other. */
+const FELLOWS_MAX = 10_000;
 
 export function isId(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0;
@@ -53,6 +55,7 @@ export function isReason(value: unknown, inner = false): value is Reason {
     case "hook":
       return isText(reason.message);
     case "missing":
+    case "fail-with":
       return isText(reason.name);
     case "cycle":
       return Array.isArray(reason.path) && reason.path.length <= PATH_MAX && reason.path.every(isText);
@@ -61,6 +64,11 @@ export function isReason(value: unknown, inner = false): value is Reason {
     default:
       return false;
   }
+}
+
+/** Names of services, one after the other. */
+export function isTrail(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length <= FELLOWS_MAX && value.every(isText);
 }
 
 function isText(value: unknown): value is string {
@@ -114,16 +122,16 @@ export function loadAround(value: unknown): Around | null {
 }
 
 function saveEnd(end: End | null): unknown {
-  return end && [end.text, end.success, end.code, end.outward, end.kind, end.reason];
+  return end && [end.text, end.success, end.code, end.outward, end.kind, end.reason, end.trail ?? []];
 }
 
 function loadEnd(value: unknown): End | null | undefined {
   if (value === null) return null;
   if (!Array.isArray(value)) return undefined;
-  const [text, success, code, outward, kind, reason]: unknown[] = value;
+  const [text, success, code, outward, kind, reason, trail]: unknown[] = value;
   if (!isText(text) || !isFlag(success) || !isTime(outward) || !isKind(kind)) return undefined;
-  if ((code !== null && !isTime(code)) || !isReason(reason)) return undefined;
-  return { text, success, code, outward, kind, reason };
+  if ((code !== null && !isTime(code)) || !isReason(reason) || !isTrail(trail)) return undefined;
+  return { text, success, code, outward, kind, reason, trail };
 }
 
 function loadLeft(value: unknown): Around["left"] | undefined {

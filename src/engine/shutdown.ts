@@ -135,12 +135,18 @@ export function restStopped(world: World, receipt: Receipt): void {
     shutdown.unclean = true;
     say(world, survivorsText(receipt));
   }
+  shutdown.code ||= failedCode(world);
   if (shutdown.unclean && shutdown.code === 0) shutdown.code = 1;
   shutdown.phase = "exiting";
   world.shutdownTouched = true;
   if (!shutdown.hurried) world.out.push({ type: "cancel", key: "shutdown" });
   world.out.push({ type: "forget", id: shutdown.rest });
   publishSupervisor(world, `leaves with ${shutdown.code}`);
+}
+
+/** What is still `failed` has failed by itself: what a stop ends is `inactive`. */
+function failedCode({ supervisor: { failedExitCode = 0 }, services }: World): number {
+  return failedExitCode !== 0 && services.some(({ state }) => state === "failed") ? failedExitCode : 0;
 }
 
 // ---- signals to the supervisor

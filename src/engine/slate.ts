@@ -17,6 +17,7 @@ import {
   isId,
   isReason,
   isTime,
+  isTrail,
   loadAround,
   loadCall,
   loadPin,
@@ -202,6 +203,15 @@ const PARTS: readonly Part[] = [
   { key: "boot", save: saveBoot, load: loadBoot },
   { key: "told", save: saveTold, load: loadTold },
   { key: "health", save: saveHealth, load: loadHealth },
+  {
+    key: "readied",
+    save: ({ readied }) => (readied === 0 ? undefined : readied),
+    load: (service, readied) => {
+      if (!isTime(readied)) return false;
+      service.readied = readied;
+      return true;
+    },
+  },
   { key: "eviction", save: ({ eviction }) => eviction ?? undefined, load: loadEviction },
 ];
 
@@ -226,6 +236,9 @@ const WISHES_OF: { readonly [S in State]: readonly Wish[] } = {
   failed: ["up", "down"],
 };
 
+/** States that may have a deadline; `backoff` has one always. */
+const TIMED: readonly State[] = ["waiting", "starting", "working"];
+
 /** What a brain would have written, as opposed to what merely has the right types. */
 function agrees(service: Service): boolean {
   const { spec, state, wish, child, pid, deadline, past } = service;
@@ -242,12 +255,13 @@ function agrees(service: Service): boolean {
   if (!sidesAgree(service)) return false;
   if (state === "clearing" && (pid !== 0 || past.exit === null)) return false;
   if (state === "backoff") return deadline > 0;
-  return deadline === 0 || (deadline > 0 && (state === "starting" || state === "working"));
+  return deadline === 0 || (deadline > 0 && TIMED.includes(state));
 }
 
 /** What parts without having been asked is evicted; asked to leave meanwhile, it may still say so. */
 function evictionAgrees({ state, wish, eviction }: Service): boolean {
   if (state === "parting") return eviction !== null || wish !== "up";
+  if (state === "spawning") return eviction === null || eviction.action === "exit";
   return (eviction !== null) === (state === "expiring");
 }
 
@@ -275,7 +289,7 @@ function savePast({ past }: Service): unknown {
 function loadPast(service: Service, value: unknown): boolean {
   if (!Array.isArray(value)) return false;
   const [streak, restarts, times, exit, exitWall, reason]: unknown[] = value;
-  if (!isId(streak) || !isId(restarts) || !isTime(exitWall)) return false;
+  if (!(isId(streak) || streak === -1) || !isId(restarts) || !isTime(exitWall)) return false;
   if (!Array.isArray(times) || !times.every(isTime)) return false;
   if ((exit !== null && !isExit(exit)) || (reason !== null && !isReason(reason))) return false;
   service.past = { streak, restarts, times, exit, exitWall, reason };
@@ -390,10 +404,11 @@ function loadHealth(service: Service, value: unknown): boolean {
 
 function loadEviction(service: Service, value: unknown): boolean {
   if (!isObject(value)) return false;
-  const { text, action, abort, reason } = value;
-  if (typeof text !== "string" || (action !== "restart" && action !== "stop")) return false;
-  if (typeof abort !== "boolean" || !isReason(reason)) return false;
-  service.eviction = { text, action, abort, reason };
+  const { text, action, abort, reason, trail = [] } = value;
+  if (typeof text !== "string" || typeof abort !== "boolean") return false;
+  if (action !== "restart" && action !== "stop" && action !== "exit") return false;
+  if (!isReason(reason) || !isTrail(trail)) return false;
+  service.eviction = { text, action, abort, reason, trail };
   return true;
 }
 

@@ -3,6 +3,7 @@ import type { Exit } from "../generated/protocol.ts";
 import type { Kind } from "../model/spec.ts";
 import { answerOf } from "./answer.ts";
 import { causeOf, chainOf, isoText } from "./causes.ts";
+import { isDelayed } from "./delay.ts";
 import { budgetTime } from "./gate.ts";
 import { isHindered, type Obstacle } from "./guard.ts";
 import { newHealth, UNHEALTHY } from "./health.ts";
@@ -153,7 +154,8 @@ function reasonOf({ state, past }: Service): Reason | null {
 function nextStart(world: World, service: Service, clock: Clock): string | null {
   // Whatever comes due, it is not started.
   if (service.pin?.masked || service.pin?.state === "down") return null;
-  const at = service.state === "backoff" ? service.deadline : budgetTime(world, service);
+  const isTimed = service.state === "backoff" || isDelayed(service);
+  const at = isTimed ? service.deadline : budgetTime(world, service);
   if (at !== null) return isoText(clock.wall + Math.max(0, at - clock.now));
   return service.occasions?.next ? isoText(service.occasions.next) : null;
 }

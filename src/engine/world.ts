@@ -69,7 +69,7 @@ export type Wish = "down" | "up" | "leave" | "again";
 
 /**
  * Neighbours, each list without doubles. What is in one of those that order starts and stops is not in
- * those after it, but for `begun`, which `order` does not imply.
+ * those after it, but for `begun`, which `order` does not imply, and for `awaited`, which stands beside them all.
  */
 export interface Edges {
   /** Must be ready before this one starts. */
@@ -78,6 +78,8 @@ export interface Edges {
   order: Service[];
   /** Must have begun before this one starts. */
   begun: Service[];
+  /** Must be up before this one starts; they stop without each other. */
+  awaited: Service[];
   /** No obstacle to its start; it only stops before them. */
   loose: Service[];
   /** Reverse of `requires`. */
@@ -86,10 +88,16 @@ export interface Edges {
   successors: Service[];
   /** Reverse of `begun`. */
   begunFor: Service[];
+  /** Reverse of `awaited`. */
+  awaitedBy: Service[];
   /** Reverse of `loose`. */
   looseFor: Service[];
   /** Both directions. */
   conflicts: Service[];
+  /** Whose failures end its run. */
+  failWith: Service[];
+  /** Reverse of `failWith`. */
+  failFor: Service[];
 }
 
 /** Why a service is in `failed` or `backoff`, for programs; the cause has it for people. */
@@ -102,6 +110,8 @@ export type Reason =
   | { readonly type: "watchdog" }
   /** It could not be started. */
   | { readonly type: "spawn"; readonly message: string }
+  /** One that it fails with has failed. */
+  | { readonly type: "fail-with"; readonly name: string }
   /** One of its hooks has failed. */
   | { readonly type: "hook"; readonly message: string }
   /** Its process was lost from sight. */
@@ -115,19 +125,19 @@ export type Reason =
   /** It has been restarted as often as is allowed; `last`: why it would have been once more. */
   | { readonly type: "limit"; readonly restarts: number; readonly last: Reason | null };
 
-/** Whom it follows, in whatever way: it stops before them. */
+/** Whom it follows and stops before. */
 export function ahead({ edges }: Service): readonly (readonly Service[])[] {
   return [edges.requires, edges.order, edges.begun, edges.loose];
 }
 
-/** Who follows it. */
+/** Who follows it and stops before it. */
 export function behind({ edges }: Service): readonly (readonly Service[])[] {
   return [edges.dependents, edges.successors, edges.begunFor, edges.looseFor];
 }
 
 /** What its former runs left behind. */
 export interface Past {
-  /** Restarts in a row, without a run that lasted. */
+  /** Restarts in a row, without a run that lasted. -1: the next one does not count, nor wait. */
   streak: number;
   /** Restarts the supervisor made by itself, ever. */
   restarts: number;
@@ -212,11 +222,13 @@ export interface HealthCheck {
 /** Why a run is ended that did not end by itself, and what becomes of the service. */
 export interface Eviction {
   readonly text: string;
-  /** `restart`: it counts as a failed run. `stop`: it has failed for good. */
-  readonly action: "restart" | "stop";
+  /** `restart`: it counts as a failed run. `stop`: it has failed for good. `exit`: as its exit says. */
+  readonly action: "restart" | "stop" | "exit";
   /** ABRT is its first signal, so that it leaves a core. */
   readonly abort: boolean;
   readonly reason: Reason;
+  /** Whose failures led to it, the first one first: they are not ended because of its end. */
+  readonly trail?: readonly string[];
 }
 
 export type Role = HookName | "stop" | "reload";
@@ -250,6 +262,8 @@ export interface End {
   /** `hopeless`: no restart would help. `survived`: something of it is still there. */
   readonly kind: "judged" | "hopeless" | "survived";
   readonly reason: Reason;
+  /** As in `Eviction`. */
+  readonly trail?: readonly string[];
 }
 
 export interface Around {
@@ -312,12 +326,16 @@ export const NO_EDGES: Edges = Object.freeze({
   requires: NONE,
   order: NONE,
   begun: NONE,
+  awaited: NONE,
   loose: NONE,
   dependents: NONE,
   successors: NONE,
   begunFor: NONE,
+  awaitedBy: NONE,
   looseFor: NONE,
   conflicts: NONE,
+  failWith: NONE,
+  failFor: NONE,
 });
 export const NO_PAST: Past = Object.freeze({
   streak: 0,
@@ -328,7 +346,61 @@ export const NO_PAST: Past = Object.freeze({
   reason: null,
 });
 
-export class Service {
+/** What only few services have, or only for a while. */
+export interface Rare {
+  /** When the present run became ready. Kept only where `restartResetFrom` asks for it. */
+  readied: number;
+  /** Of hooks and the stop command; `null` while nothing of them concerns the present run. */
+  around: Around | null;
+  reload: Reload | null;
+  /** `null`: neither pinned nor masked. */
+  pin: Pin | null;
+  /** Of a task: the failures that it is to handle. */
+  call: Call | null;
+  /** Of a task with a schedule. */
+  occasions: Occasions | null;
+  /** Only under `start-concurrency` or `restart-budget`. */
+  turn: Turn | null;
+  /** Only under `guard`, while it is to start and does not run. */
+  look: Look | null;
+  /** Until the next run begins: the last words of one that has ended are worth knowing. */
+  told: Told | null;
+  health: HealthState | null;
+  /** Set while its run is ended because of it (`expiring`). */
+  eviction: Eviction | null;
+}
+
+const NOTHING_RARE: Readonly<Rare> = Object.freeze({
+  readied: 0,
+  around: null,
+  reload: null,
+  pin: null,
+  call: null,
+  occasions: null,
+  turn: null,
+  look: null,
+  told: null,
+  health: null,
+  eviction: null,
+});
+
+/**
+ * A field costs each of thousands of services 16 bytes; those of `Rare` cost them one field, until
+ * the first of them is set.
+ */
+export class Service implements Rare {
+  private rare: Rare = NOTHING_RARE;
+  declare readied: Rare["readied"];
+  declare around: Rare["around"];
+  declare reload: Rare["reload"];
+  declare pin: Rare["pin"];
+  declare call: Rare["call"];
+  declare occasions: Rare["occasions"];
+  declare turn: Rare["turn"];
+  declare look: Rare["look"];
+  declare told: Rare["told"];
+  declare health: Rare["health"];
+  declare eviction: Rare["eviction"];
   /** What the present run has begun with; what it begins with next is `plannedSpec`. */
   spec: ServiceSpec;
   /** Its place in `World.services`. */
@@ -343,7 +415,7 @@ export class Service {
   pid = 0;
   started = 0;
   startedWall = 0;
-  /** When its timer is due (start-timeout, or end of the backoff), monotonic ms. 0: none. */
+  /** When its timer is due (start-timeout, or end of the backoff or start-delay), monotonic ms. 0: none. */
   deadline = 0;
   past: Past = NO_PAST;
   /** Its last causes, one a line (`causes.ts`). */
@@ -356,32 +428,33 @@ export class Service {
   /** Neighbours that have to leave before this one may. */
   holds = 0;
   watch: Watch | null = null;
-  /** Of hooks and the stop command; `null` while nothing of them concerns the present run. */
-  around: Around | null = null;
-  reload: Reload | null = null;
-  /** `null`: neither pinned nor masked. */
-  pin: Pin | null = null;
-  /** Of a task: the failures that it is to handle. */
-  call: Call | null = null;
-  /** Of a task with a schedule. */
-  occasions: Occasions | null;
-  /** Only under `start-concurrency` or `restart-budget`. */
-  turn: Turn | null = null;
-  /** Only under `guard`, while it is to start and does not run. */
-  look: Look | null = null;
-  /** Until the next run begins: the last words of one that has ended are worth knowing. */
-  told: Told | null = null;
-  health: HealthState | null = null;
-  /** Set while its run is ended because of it (`expiring`). */
-  eviction: Eviction | null = null;
   /** Links of the two queues; `null`: not queued. */
   nextFact: Service | null = null;
   nextWork: Service | null = null;
 
   constructor(spec: ServiceSpec, index: number) {
     this.spec = spec;
-    this.occasions = spec.schedule === null ? null : newOccasions();
     this.index = index;
+    if (spec.schedule !== null) this.occasions = newOccasions();
+  }
+
+  static {
+    for (const key of Object.keys(NOTHING_RARE)) Service.#share(key as keyof Rare);
+  }
+
+  static #share<K extends keyof Rare>(key: K): void {
+    Object.defineProperty(Service.prototype, key, {
+      get(this: Service): Rare[K] {
+        return this.rare[key];
+      },
+      set(this: Service, value: Rare[K]) {
+        if (this.rare === NOTHING_RARE) {
+          if (value === NOTHING_RARE[key]) return;
+          this.rare = { ...NOTHING_RARE };
+        }
+        this.rare[key] = value;
+      },
+    });
   }
 }
 
@@ -404,6 +477,13 @@ export type Demand =
   | { readonly type: "support"; readonly service: Service }
   /** No longer pinned up: does it still have what it requires? */
   | { readonly type: "unpinned"; readonly service: Service }
+  /** A run of it has failed: what fails with it is ended. `trail`: whose failures led to that. */
+  | {
+      readonly type: "failed";
+      readonly service: Service;
+      readonly because: string;
+      readonly trail: readonly string[];
+    }
   /** Gone from the configuration; what requires them leaves too, and comes again if they do. */
   | { readonly type: "remove"; readonly named: readonly Named[] }
   /** Defined anew: leaves, and comes again; what requires it stays as it is. */

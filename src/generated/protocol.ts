@@ -149,7 +149,11 @@ binary?: string, } | { "type": "exit", code: number,
  */
 machine?: Machine, };
 
-export type Event = { "type": "boot" } & Boot | { "type": "spawned", id: number, pid: number, at: number, } | { "type": "spawnFailed", id: number, at: number, failure: SpawnFailure, } | { "type": "exited", id: number, at: number, exit: Exit, leftovers: number, } | { "type": "stopped", id: number, at: number, receipt: Receipt, } | { "type": "timer", key: string, at: number, } | { "type": "clockSet", at: number, } | { "type": "probed", key: string, at: number, ok: boolean, 
+export type Event = { "type": "boot" } & Boot | { "type": "spawned", id: number, pid: number, at: number, } | { "type": "spawnFailed", id: number, at: number, failure: SpawnFailure, } | { "type": "exited", id: number, at: number, exit: Exit, 
+/**
+ * It left a core.
+ */
+core?: boolean, leftovers: number, } | { "type": "stopped", id: number, at: number, receipt: Receipt, } | { "type": "timer", key: string, at: number, } | { "type": "clockSet", at: number, } | { "type": "probed", key: string, at: number, ok: boolean, 
 /**
  * Why not, or what was found (`200 OK`), for people; one line of at most 256 bytes.
  */
@@ -193,7 +197,14 @@ export type Exit = { "code": number } | { "signal": string } | { "unknown": null
  */
 export type Found = "child" | "group" | "session" | "cgroup" | "adopted";
 
-export type HttpProbe = { 
+export type HttpMethod = "GET" | "HEAD";
+
+export type HttpProbe = { method: HttpMethod, 
+/**
+ * How many are followed within the one attempt; `headers` go to the same scheme, host and
+ * port only. 0: an answer that redirects is looked at as it is.
+ */
+redirects: number, 
 /**
  * Whose cgroup `pressure` is of, too.
  */
@@ -372,13 +383,13 @@ export type Output = { "type": "log" } | { "type": "own", stream: OwnStream, } |
 mode: number, } | { "type": "same" };
 
 /**
- * The supervisor's own lines as a log of their own: `TIME LEVEL text` on stdout.
+ * The supervisor's own lines as a log of their own: `TIME LEVEL text`.
  */
 export type OwnLog = { 
 /**
  * Lines below this level are left out; `null`: all of them.
  */
-least: Level | null, colour: boolean, };
+least: Level | null, colour: boolean, stream?: OwnStream, };
 
 export type OwnStream = "stdout" | "stderr";
 
@@ -530,6 +541,23 @@ export type Request = { request: number,
  */
 uid: number, pid: number, call: Call, };
 
+/**
+ * Bounds of a cgroup; `null`: none. What cannot be bounded here costs a message.
+ */
+export type Resources = { 
+/**
+ * Processors.
+ */
+cpu: number | null, 
+/**
+ * Bytes.
+ */
+memory: number | null, 
+/**
+ * Processes and threads.
+ */
+pids: number | null, };
+
 export type Scope = "main" | "group" | "tree";
 
 /**
@@ -538,7 +566,7 @@ export type Scope = "main" | "group" | "tree";
 export type SpawnFailure = { 
 /**
  * The step that failed: `pipe`, `user`, `group`, `fork`, `session`, `limits`, `umask`,
- * `nice`, `oom-score`, `groups`, `gid`, `uid`, `directory`, `stdio`, `terminal`, `exec`, …
+ * `nice`, `oom-score`, `groups`, `gid`, `uid`, `directory`, `stdio`, `terminal`, `exec`, `fresh`, …
  */
 step: string, 
 /**
@@ -576,6 +604,11 @@ log: string | null,
  */
 stdin?: Input, stdout?: Output, stderr?: Output, 
 /**
+ * Files that must not be there any more when it starts. Where one cannot be removed, that is
+ * a failure of the step `fresh`.
+ */
+remove?: Array<string>, 
+/**
  * `null`: the supervisor's own folder at its start.
  */
 directory: string | null, user: string | null, group: string | null, 
@@ -591,6 +624,10 @@ environment: { [key in string]: string }, cleanEnvironment: boolean, nice: numbe
  * By the name of prlimit(1) in lower case: `nofile`, `core`, … `null`: unlimited.
  */
 limits: { [key in string]: Limit }, noNewPrivileges: boolean, 
+/**
+ * What all processes of the set together may use.
+ */
+resources?: Resources, 
 /**
  * How it can tell us something. With a socket, descriptors that are kept for the service are
  * passed on to the role `main` as `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID`.
@@ -650,6 +687,11 @@ socketRequired: boolean,
  * A TCP address for the API, with the file that holds its token.
  */
 listen: ListenTcp | null, 
+/**
+ * What it leaves with, having started nothing, where it cannot listen as it has to; 2 unless
+ * set.
+ */
+refusedCode?: number, 
 /**
  * `name | line` or JSON records on stdout.
  */

@@ -29,19 +29,30 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   nice: null,
   oomScoreAdjust: null,
   limits: {},
+  resources: null,
   noNewPrivileges: false,
+  stdin: "null",
+  stdout: { type: "log" },
+  stderr: { type: "log" },
 
+  startDelayMs: 0,
   restart: "always",
   restartDelayMs: 100,
   restartDelayMaxMs: 30_000,
+  restartBackoff: "doubling",
   restartJitter: 0.1,
   restartResetMs: 10_000,
+  restartResetFrom: "start",
+  restartUnstartable: false,
   restartLimit: 0,
   restartWindowMs: 60_000,
   remainAfterExit: false,
   successCodes: [0],
+  successSignals: [],
+  failWith: [],
   noRestartCodes: [],
   onFailure: "ignore",
+  onFailureAt: "end",
 
   ready: [],
   hooks: null,
@@ -52,7 +63,16 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   health: null,
   watchdogMs: 0,
   stop: { signal: "TERM", timeoutMs: 10_000, evict: "stop", tree: true },
-  log: { file: null, maxSize: 10 * 1024 * 1024, keep: 5, format: "text", console: true, lines: 1000 },
+  log: {
+    file: null,
+    maxSize: 10 * 1024 * 1024,
+    keep: 5,
+    split: false,
+    stamp: false,
+    format: "text",
+    console: true,
+    lines: 1000,
+  },
   schedule: null,
   labels: {},
 
@@ -79,10 +99,12 @@ export const HEALTH_DEFAULTS = freeze({
 export const HTTP_DEFAULTS = freeze({
   status: [[200, 399]] as readonly (readonly [number, number])[],
   body: null,
+  method: "GET",
+  redirects: 0,
   headers: {},
   caFile: null,
   insecure: false,
-});
+} as const);
 
 /** What a task has instead; the config program writes it out, so that the engine need not know. */
 export const TASK_DEFAULTS = freeze({ restart: "never", startTimeoutMs: 0 } as const);
@@ -94,6 +116,8 @@ export const SUPERVISOR_DEFAULTS = freeze({
   shutdownTimeoutMs: 60_000,
   startConcurrency: 0,
   restartBudget: { restarts: 0, windowMs: 60_000 },
+  leaveWhenDone: false,
+  failedExitCode: null,
   apiListen: "",
   apiTokenFile: "",
   logFormat: "text",

@@ -4,7 +4,7 @@
  */
 
 /** Of what is made of processes: services and tasks. */
-const PROCESS = ["capabilities", "resources", "listen", "on-demand", "idle-stop", "instances"];
+const PROCESS = ["capabilities", "listen", "on-demand", "idle-stop", "instances"];
 
 /** By the path of the table: `service`, `service.stop`, … */
 export const LATER: Readonly<Record<string, readonly string[]>> = {

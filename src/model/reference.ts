@@ -78,6 +78,7 @@ function inToml(one: AnyField, value: unknown): Json {
   const type = one.schema.title;
   if (typeof value === "number" && type === "duration") return formatDuration(value);
   if (typeof value === "number" && type === "size") return formatSize(value);
+  if (one.to === "stdout" || one.to === "stderr") return "log";
   // The schema of this title makes nothing else.
   if (type === "budget") return formatBudget(value as Budget);
   return JSON.parse(JSON.stringify(value));

@@ -49,8 +49,12 @@ import {
   processNames,
   reload,
   requirements,
+  resources,
   signal,
+  signals,
   size,
+  stderr,
+  stdout,
   stopCommand,
   tcpProbe,
   text,
@@ -74,7 +78,7 @@ const relations = {
     errors: "An unknown name; a cycle.",
   }),
   after: field("after", followings, {
-    text: 'Order only: if both are to start, this one starts after those are ready, and stops before them. With `until = "begun"` it starts once the other has begun: started at least, whatever has become of it since; and that is waited for whether or not the other is to start. With `until = "any"` its start waits for nothing, and only the order of stops remains.',
+    text: 'Order only: if both are to start, this one starts after those are ready, and stops before them. With `until = "begun"` it starts once the other has begun: started at least, whatever has become of it since; and that is waited for whether or not the other is to start. With `until = "up"` its start alone waits, whether or not the other is to start, until that is up: ready, or ended with success where that counts as up; when they stop, neither heeds the other. With `until = "any"` its start waits for nothing, and only the order of stops remains.',
     change: "live",
     example: 'after = ["logger"]\n# or\nafter = [{ service = "logger", until = "begun" }]',
     errors: "An unknown name; a cycle.",
@@ -202,10 +206,36 @@ const execution = {
     errors: "An unknown name; a soft limit above the hard one.",
     default: "as the supervisor was started with",
   }),
+  resources: nullable("resources", resources, {
+    text: "What all its processes together may use, by a cgroup of its own. `cpu`: processors, `0.5` being half the time of one. `memory`: beyond it the kernel ends one of them; without a unit, bytes. `pids`: processes and threads. Where there is no cgroup for it (no right to make one, no such controller), it runs without that limit, and a warning says so.",
+    change: "restart",
+    example: 'resources = { memory = "512MiB", cpu = 1.5, pids = 100 }',
+    errors: "A `cpu` of less than 0.01; a `memory` or `pids` of 0; nothing in it.",
+    default: "no limits",
+  }),
   "no-new-privileges": field("noNewPrivileges", flag, {
     text: "It and its children can never gain privileges, by set-user-ID programs or otherwise.",
     change: "restart",
     example: "no-new-privileges = true",
+  }),
+  stdin: field("stdin", choice("null", "inherit"), {
+    text: "What it reads. `null`: nothing, as from /dev/null. `inherit`: the supervisor's own stdin.",
+    change: "restart",
+    example: 'stdin = "inherit"',
+  }),
+  stdout: field("stdout", stdout, {
+    text: "Where its stdout goes. `log`: through the supervisor, as `log` says. `stdout` and `stderr`: the supervisor's own, as they are, without a name in front. `{ file = … }`: this file, which it writes by itself; the supervisor opens it at each start, as itself and not as `user`, to append, and makes it with `mode` less the supervisor's umask where it is missing. A relative path starts from the folder of the file that defines the service. What does not go through the supervisor is in no log, and `ready.log` does not see it.",
+    change: "restart",
+    example: 'stdout = "stdout"\n# or\nstdout = { file = "api.out", mode = "0640" }',
+    errors: "A mode that is not octal.",
+    default: '`"log"`',
+  }),
+  stderr: field("stderr", stderr, {
+    text: "Where its stderr goes, as `stdout`; with `same` wherever stdout goes.",
+    change: "restart",
+    example: 'stderr = "same"\n# or\nstderr = { file = "api.err" }',
+    errors: "A mode that is not octal.",
+    default: '`"log"`',
   }),
 };
 
@@ -253,14 +283,19 @@ const restarts = {
     example: "main = true",
     errors: "More than one has it.",
   }),
+  "start-delay": field("startDelayMs", duration, {
+    text: "How long to wait before each start, also one that somebody asked for, once nothing else is in its way. Before a restart it comes on top of `restart-delay`.",
+    change: "live",
+    example: 'start-delay = "500ms"',
+  }),
   restart: field("restart", choice("always", "on-failure", "never"), {
-    text: "When to start it again. `always`: whenever it has ended. `on-failure`: unless it ended with a code of `success-codes`. `never`: not at all.",
+    text: "When to start it again. `always`: whenever it has ended. `on-failure`: unless it ended with success (`success-codes`, `success-signals`). `never`: not at all.",
     change: "live",
     example: 'restart = "on-failure"',
     default: '`"always"`; `"never"` for a task, and with `main = true`',
   }),
   "restart-delay": field("restartDelayMs", duration, {
-    text: "How long to wait before the first restart. It doubles with each further one, give or take `restart-jitter`. `0s`: restart at once.",
+    text: "How long to wait before the first restart. It grows with each further one as `restart-backoff` says, give or take `restart-jitter`. `0s`: restart at once.",
     change: "live",
     example: 'restart-delay = "1s"',
     errors: "More than `restart-delay-max`, where both are set.",
@@ -272,6 +307,11 @@ const restarts = {
     errors: "Less than `restart-delay`.",
     default: '`"30s"`, or `restart-delay` if that is longer',
   }),
+  "restart-backoff": field("restartBackoff", choice("doubling", "linear"), {
+    text: "How the delay grows with each restart in a row. `doubling`: once, twice, four times `restart-delay`, and so on. `linear`: once, twice, three times, by how many runs in a row did not last as long as `restart-reset` asks for; after one that did it is started again at once.",
+    change: "live",
+    example: 'restart-backoff = "linear"',
+  }),
   "restart-jitter": field("restartJitter", number(0, 1), {
     text: "How far the delay may be off at random, so that services which fail together do not come back together: `0.1` is 10 % in both directions, never beyond `restart-delay-max`. `0`: exactly the delay.",
     change: "live",
@@ -282,6 +322,16 @@ const restarts = {
     text: "After a run of at least this length the delay starts over, and so does the limit that counts restarts in a row.",
     change: "live",
     example: 'restart-reset = "30s"',
+  }),
+  "restart-reset-from": field("restartResetFrom", choice("start", "ready"), {
+    text: "What `restart-reset` counts from. `start`: from the start of the run. `ready`: from when it was ready, so that a run which never was so is never long enough.",
+    change: "live",
+    example: 'restart-reset = "1m"\nrestart-reset-from = "ready"',
+  }),
+  "restart-unstartable": field("restartUnstartable", flag, {
+    text: "Where it could not even be started (no such program, no such user), that is a failed run like others, and `restart` says whether it is tried again. Otherwise it has failed at once, unless what was missing may come by itself, such as memory.",
+    change: "live",
+    example: "restart-unstartable = true",
   }),
   "restart-limit": field("restartLimit", count, {
     text: "More restarts than this within `restart-window`, and it has failed. `0`: no limit.",
@@ -299,9 +349,27 @@ const restarts = {
     example: 'restart = "on-failure"\nremain-after-exit = true',
   }),
   "success-codes": field("successCodes", exitCodes, {
-    text: "The exit codes that count as success. Death by a signal nobody asked for is always a failure.",
+    text: "The exit codes that count as success.",
     change: "live",
     example: "success-codes = [0, 143]",
+  }),
+  "success-signals": field("successSignals", signals, {
+    text: "The signals by which it may end with success, where nobody asked it to end.",
+    change: "live",
+    example: 'success-signals = ["TERM"]',
+    errors: "An unknown name; a number.",
+    default: "none: death by a signal that nobody asked for is a failure",
+  }),
+  "on-failure-at": field("onFailureAt", choice("end", "each"), {
+    text: "When `on-failure` acts. `end`: when it has failed for good. `each`: each time a run has failed, also when it is started again.",
+    change: "live",
+    example: 'on-failure = "stop-dependents"\non-failure-at = "each"',
+  }),
+  "fail-with": field("failWith", names, {
+    text: "Each time one of these has failed, also when it is started again, the run of this one is ended as by a stop, and then `restart` says what follows: it ended with success or failure as its exit says. One that waits to start is `exited` then without having run, unless `restart` is `always`. It makes no order.",
+    change: "live",
+    example: 'fail-with = ["db"]',
+    errors: "An unknown name; its own name.",
   }),
   "no-restart-codes": field("noRestartCodes", exitCodes, {
     text: "Exit codes after which it is not started again, whatever `restart` says.",
@@ -329,6 +397,20 @@ function httpFields(table: "ready" | "health") {
       errors: "A malformed regular expression; set without `http`.",
       default: "any body is good",
     }),
+    method: field("method", choice("GET", "HEAD"), {
+      text: "What the request of `http` asks for. An answer to `HEAD` has no body.",
+      change: "live",
+      example: with_('method = "HEAD"'),
+      errors: "`HEAD` beside `body`; set without `http`.",
+      default: '`"GET"`',
+    }),
+    redirects: field("redirects", integer(0, 20), {
+      text: "How many redirections (an answer of 301, 302, 303, 307 or 308 with a `Location`) of `http` are followed in one check, within its time. `headers` go along to the same host and port only. One too many fails the check; with `0` such an answer is looked at as it is.",
+      change: "live",
+      example: with_("redirects = 5"),
+      errors: "More than 20; set without `http`.",
+      default: "`0`",
+    }),
     headers: field("headers", headers, {
       text: "Headers that are sent with the request of `http`.",
       change: "live",
@@ -353,6 +435,16 @@ function httpFields(table: "ready" | "health") {
   };
 }
 
+function freshField(table: "ready" | "health") {
+  return field("fresh", flag, {
+    text: "The file of `file` is removed before each start, by the supervisor, so that one of a run before does not count. Where it cannot be removed, the start fails.",
+    change: "live",
+    example: `${table} = { file = "run/api.ready", fresh = true }`,
+    errors: "Set without `file`.",
+    default: "`false`",
+  });
+}
+
 const ready = {
   ready: group(
     "ready",
@@ -364,7 +456,7 @@ const ready = {
         errors: "A port outside 1 to 65535.",
       }),
       http: field("http", httpProbe, {
-        text: "A GET request to this address is answered as `status`, `body` and the other keys below say. Redirections are not followed.",
+        text: "A GET request to this address is answered as `status`, `body` and the other keys below say.",
         change: "live",
         example: 'ready = { http = "http://127.0.0.1:8080/ready" }',
         errors: "A scheme other than http and https; a user name or a `#` in the address.",
@@ -380,6 +472,7 @@ const ready = {
         change: "live",
         example: 'ready = { file = "run/api.ready" }',
       }),
+      fresh: freshField("ready"),
       log: field("log", logProbe, {
         text: "A line that it wrote, on either stream, matches this regular expression.",
         change: "live",
@@ -514,6 +607,7 @@ const wellbeing = {
         change: "live",
         example: 'health = { file = "run/alive" }',
       }),
+      fresh: freshField("health"),
       ...httpFields("health"),
       every: field("everyMs", duration, {
         text: "How often it is checked. The first check comes at a random part of this time, so that services which became ready together are not checked together. A check that takes longer is waited for: two of a service are never at work at once.",
@@ -632,6 +726,18 @@ const ending = {
         text: "How many rotated files are kept: `api.log.1` is the newest.",
         change: "live",
         example: 'log = { file = "api.log", keep = 2 }',
+      }),
+      split: field("split", flag, {
+        text: "Instead of rotating, what comes is cut into pieces of exactly `max-size` bytes, also within a line: the first is named as `file` says, the next ones `FILE.1`, `FILE.2`, …; nothing is renamed or deleted. Each start of the service begins anew with the first, and overwrites. stdout alone goes there. An output that ends where a piece does leaves an empty one after it.",
+        change: "restart",
+        example: 'log = { file = "api.log", max-size = "1MiB", split = true }',
+        errors: '`max-size` of `0B`; `keep`, or `format = "json"`, beside it; set without `file`.',
+      }),
+      stamp: field("stamp", flag, {
+        text: "With `split`: the time when the service was started, in seconds since 1970, is part of the names: `FILE.1767225600`, `FILE.1767225600.1` and so on.",
+        change: "restart",
+        example: 'log = { file = "api.log", max-size = "1MiB", split = true, stamp = true }',
+        errors: "Set without `split`.",
       }),
       format: field("format", choice("text", "json"), {
         text: "`text`: the lines as they came. `json`: one record a line, with time, stream and process.",
@@ -767,6 +873,17 @@ export const supervisorFields = {
     example: 'api-token-file = "/run/secrets/oneup-token"',
     errors: "A missing file.",
     default: "none",
+  }),
+  "leave-when-done": field("leaveWhenDone", flag, {
+    text: "The supervisor leaves by itself when there is nothing left to do: when every service has ended for good (`exited`, `failed`, `inactive`), or waits for what will not come: for one of these, or for itself in a circle. What is to start by a schedule is still to do.",
+    change: "live",
+    example: "leave-when-done = true",
+  }),
+  "failed-exit-code": nullable("failedExitCode", integer(0, 255), {
+    text: "What the supervisor leaves with if a service is `failed` then, whatever the shutdown came from. What was ended by a stop has not failed, and a `main` service that ends otherwise than with 0 has its own say.",
+    change: "live",
+    example: "leave-when-done = true\nfailed-exit-code = 101",
+    default: '1 after `on-failure = "shutdown"`, otherwise 0',
   }),
   "log-format": field("logFormat", choice("text", "json"), {
     text: "What stdout gets: `name | line`, or a JSON record a line.",

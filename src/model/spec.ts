@@ -29,7 +29,8 @@ export type Requirement = Fields["requires"][number];
 
 /**
  * Whom it starts after. `ready`: is ready, or settled, or not meant to start. `begun`: is neither
- * `inactive` nor `waiting`, meant to start or not. `any`: whatever it does; the order of stops remains.
+ * `inactive` nor `waiting`, meant to start or not. `up`: is what its dependents would need; stops know nothing of
+ * it. `any`: whatever it does; the order of stops remains.
  */
 export type Following = Fields["after"][number];
 
@@ -41,13 +42,19 @@ export interface HttpCondition extends DeepReadonly<HttpTarget> {
   readonly type: "http";
   readonly status: readonly StatusRange[];
   readonly body: string | null;
+  readonly method: "GET" | "HEAD";
+  /** How many are followed. */
+  readonly redirects: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly caFile: string | null;
   readonly insecure: boolean;
 }
 
+/** `fresh`: one that is there before a start is removed. */
+export type FileCondition = ReadyFields["file"] & { readonly fresh: boolean };
+
 /** What is asked of a service from outside, again and again if need be. */
-export type ProbeCondition = ReadyFields["tcp" | "exec" | "file"] | HttpCondition;
+export type ProbeCondition = ReadyFields["tcp" | "exec"] | FileCondition | HttpCondition;
 
 /** One condition of readiness; all of a service's conditions must hold. */
 export type ReadyCondition = ProbeCondition | ReadyFields["log" | "notify" | "listen" | "delay" | "health"];
@@ -105,7 +112,7 @@ export interface ServiceSpec extends Omit<Fields, "ready" | "health" | "hooks" |
   readonly stopCommand: readonly string[] | null;
   /** `null`: none at all, as most have it. */
   readonly hooks: HookSpecs | null;
-  /** `inherit`: the supervisor's own stdin, stdout and stderr (single-command mode only). */
+  /** `inherit`, over `stdin` and the others: the supervisor's own stdin, stdout and stderr (single-command mode only). */
   readonly stdio: "log" | "inherit";
   readonly origin?: Origin;
 }
@@ -140,9 +147,10 @@ export interface Config {
   /** What only the personality understands; the engine hands it on. */
   readonly personality?: unknown;
   readonly proxies?: readonly ProxySpec[];
-  /** `startConcurrency` and `restartBudget` are left out where they set no limit. */
+  /** What is optional is left out where it has its default. */
   readonly supervisor: Pick<SupervisorSettings, "shutdownTimeoutMs"> &
-    Partial<Pick<SupervisorSettings, "startConcurrency" | "restartBudget">> & {
+    Partial<Pick<SupervisorSettings, "startConcurrency" | "restartBudget" | "leaveWhenDone">> & {
+      readonly failedExitCode?: number;
       /** Single-command mode (`oneup -- CMD`): signals go to the one service. */
       readonly single: boolean;
       /** What a signal does, by its name without SIG, where that is not the usual. */

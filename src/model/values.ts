@@ -113,6 +113,8 @@ export const signal = parsed(
   parseSignal,
 );
 
+export const signals = list(signal, { title: "list of signals", expected: 'a list such as ["TERM"]' });
+
 export const exitCodes = list(integer(0, 255), {
   title: "list of exit codes",
   expected: "a list of exit codes",
@@ -226,7 +228,7 @@ const FOLLOWING: Expected & { title: string } = {
   title: "name or table",
   expected: 'a name, or a table such as { service = "…", until = "begun" }',
 };
-const until = choice("ready", "begun", "any");
+const until = choice("ready", "begun", "up", "any");
 
 interface FollowingItem {
   readonly name: string;
@@ -351,6 +353,8 @@ export interface ExecCondition {
   readonly argv: readonly string[];
   /** In the supervisor's own surroundings, not the service's. */
   readonly outside: boolean;
+  /** `PATH` of one that is outside; absent: a plain one. */
+  readonly searchPath?: string;
 }
 
 const probeWords = parsed(COMMAND, (line) => commandWords(line, 'write ["/bin/sh", "-c", "…"]'));
@@ -557,3 +561,94 @@ export const limits: Schema<Readonly<Record<string, LimitValue>>> = map(
   object(LIMITS, { title: "table of limits", expected: "a table such as { nofile = 65536 }" }),
   (given) => ({ ...given }),
 );
+
+// ---- where stdout and stderr go
+
+/** `own`: that of the supervisor. `same` is stderr's alone: wherever stdout goes. */
+export type OutputTarget =
+  | { readonly type: "log" }
+  | { readonly type: "own"; readonly stream: "stdout" | "stderr" }
+  | { readonly type: "file"; readonly path: string; readonly mode: number };
+
+const MODE_PATTERN = /^0?[0-7]{3}$/;
+const FILE_MODE = 0o666;
+
+/** Of a file that is made; the umask goes off it. */
+const fileMode = parsed(
+  {
+    title: "octal string",
+    expected: 'permissions as a string of octal digits, such as "0640"',
+    pattern: MODE_PATTERN,
+  },
+  (input): Parsed<number> =>
+    MODE_PATTERN.test(input)
+      ? { value: Number.parseInt(input, 8) }
+      : { message: "not the permissions of a file", hint: 'write three octal digits, such as "640"' },
+);
+
+function output<const Word extends "log" | "stdout" | "stderr" | "same">(...words: readonly Word[]) {
+  const quoted = words.map((word) => `"${word}"`).join(", ");
+  const expected = `${quoted} or { file = "PATH" }`;
+  const about = { title: `${quoted} or table`, expected };
+  const table = map(
+    object({ file: path, mode: fileMode }, about),
+    (given, node, reader): OutputTarget | undefined =>
+      given.file === undefined
+        ? complain(node, reader, about.title, { message: "no file in it", hint: 'write { file = "PATH" }' })
+        : { type: "file", path: given.file, mode: given.mode ?? FILE_MODE },
+  );
+  return { about, table, word: choice(...words) };
+}
+
+const toStdout = output("log", "stdout", "stderr");
+const toStderr = output("log", "stdout", "stderr", "same");
+
+function target(word: "log" | "stdout" | "stderr"): OutputTarget {
+  return word === "log" ? { type: "log" } : { type: "own", stream: word };
+}
+
+export const stdout = either({ string: map(toStdout.word, target), table: toStdout.table }, toStdout.about);
+export const stderr = either(
+  {
+    string: map(toStderr.word, (word): OutputTarget | { readonly type: "same" } =>
+      word === "same" ? { type: "same" } : target(word),
+    ),
+    table: toStderr.table,
+  },
+  toStderr.about,
+);
+
+// ---- what a cgroup bounds
+
+/** `null`: not bounded. */
+export interface ResourceLimits {
+  /** Processors. */
+  readonly cpu: number | null;
+  /** Bytes. */
+  readonly memory: number | null;
+  readonly pids: number | null;
+}
+
+const RESOURCES = {
+  title: "table of limits",
+  expected: 'a table such as { memory = "512MiB", cpu = 1.5, pids = 100 }',
+};
+const PROCESSORS_MIN = 0.01;
+const PROCESSORS_MAX = 10_000;
+const NUMBER_MAX = 4_194_304;
+
+const resourceTable = object(
+  { cpu: number(PROCESSORS_MIN, PROCESSORS_MAX), memory: size, pids: integer(1, NUMBER_MAX) },
+  RESOURCES,
+);
+
+export const resources = map(resourceTable, (given, node, reader): ResourceLimits | undefined => {
+  const { cpu = null, memory = null, pids = null } = given;
+  const complaint = (message: string, hint: string) =>
+    complain(node, reader, RESOURCES.title, { message, hint });
+  if (memory === 0) return complaint("a memory of no size", 'write a size such as "512MiB"');
+  if (cpu === null && memory === null && pids === null) {
+    return complaint("no limit in it", "write cpu, memory or pids, or remove it");
+  }
+  return { cpu, memory, pids };
+});

@@ -42,7 +42,7 @@ export function checkWorld(world: World): void {
     if ((service.deadline !== 0) !== hasDeadline(service)) fail(service, `deadline ${service.deadline}`);
     if (service.watch !== null && state !== "spawning" && state !== "starting") fail(service, "is watched");
 
-    const mayBeEvicted = state === "expiring" || state === "parting";
+    const mayBeEvicted = state === "expiring" || state === "parting" || state === "spawning";
     const hindered = service.look !== null && service.look.obstacle !== null;
     if (service.look !== null && state !== "waiting") fail(service, "is looked for");
     if (hindered !== world.hindered.has(service)) fail(service, "something is in its way, and nothing is");
@@ -66,11 +66,12 @@ export function checkWorld(world: World): void {
     const blockers =
       edges.requires.filter((other) => !standsReady(other)).length +
       edges.order.filter((other) => !clear(other)).length +
+      edges.awaited.filter((other) => !standsReady(other)).length +
       edges.begun.filter(({ state: other }) => other === "inactive" || other === "waiting").length +
       edges.conflicts.filter(isLive).length;
     if (blockers !== service.blockers)
       fail(service, `${service.blockers} blockers counted, ${blockers} found`);
-    const broken = edges.requires.filter(isBroken).length;
+    const broken = [...edges.requires, ...edges.awaited].filter(isBroken).length;
     if (broken !== service.broken) fail(service, `${service.broken} broken counted, ${broken} found`);
     if (service.holds > 0 !== followersLeave(world, service)) fail(service, `${service.holds} holds counted`);
     if (
@@ -183,6 +184,7 @@ function mayStayBeside(world: World, one: Service, other: Service): boolean {
 
 /** Something other than the order keeps it. */
 function isHeld(world: World, service: Service): boolean {
+  if (service.deadline > world.now) return true; // Its delay.
   const { look } = service;
   if (look !== null && (look.asked > 0 || look.obstacle !== null)) return true;
   const { startConcurrency = 0 } = world.supervisor;
@@ -194,7 +196,7 @@ function isHeld(world: World, service: Service): boolean {
 
 function hasDeadline(service: Service): boolean {
   if (service.state === "backoff") return true;
-  const limited = service.state === "starting" || service.state === "working";
+  const limited = ["starting", "working", "waiting"].includes(service.state);
   return limited && service.deadline !== 0;
 }
 

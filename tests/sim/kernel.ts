@@ -65,6 +65,8 @@ export interface KernelOptions {
   readonly single?: boolean;
   readonly shutdownTimeoutMs?: number;
   readonly startConcurrency?: number;
+  readonly leaveWhenDone?: boolean;
+  readonly failedExitCode?: number;
   readonly restartBudget?: { readonly restarts: number; readonly windowMs: number };
   readonly seed?: number;
   readonly script?: Script;
@@ -194,6 +196,8 @@ export class Kernel {
         ...(options.startConcurrency === undefined ? {} : { startConcurrency: options.startConcurrency }),
         ...(options.restartBudget === undefined ? {} : { restartBudget: options.restartBudget }),
         ...(options.signals === undefined ? {} : { signals: options.signals }),
+        ...(options.leaveWhenDone === undefined ? {} : { leaveWhenDone: options.leaveWhenDone }),
+        ...(options.failedExitCode === undefined ? {} : { failedExitCode: options.failedExitCode }),
         single: options.single ?? false,
       },
       ...(options.zones === undefined ? {} : { zones: options.zones }),

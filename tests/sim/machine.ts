@@ -69,6 +69,7 @@ export function randomServices(dice: Dice, options: GraphOptions): SparseSpec[] 
   const drafts: Draft[] = [];
   for (let index = 0; index < count; index++) drafts.push(randomService(dice, drafts, index, options));
   addHandlers(dice, drafts);
+  addFellows(dice, drafts);
   if (options.conflicts && count > 2 && dice.chance(0.4)) addConflict(dice, drafts);
   return drafts;
 }
@@ -83,7 +84,7 @@ function randomService(dice: Dice, former: Draft[], index: number, options: Grap
     if (roll < 3) requires.push({ name: other.name, bind: dice.chance(0.3), start: dice.chance(0.8) });
     else if (roll < 4) lists.wants.push(other.name);
     else if (roll < 5)
-      lists.after.push({ name: other.name, until: dice.pick(["ready", "begun", "any"] as const) });
+      lists.after.push({ name: other.name, until: dice.pick(["ready", "begun", "up", "any"] as const) });
     else if (roll < 6) other.before = [...(other.before ?? []), draft.name];
   }
   Object.assign(draft, { requires, ...lists });
@@ -102,6 +103,10 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
   draft.restartDelayMaxMs = dice.pick([100, 1000]);
   draft.restartResetMs = dice.pick([300, 2000]);
   draft.restartJitter = dice.pick([0, 0.1, 0.5]);
+  draft.restartBackoff = dice.pick(["doubling", "doubling", "linear"]);
+  if (dice.chance(0.2)) draft.restartResetFrom = "ready";
+  if (dice.chance(0.2)) draft.restartUnstartable = true;
+  if (dice.chance(0.2)) draft.startDelayMs = dice.pick([30, 200]);
   if (dice.chance(0.4)) {
     draft.restartLimit = 1 + dice.upTo(3);
     draft.restartWindowMs = dice.pick([500, 5000, 0]);
@@ -111,6 +116,8 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
   }
   if (dice.chance(0.15)) draft.noRestartCodes = [3];
   if (dice.chance(0.1)) draft.successCodes = [0, 3];
+  if (dice.chance(0.1)) draft.successSignals = ["TERM", "SEGV"];
+  if (dice.chance(0.3)) draft.onFailureAt = "each";
   if (kind === "service" && dice.chance(0.4)) draft.ready = randomConditions(dice);
   if (kind === "service") randomCare(dice, draft);
   if (kind === "service" && dice.chance(0.2)) draft.remainAfterExit = true;
@@ -157,6 +164,15 @@ function addHandlers(dice: Dice, drafts: readonly Draft[]): void {
       draft.onFailure = { run: handler.name };
   }
 }
+
+/** Some fail with others, perhaps with each other. */
+function addFellows(dice: Dice, drafts: readonly Draft[]): void {
+  for (const draft of drafts) {
+    const other = dice.pick(drafts);
+    if (draft.kind !== "target" && other !== draft && dice.chance(0.2)) draft.failWith = [other.name];
+  }
+}
+
 /** Health checks and a watchdog, in all their forms. */
 function randomCare(dice: Dice, draft: Draft): void {
   if (dice.chance(0.3)) {
@@ -183,7 +199,7 @@ const TCP = { type: "tcp", host: "127.0.0.1", port: 1 } as const;
 function randomConditions(dice: Dice): ReadyCondition[] {
   const all: ReadyCondition[] = [
     TCP,
-    { type: "file", path: "/f" },
+    { type: "file", path: "/f", fresh: dice.chance(0.5) },
     { type: "exec", argv: ["check"], outside: false },
     { type: "log", pattern: "ready" },
     { type: "delay", ms: 120 },
@@ -636,10 +652,11 @@ export class Judge {
       this.#state.set(event.service, event.to);
       if (event.to === "stopping" && EVICTED.test(event.cause)) this.#judgeEviction(event.service);
       const spec = this.#specs.get(event.service);
-      const former = this.#runs.get(event.service)?.spec;
+      const former = this.#runs.get(event.service)?.spec ?? spec; // It may never have run.
       const task = former?.kind === "task" || former?.remainAfterExit === true;
       // Who handles the failure is wanted from here on.
-      if (event.to === "failed" && spec !== undefined && typeof spec.onFailure === "object") {
+      const isOver = event.to === "failed" || spec?.onFailureAt === "each";
+      if (isOver && spec !== undefined && typeof spec.onFailure === "object") {
         this.goals?.start(spec.onFailure.run);
         for (const name of this.goals?.up ?? []) this.#upDuring.add(name);
       }
@@ -701,6 +718,7 @@ export class Judge {
       const required = spec.requires.some((one) => one.name === name);
       const begun = required || until !== "begun" || (state !== "inactive" && state !== "waiting");
       if (!begun) throw new Error(`${service} is started, ${name} has not begun`);
+      if (until === "up" && !this.#isReady(name)) throw new Error(`${service} is started, ${name} is not up`);
     }
     this.#judgeGuard(spec);
   }
@@ -729,6 +747,8 @@ export class Judge {
 
   #isReady(service: string): boolean {
     const run = this.#runs.get(service);
+    // Done without having begun: it fails with another.
+    if (run === undefined && this.#succeeded.has(service)) return true;
     // What has no process and runs is a target.
     if (run === undefined || (run.gone && this.#state.get(service) === "running"))
       return this.#state.get(service) === "running";
@@ -745,7 +765,9 @@ export class Judge {
   }
 
   #hasSucceeded({ ended, spec }: Run): boolean {
-    return ended !== null && "code" in ended && spec.successCodes.includes(ended.code);
+    if (ended === null) return false;
+    if ("signal" in ended) return spec.successSignals.includes(ended.signal);
+    return "code" in ended && spec.successCodes.includes(ended.code);
   }
 
   #heardNow(id: number): boolean {
@@ -838,7 +860,7 @@ export class Judge {
     return (
       spec.requires.some(({ name }) => name === service) ||
       spec.wants.includes(service) ||
-      spec.after.some(({ name }) => name === service) ||
+      spec.after.some(({ name, until }) => name === service && until !== "up") ||
       (this.#specs.get(service)?.before.includes(follower) ?? false)
     );
   }

@@ -1,5 +1,6 @@
 /** A random machine set up and played through: what the property tests have in common. */
 
+import { isDelayed } from "../../src/engine/delay.ts";
 import { isHealthAwaited } from "../../src/engine/health.ts";
 import type { Ask } from "../../src/engine/index.ts";
 import { isBroken, isReady, waitsFor } from "../../src/engine/order.ts";
@@ -10,6 +11,7 @@ import type { SparseSpec } from "../../src/model/spec.ts";
 import { CareJudge } from "./care.ts";
 import { ChangeJudge } from "./change-judge.ts";
 import { Configured, stamp } from "./configured.ts";
+import { FieldJudge } from "./field-judge.ts";
 import { HookJudge } from "./hooks-judge.ts";
 import { checkWorld } from "./invariants.ts";
 import { Kernel } from "./kernel.ts";
@@ -39,13 +41,15 @@ export interface Plan {
   readonly gate?: boolean;
   /** The set of services changes. */
   readonly changes?: boolean;
+  /** The supervisor leaves when nothing is left to do. */
+  readonly done?: boolean;
   /** No service is taken along by another: what it does, it does by itself. */
   readonly alone?: boolean;
 }
 
 function aloneSpec(spec: SparseSpec): SparseSpec {
   const requires = (spec.requires ?? []).map(({ name, start }) => ({ name, bind: false, start }));
-  return { ...spec, requires, onFailure: "ignore" };
+  return { ...spec, requires, onFailure: "ignore", failWith: [] };
 }
 
 /** What is never ready and is never given up would keep its place before the gate for ever. */
@@ -58,6 +62,7 @@ export interface Scene {
   readonly judge: Judge;
   readonly hooks: HookJudge;
   readonly change: ChangeJudge;
+  readonly fields: FieldJudge;
   readonly services: readonly SparseSpec[];
   calm: boolean;
 }
@@ -82,6 +87,7 @@ export function makeScene(plan: Plan): Scene {
     seed: plan.seed,
     shutdownTimeoutMs: dice.pick([200, 2000, 60_000]),
     ...(plan.gate ? randomGate(plan.seed) : {}),
+    ...(plan.done ? { leaveWhenDone: true, failedExitCode: 101 } : {}),
     obstacles: randomObstacles(plan.seed, () => scene.calm),
     batchMs: () => (batching === 0 ? 0 : dice.upTo(batching)),
     loses: () => !scene.calm && dice.chance(lossChance),
@@ -91,6 +97,7 @@ export function makeScene(plan: Plan): Scene {
   const care = new CareJudge(kernel, configured);
   const hooks = new HookJudge(kernel, configured);
   const change = new ChangeJudge(kernel, configured, plan.conflicts);
+  const fields = new FieldJudge(kernel, configured, plan.done === true);
   let booting = false;
   kernel.onBegin = (events) => {
     booting = events.length === 0;
@@ -98,16 +105,19 @@ export function makeScene(plan: Plan): Scene {
     judge.begin(events);
     care.begin(events);
     hooks.begin(events);
+    fields.begin(events);
   };
   kernel.onCommand = (command) => {
     judge.judge(command);
     care.judge(command);
     hooks.judge(command);
     change.judge(command);
+    fields.judge(command);
     if (!booting) checkCommand(kernel, command);
   };
   kernel.onBatch = () => {
     care.end();
+    fields.end();
     checkWorld(kernel.world);
     checkTimers(kernel);
   };
@@ -115,7 +125,7 @@ export function makeScene(plan: Plan): Scene {
     judge.sync();
     care.lose();
   };
-  return Object.assign(scene, { kernel, judge, hooks, change, services });
+  return Object.assign(scene, { kernel, judge, hooks, change, fields, services });
 }
 
 function randomGate(seed: number) {
@@ -133,10 +143,18 @@ function checkCommand(kernel: Kernel, command: Command): void {
   if (command.type !== "arm" || !command.key.startsWith("again ")) return;
   const service = kernel.world.byName.get(command.key.slice("again ".length));
   if (service === undefined) throw new Error(`${command.key} is nobody's`);
-  const { restartDelayMs, restartDelayMaxMs, restartJitter } = service.spec;
-  if (service.past.streak === 0) return; // Asked to start anew later in the same batch.
-  const plain = Math.min(restartDelayMs * 2 ** (service.past.streak - 1), restartDelayMaxMs);
+  const { restartDelayMs, restartDelayMaxMs, restartBackoff, restartJitter, startDelayMs } = service.spec;
   const delay = command.at - kernel.now;
+  if (isDelayed(service)) {
+    if (delay > startDelayMs + 1e-6) throw new Error(`start delayed by ${delay} ms`);
+    return;
+  }
+  // Delayed, and something has come in between later in the same batch.
+  if (startDelayMs > 0 && Math.abs(delay - startDelayMs) < 1e-6) return;
+  const { streak } = service.past;
+  if (streak === 0) return; // Asked to start anew later in the same batch.
+  const times = restartBackoff === "linear" ? streak : 2 ** (streak - 1);
+  const plain = Math.min(restartDelayMs * times, restartDelayMaxMs);
   if (pinnedUp(service) && delay <= 110) return; // A pin does not let it spin.
   if (delay > Math.min(plain * (1 + restartJitter), restartDelayMaxMs) + 1e-6)
     throw new Error(`backoff of ${delay} ms`);
@@ -164,7 +182,10 @@ function isAwaited(kernel: Kernel, key: string): boolean {
   if (what === "shutdown") return kernel.world.shutdown.phase !== "running";
   if (what === "schedule") return kernel.world.shutdown.phase === "running";
   if (what === "gate") return (kernel.world.gate?.restarts.length ?? 0) > 0;
-  if (what === "again") return kernel.world.byName.get(key.slice("again ".length))?.state === "backoff";
+  if (what === "again") {
+    const service = mustGet(kernel, key.slice("again ".length));
+    return service.state === "backoff" || isDelayed(service);
+  }
   if (what === "guard") return kernel.world.hindered.has(mustGet(kernel, key.slice("guard ".length)));
   const service = kernel.world.sets.get(Number(id)) ?? null;
   if (what === "hook") return service !== null && sideOf(service, Number(id)) !== null;

@@ -77,6 +77,49 @@ fn exchange_line(call: &LineCall, connected: &mut bool) -> io::Result<String> {
     connection.read_line()
 }
 
+/// One message out, to the end of our side, and all that comes back, to the end of theirs.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MessageCall {
+    pub socket: String,
+    /// A character from U+0000 to U+00FF for each byte.
+    pub bytes: String,
+    /// 0: no limit.
+    pub timeout_ms: f64,
+}
+
+/// `{bytes}`, or `{error, message, connected}`.
+pub fn call_message(call: &MessageCall) -> Value {
+    let mut connected = false;
+    match exchange_message(call, &mut connected) {
+        Ok(bytes) => json!({ "bytes": bytes.into_iter().map(char::from).collect::<String>() }),
+        Err(error) => {
+            let (name, message) = explain(&error);
+            json!({ "error": name, "message": message, "connected": connected })
+        }
+    }
+}
+
+fn exchange_message(call: &MessageCall, connected: &mut bool) -> io::Result<Vec<u8>> {
+    let bytes = call.bytes.chars().map(|char| u8::try_from(char).ok());
+    let bytes: Option<Vec<u8>> = bytes.collect();
+    let bytes = bytes.ok_or(ErrorKind::InvalidInput)?;
+    let mut connection = Connection::open(&call.socket, call.timeout_ms)?;
+    *connected = true;
+    connection.write(&bytes)?;
+    connection.stream.shutdown(std::net::Shutdown::Write)?;
+    let mut answer = Vec::new();
+    connection.read_body(Framing::UntilEnd, &mut |bytes| {
+        if answer.len() + bytes.len() > BODY_MAX {
+            let what = "the answer is longer than 256 MiB";
+            return Err(io::Error::new(ErrorKind::FileTooLarge, what));
+        }
+        answer.extend_from_slice(bytes);
+        Ok(true)
+    })?;
+    Ok(answer)
+}
+
 struct Answer {
     status: u16,
     content_type: String,

@@ -59,6 +59,7 @@ fn files_object<'js>(ctx: &Ctx<'js>) -> Result<Object<'js>> {
         "groupExists",
         text_function(|name| users::group_exists(name).into()),
     )?;
+    host.set("uid", nix::unistd::geteuid().as_raw())?;
     ctx.globals().set("host", host.clone())?;
     Ok(host)
 }
@@ -149,7 +150,6 @@ fn install_facts<'js>(host: &Object<'js>, arguments: &[String]) -> Result<()> {
     host.set("environment", environment)?;
     host.set("cwd", current_folder())?;
     host.set("pid", std::process::id())?;
-    host.set("uid", nix::unistd::geteuid().as_raw())?;
     host.set("version", env!("CARGO_PKG_VERSION"))?;
     host.set(
         "executable",
@@ -233,6 +233,13 @@ fn install_calls<'js>(host: &Object<'js>) -> Result<()> {
         Func::from(|ctx: Ctx<'js>, call: Value<'js>| {
             let call = from_script::<client::LineCall>(&ctx, call)?;
             to_script(&ctx, &client::call_line(&call))
+        }),
+    )?;
+    host.set(
+        "callMessage",
+        Func::from(|ctx: Ctx<'js>, call: Value<'js>| {
+            let call = from_script::<client::MessageCall>(&ctx, call)?;
+            to_script(&ctx, &client::call_message(&call))
         }),
     )?;
     host.set("runRhai", Func::from(run_rhai))?;

@@ -3,8 +3,8 @@
 //! no writable cgroup, nothing of this exists and nobody is told: process sets work without.
 //!
 //! The supervisor itself stays where it is. The kernel asks processes to sit in leaves only where
-//! controllers are handed down, which nothing here does, and moving a process costs 15 ms during
-//! which no other cgroup can be made: twice what there is for a whole start.
+//! controllers are handed down, which is done for limits alone (`limits.rs`), and moving a process
+//! costs 15 ms during which no other cgroup can be made: twice what there is for a whole start.
 
 use super::{
     handover::{Packer, Passed, Unpacker},
@@ -21,6 +21,8 @@ use std::{
 };
 
 const PREFIX: &str = "oneup-";
+/// Where the supervisor itself sits once limits are wanted.
+pub const SEAT: &str = "supervisor";
 
 pub struct Cgroups {
     /// `…/oneup-NAME`, below the cgroup we are in.
@@ -140,14 +142,41 @@ impl Cgroups {
 
 impl Drop for Cgroups {
     fn drop(&mut self) {
+        self.leave_seat();
         // Where processes are left, so is the folder; a later supervisor removes it.
         let _ = remove_tree(&self.folder);
+    }
+}
+
+impl Cgroups {
+    /// Where the supervisor had to move for controllers to be handed down (`limits.rs`), it goes
+    /// back, and they with it: only then can the folder be removed.
+    fn leave_seat(&self) {
+        let Some(own) = self.folder.parent() else {
+            return;
+        };
+        if !self.folder.join(SEAT).is_dir() {
+            return;
+        }
+        for folder in [&*self.folder, own] {
+            let file = folder.join("cgroup.subtree_control");
+            let handed = fs::read_to_string(&file).unwrap_or_default();
+            for controller in handed.split_whitespace() {
+                let _ = fs::write(&file, format!("-{controller}"));
+            }
+        }
+        let _ = fs::write(own.join("cgroup.procs"), "0");
     }
 }
 
 impl Leaf {
     pub fn folder(&self) -> PathBuf {
         self.parent.join(self.id.to_string())
+    }
+
+    /// The folder of all of this supervisor's.
+    pub fn parent(&self) -> &Path {
+        &self.parent
     }
 
     /// The processes directly in it.

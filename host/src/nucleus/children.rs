@@ -13,6 +13,7 @@ use super::{
     cgroup::{Cgroups, Leaf},
     datagram,
     foreign::{Foreign, Watch},
+    limits::{Bounds, Limits},
     notify::{Hearing, Made},
     procfs::{self, Environment, Process, Which},
     signals,
@@ -69,6 +70,9 @@ pub struct Children {
     empty: Option<OwnedFd>,
     pub(super) terminal: Option<Terminal>,
     pub(super) cgroups: Option<Cgroups>,
+    pub(super) limits: Limits,
+    /// This supervisor's and no other's.
+    name: String,
     pub(super) sets: BTreeMap<u32, Set>,
     /// Every direct child of ours that we know: its set, or `None` for an orphan of no set.
     pub(super) roots: HashMap<i32, Option<u32>>,
@@ -102,12 +106,17 @@ pub(super) struct Set {
     pub group: i32,
     started: f64,
     pub exit: Option<(Exit, f64)>,
+    /// Its leader left a core.
+    pub core: bool,
     pub leftovers: u32,
     pub roots: Vec<i32>,
     pub stop: Option<Box<Stop>>,
     pub receipt: Option<Box<Receipt>>,
     #[serde(skip)]
     pub leaf: Option<Leaf>,
+    /// Made for its limits (`limits.rs`).
+    #[serde(default)]
+    pub groups: Vec<PathBuf>,
     /// It was started by another supervisor; it has no roots then.
     #[serde(skip)]
     pub foreign: Option<Box<Foreign>>,
@@ -164,11 +173,13 @@ impl Set {
             group: 0,
             started: now,
             exit: None,
+            core: false,
             leftovers: 0,
             roots,
             stop: None,
             receipt: None,
             leaf: None,
+            groups: Vec::new(),
             foreign: None,
             command: "".into(),
             foreground: false,
@@ -211,7 +222,9 @@ impl Children {
         Children {
             origin: Origin::new(inherited),
             cgroups: None,
+            limits: Limits::default(),
             marker: format!("{name}-{secret}"),
+            name,
             null: None,
             empty: None,
             terminal: None,
@@ -246,12 +259,14 @@ impl Children {
         let made: Made = self.make_ear(spec, identity.uid)?;
         let cgroup = self.cgroups.as_ref().and_then(|cgroups| cgroups.make(id));
         let (leaf, handle) = cgroup.unzip();
+        let bounds = self.bound(id, spec, leaf.as_ref());
         let order = Order {
             spec,
             identity,
             stdio,
             terminal: self.terminal_for(spec),
             cgroup: handle.as_ref().map(AsFd::as_fd),
+            joins: &bounds.joins,
             marker: (!inherit && !spec.foreground).then(|| format!("{}.{id}", self.marker)),
             extras: &made.extras,
             kin: None,
@@ -266,15 +281,31 @@ impl Children {
         match result {
             Ok(spawned) => {
                 let leaf = self.settle_leaf(leaf, spawned.in_cgroup);
+                if spawned.unjoined != 0 {
+                    self.limits
+                        .complain_of_join(&spec.service, spawned.unjoined);
+                }
                 self.register(id, spawned.pid, spec, leaf, now);
+                if let Some(set) = self.sets.get_mut(&id) {
+                    set.groups = bounds.groups;
+                }
                 self.open_ear(id, made);
                 Ok(spawned.pid.unsigned_abs())
             }
             Err(failure) => {
                 self.remove_leaf(leaf);
+                self.limits.remove(bounds.groups);
                 Err(failure)
             }
         }
+    }
+
+    fn bound(&mut self, id: u32, spec: &SpawnSpec, leaf: Option<&Leaf>) -> Bounds {
+        let Some(resources) = &spec.resources else {
+            return Bounds::default();
+        };
+        let name = format!("{}.{id}", self.name);
+        self.limits.bound(&spec.service, &name, resources, leaf)
     }
 
     /// The same for a script, among our own group, session and cgroup.
@@ -292,6 +323,7 @@ impl Children {
             stdio: self.descriptors(&stdio)?,
             terminal: None,
             cgroup: None,
+            joins: &[],
             marker: None,
             extras: &Extras::default(),
             kin: Some(kin),
@@ -322,11 +354,13 @@ impl Children {
             group: pid,
             started: now,
             exit: None,
+            core: false,
             leftovers: 0,
             roots: vec![pid],
             stop: None,
             receipt: None,
             leaf,
+            groups: Vec::new(),
             foreign: None,
             command: procfs::shorten(&spec.argv.join(" ")).into(),
             foreground: spec.foreground,
@@ -439,6 +473,9 @@ impl Children {
             rest.roots.extend(set.roots);
         }
         self.remove_leaf(set.leaf);
+        if !set.groups.is_empty() {
+            self.limits.remove(set.groups);
+        }
         self.close_ear(id);
     }
 

@@ -47,7 +47,8 @@ const PIECE: usize = 32 << 10;
 const SLOW: Duration = Duration::from_millis(20);
 pub const PROBLEM: &str = "application/problem+json";
 
-const OPENAPI: &str = include_str!("../../../docs/openapi.json");
+const OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.bin"));
+const OPENAPI_SIZE: usize = include!(concat!(env!("OUT_DIR"), "/openapi_size.rs"));
 
 /// How many requests may lie in the channel to the main loop.
 pub const CALLS_MAX: usize = 256;
@@ -769,7 +770,9 @@ impl ReplyBody {
             }
             if let Piece::OpenApi = piece {
                 self.pieces.pop_front();
-                return Poll::Ready(Some(open_api()));
+                // A test unpacks what is embedded.
+                let text = crate::inflate(OPENAPI, OPENAPI_SIZE).unwrap_or_default();
+                return Poll::Ready(Some(text.into()));
             }
             if self.shared.is_to_rest(piece, &mut self.rest, cx) {
                 return Poll::Pending;
@@ -894,24 +897,12 @@ impl Body for ReplyBody {
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => size += text.len() as u64,
-                Piece::OpenApi => size += open_api_lines().map(str::len).sum::<usize>() as u64,
+                Piece::OpenApi => size += OPENAPI_SIZE as u64,
                 _ => return SizeHint::default(),
             }
         }
         SizeHint::with_exact(size)
     }
-}
-
-/// The document without its line breaks: in JSON they lie between things, with the spaces after
-/// them.
-fn open_api() -> Bytes {
-    let mut text = String::with_capacity(OPENAPI.len());
-    text.extend(open_api_lines());
-    text.into()
-}
-
-fn open_api_lines() -> impl Iterator<Item = &'static str> {
-    OPENAPI.lines().map(str::trim_start)
 }
 
 fn wall_now() -> f64 {

@@ -1,14 +1,18 @@
-//! One GET, for a probe: does it answer as expected?
+//! One request, for a probe, and those that its answer redirects to: is it answered as expected?
 
 use super::{brief::one_line, http::Io, probe, tls};
-use crate::{pattern, protocol::HttpProbe};
+use crate::{
+    pattern,
+    protocol::{HttpMethod, HttpProbe},
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::{
     body::Incoming,
     client::conn::http1,
-    header::{HeaderName, HeaderValue, ACCEPT, CONNECTION, HOST, USER_AGENT},
-    Request, Response, StatusCode,
+    header::{HeaderName, HeaderValue, ACCEPT, CONNECTION, HOST, LOCATION, USER_AGENT},
+    http::uri::{Scheme, Uri},
+    Method, Request, Response, StatusCode,
 };
 use std::{
     future::{poll_fn, Future},
@@ -31,8 +35,31 @@ const ANSWER_MAX: usize = 1 << 20;
 const MATCHED_HERE_MAX: usize = 8 << 10;
 const STACK: usize = 256 << 10;
 
+/// What an answer says.
+enum Said {
+    Found(String),
+    /// Look there.
+    Moved(String),
+}
+
 /// What was found, or why it is not as expected; a sentence each.
-pub async fn get(probe: &HttpProbe) -> Result<String, String> {
+pub async fn ask(probe: &HttpProbe) -> Result<String, String> {
+    let mut there = probe.clone();
+    for followed in 0..=probe.redirects {
+        let result = ask_once(&there).await;
+        let told = |reason| match followed {
+            0 => reason,
+            _ => format!("{reason} (redirected to {})", address(&there)),
+        };
+        match result.map_err(told)? {
+            Said::Found(found) => return Ok(found),
+            Said::Moved(location) => there = moved(&there, &location)?,
+        }
+    }
+    Err(format!("more than {} redirections", probe.redirects))
+}
+
+async fn ask_once(probe: &HttpProbe) -> Result<Said, String> {
     let stream = probe::connect(&probe.host, probe.port)
         .await
         .map_err(|error| probe::reason(&error))?;
@@ -42,7 +69,7 @@ pub async fn get(probe: &HttpProbe) -> Result<String, String> {
     }
 }
 
-async fn over_tls(probe: &HttpProbe, stream: TcpStream) -> Result<String, String> {
+async fn over_tls(probe: &HttpProbe, stream: TcpStream) -> Result<Said, String> {
     // What it takes to verify (a hundred certificates) goes as soon as nobody needs it.
     let _cleanup = tls::Cleanup;
     let result = {
@@ -52,7 +79,7 @@ async fn over_tls(probe: &HttpProbe, stream: TcpStream) -> Result<String, String
     result
 }
 
-async fn exchange<S>(probe: &HttpProbe, stream: S) -> Result<String, String>
+async fn exchange<S>(probe: &HttpProbe, stream: S) -> Result<Said, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -127,7 +154,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
 
 fn request(probe: &HttpProbe) -> Result<Request<Empty<Bytes>>, String> {
     let unusable = |what: &dyn std::fmt::Display| format!("the request cannot be made: {what}");
-    let mut request = Request::get(probe.path.as_str())
+    let method = match probe.method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Head => Method::HEAD,
+    };
+    let mut request = Request::builder()
+        .method(method)
+        .uri(probe.path.as_str())
         .body(Empty::new())
         .map_err(|error| unusable(&error))?;
     let headers = request.headers_mut();
@@ -154,7 +187,80 @@ fn host(probe: &HttpProbe) -> String {
     }
 }
 
-async fn judge(probe: &HttpProbe, response: Response<Incoming>) -> Result<String, String> {
+/// `http://host:8080/path`
+fn address(probe: &HttpProbe) -> String {
+    let scheme = if probe.tls { "https" } else { "http" };
+    one_line(&format!("{scheme}://{}{}", host(probe), probe.path), 100)
+}
+
+/// Where an answer sends us to.
+fn moved(probe: &HttpProbe, location: &str) -> Result<HttpProbe, String> {
+    let nowhere = || format!("redirected to nowhere: \"{}\"", one_line(location, 100));
+    let target = location.split('#').next().unwrap_or_default();
+    let uri: Uri = absolute(probe, target).parse().map_err(|_| nowhere())?;
+    let tls = match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTP => false,
+        Some(scheme) if *scheme == Scheme::HTTPS => true,
+        _ => return Err(nowhere()),
+    };
+    let name = uri.host().ok_or_else(nowhere)?;
+    let host = name
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let is_same = (tls, &host, port) == (probe.tls, &probe.host, probe.port);
+    let headers = match is_same {
+        true => probe.headers.clone(),
+        // They may be secrets.
+        false => Default::default(),
+    };
+    Ok(HttpProbe {
+        tls,
+        host,
+        port,
+        headers,
+        path: path.to_owned(),
+        ..probe.clone()
+    })
+}
+
+/// A reference to something, as seen from where the probe went.
+fn absolute(probe: &HttpProbe, reference: &str) -> String {
+    let scheme = if probe.tls { "https" } else { "http" };
+    let here = probe.path.split('?').next().unwrap_or("/");
+    if reference.contains("://") {
+        return reference.to_owned();
+    }
+    if let Some(rest) = reference.strip_prefix("//") {
+        return format!("{scheme}://{rest}");
+    }
+    let path = match reference.as_bytes().first() {
+        Some(b'/') => reference.to_owned(),
+        Some(b'?') => format!("{here}{reference}"),
+        Some(_) => format!(
+            "{}/{reference}",
+            here.rsplit_once('/').map_or("", |(folder, _)| folder)
+        ),
+        None => probe.path.clone(),
+    };
+    format!("{scheme}://{}{path}", host(probe))
+}
+
+/// Where the answer sends us to, if it does and that is to be followed.
+fn redirection<'a>(probe: &HttpProbe, response: &'a Response<Incoming>) -> Option<&'a str> {
+    let redirects = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    if !redirects || probe.redirects == 0 {
+        return None;
+    }
+    response.headers().get(LOCATION)?.to_str().ok()
+}
+
+async fn judge(probe: &HttpProbe, response: Response<Incoming>) -> Result<Said, String> {
+    if let Some(location) = redirection(probe, &response) {
+        return Ok(Said::Moved(location.to_owned()));
+    }
     let status = response.status();
     let number = status.as_u16();
     let is_good = probe
@@ -178,7 +284,7 @@ async fn judge(probe: &HttpProbe, response: Response<Incoming>) -> Result<String
             ));
         }
     }
-    Ok(named(status))
+    Ok(Said::Found(named(status)))
 }
 
 /// `200 OK`

@@ -1,7 +1,10 @@
 //! Where the supervisor can be spoken to: the control socket, and a TCP address if one is asked
 //! for; and who may.
 
-use super::handover::{Passed, Unpacker};
+use super::{
+    handover::{Passed, Unpacker},
+    resolve,
+};
 use crate::protocol::ListenTcp;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
@@ -227,7 +230,7 @@ pub fn gate(options: &ListenTcp) -> Result<Gate, ListenError> {
 /// A TCP listener and the check that its clients must pass.
 pub fn bind_tcp(options: &ListenTcp) -> Result<(TcpListener, Gate), ListenError> {
     let gate = gate(options)?;
-    let (_, address) = parse_address(&options.address)?;
+    let (_, addresses) = parse_address(&options.address)?;
     let cannot = |error: io::Error| {
         ListenError::new(format!(
             "cannot listen on {}: {}",
@@ -235,7 +238,7 @@ pub fn bind_tcp(options: &ListenTcp) -> Result<(TcpListener, Gate), ListenError>
             reason(&error)
         ))
     };
-    let listener = TcpListener::bind(address).map_err(cannot)?;
+    let listener = TcpListener::bind(&*addresses).map_err(cannot)?;
     listener.set_nonblocking(true).map_err(cannot)?;
     Ok((listener, gate))
 }
@@ -254,22 +257,24 @@ fn read_token(path: &Path) -> Result<String, ListenError> {
     Ok(token.to_owned())
 }
 
-/// `IP:port` or `localhost:port`: no name is looked up.
-fn parse_address(text: &str) -> Result<(String, SocketAddr), ListenError> {
-    let wrong = || {
+/// `IP:port` or `NAME:port`, and what the name stands for (`resolve`): the first address that can
+/// be had is taken.
+fn parse_address(text: &str) -> Result<(String, Vec<SocketAddr>), ListenError> {
+    let wrong = |why: &str| {
         ListenError::new(format!(
-            "{text:?} is no address to listen on: expected one like 127.0.0.1:8080"
+            "{text:?} is no address to listen on{why}: expected one like 127.0.0.1:8080"
         ))
     };
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let port: u16 = port.parse().map_err(|_| wrong())?;
-    let plain = host.trim_start_matches('[').trim_end_matches(']');
-    let address = match plain {
-        "localhost" => IpAddr::from([127, 0, 0, 1]),
-        "" | "*" => IpAddr::from([0, 0, 0, 0]),
-        _ => plain.parse().map_err(|_| wrong())?,
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| wrong(""))?;
+    let port: u16 = port.parse().map_err(|_| wrong(""))?;
+    let addresses = match host.trim_start_matches('[').trim_end_matches(']') {
+        "" | "*" => vec![SocketAddr::from(([0, 0, 0, 0], port))],
+        plain => {
+            let unknown = |error: io::Error| wrong(&format!(", as {error}"));
+            resolve::addresses(plain, port).map_err(unknown)?
+        }
     };
-    Ok((host.to_owned(), SocketAddr::new(address, port)))
+    Ok((host.to_owned(), addresses))
 }
 
 /// What a request over TCP must bring: the token; a `Host` that no web page of somebody else's

@@ -298,7 +298,7 @@ mod tests {
     }
 
     fn mind() -> Mind {
-        Mind::new(Program { bytecode: &[] }, unbounded_channel().0)
+        Mind::new(Program::default(), unbounded_channel().0)
     }
 
     /// A brain that digests so many batches and is then lost, to a request or by itself.
@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn large_requests_do_not_share_a_batch() {
-        let program = Program { bytecode: &[] };
+        let program = Program::default();
         let mut mind = Mind::new(program, unbounded_channel().0);
         let mut lengths = |sizes: &[usize]| {
             mind.pending.clear();

@@ -10,12 +10,14 @@ mod datagram;
 mod events;
 mod fdstore;
 mod foreign;
+mod fresh;
 pub mod gather;
 mod given;
 mod guard;
 mod handover;
 mod http;
 mod http_probe;
+mod limits;
 mod listen;
 mod log;
 mod machine;
@@ -271,7 +273,7 @@ async fn supervise(
         if error.taken || options.socket_required || options.listen.is_some() {
             eprintln!("oneup: {}", error.message);
             return Ok(End {
-                code: 2,
+                code: options.refused_code.unwrap_or(2),
                 machine: None,
             });
         }
@@ -814,10 +816,10 @@ impl Nucleus {
 
     fn spawn(&mut self, id: u32, spec: &SpawnSpec, now: f64) {
         self.boot.next_id = self.boot.next_id.max(id + 1);
-        let result = match &spec.log {
+        let result = fresh::remove(spec).and_then(|()| match &spec.log {
             Some(log) => self.spawn_logged(id, spec, log, now),
             None => self.children.spawn(id, spec, Stdio::Inherit, now),
-        };
+        });
         self.mind.push(match result {
             Ok(pid) => Event::Spawned { id, pid, at: now },
             Err(failure) => Event::SpawnFailed {
@@ -854,7 +856,11 @@ impl Nucleus {
         let mut logs = self.logs.borrow_mut();
         let opened = output::open(spec)?;
         let stdio = opened.stdio(|| logs.write_ends(log).map_err(|error| failed_pipe(&error)))?;
-        let pid = self.children.spawn(id, spec, stdio, now)?;
+        let spawned = self.children.spawn(id, spec, stdio, now);
+        for complaint in self.children.limits.complaints() {
+            logs.say(&complaint);
+        }
+        let pid = spawned?;
         logs.note_pid(log, pid);
         if spec.role == "main" {
             logs.begin(log);

@@ -140,7 +140,7 @@ impl Probes {
             Probe::Http(probe) => {
                 let cgroup = children.cgroup_of(probe.set);
                 self.start_task(key, timeout_ms, began, cgroup, async move {
-                    http_probe::get(&probe).await
+                    http_probe::ask(&probe).await
                 });
                 return events;
             }

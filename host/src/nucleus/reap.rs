@@ -105,6 +105,7 @@ impl Children {
             id,
             at,
             exit,
+            core: set.core,
             leftovers,
         })
     }
@@ -149,11 +150,15 @@ impl Children {
         if let Some(id) = member {
             self.hear_out(id, now);
         }
-        let exit = wait(libc::P_PID, pid, libc::WEXITED)?.exit();
+        let waited = wait(libc::P_PID, pid, libc::WEXITED)?;
+        let exit = waited.exit();
         if let Some(stop) = member.and_then(|id| self.stop_of_mut(id)) {
             stop.ended(pid, now, &exit);
         }
         let leader = self.remove_root(pid, member, exit, now);
+        if let Some(set) = member.and_then(|id| self.sets.get_mut(&id)) {
+            set.core |= leader && waited.code == libc::CLD_DUMPED;
+        }
         Some(Dead {
             pid,
             set: member,

@@ -20,7 +20,7 @@ use nix::{
 };
 use std::{
     ffi::{CStr, CString, OsString},
-    fs,
+    fs::{self, File},
     io::Read,
     os::{
         fd::{AsRawFd, BorrowedFd, RawFd},
@@ -120,6 +120,8 @@ pub struct Order<'a> {
     pub terminal: Option<RawFd>,
     /// A folder of cgroup2 to be born in.
     pub cgroup: Option<BorrowedFd<'a>>,
+    /// Lists of processes of groups (version 1) to join.
+    pub joins: &'a [File],
     /// `ONEUP_ID`.
     pub marker: Option<String>,
     pub extras: &'a Extras,
@@ -153,6 +155,8 @@ pub struct Spawned {
     pub pid: i32,
     /// It was born into the cgroup it was to have.
     pub in_cgroup: bool,
+    /// The errno of a group that it could not join; 0: it is in all of them.
+    pub unjoined: i32,
 }
 
 impl Origin {
@@ -197,6 +201,7 @@ impl Origin {
             let message = format!("more than {PASSED_MAX} descriptors to pass on");
             return Err(failure("descriptors", Errno::EINVAL, message));
         }
+        let joins: Vec<RawFd> = order.joins.iter().map(AsRawFd::as_raw_fd).collect();
         let plan = Plan {
             descriptors: &order.extras.descriptors,
             pid_places: &program.pid_places,
@@ -220,10 +225,13 @@ impl Origin {
             candidates: &program.candidates,
             argv: &program.argv.pointers,
             envp: &program.envp.pointers,
+            joins: &joins,
+            unjoined: AtomicI32::new(0),
             step: AtomicI32::new(0),
             errno: AtomicI32::new(0),
         };
-        let spawned = make(&plan, stack, order).map_err(explain_fork)?;
+        let mut spawned = make(&plan, stack, order).map_err(explain_fork)?;
+        spawned.unjoined = plan.unjoined.load(Ordering::Relaxed);
         let step = plan.step.load(Ordering::Relaxed);
         if step == 0 {
             return Ok(spawned);
@@ -526,6 +534,8 @@ struct Plan<'a> {
     candidates: &'a [CString],
     argv: &'a [*const c_char],
     envp: &'a [*const c_char],
+    joins: &'a [RawFd],
+    unjoined: AtomicI32,
     step: AtomicI32,
     errno: AtomicI32,
 }
@@ -562,6 +572,7 @@ extern "C" fn child(plan: *mut c_void) -> c_int {
 /// Only for the child of `make`.
 unsafe fn prepare(plan: &Plan<'_>) -> Steps {
     default_dispositions(plan.ignored)?;
+    join_limits(plan);
     join_group(plan)?;
     if let Some(stdio) = plan.stdio {
         for (fd, target) in stdio.into_iter().zip(0..) {
@@ -688,6 +699,16 @@ unsafe fn default_dispositions(but: u64) -> Steps {
         }
     }
     Ok(())
+}
+
+/// 0 stands for whoever writes it. A service without its limits is better than none.
+unsafe fn join_limits(plan: &Plan<'_>) {
+    for fd in plan.joins {
+        let zero = b"0";
+        if libc::syscall(libc::SYS_write, *fd, zero.as_ptr(), zero.len()) == -1 {
+            plan.unjoined.store(Errno::last_raw(), Ordering::Relaxed);
+        }
+    }
 }
 
 unsafe fn join_group(plan: &Plan<'_>) -> Steps {
@@ -858,6 +879,7 @@ fn clone_anywhere(plan: &Plan<'_>, stack: &Stack, order: &Order<'_>) -> Result<S
                 return Ok(Spawned {
                     pid,
                     in_cgroup: true,
+                    unjoined: 0,
                 })
             }
             // Shortages would meet the other way, too.
@@ -871,6 +893,7 @@ fn clone_anywhere(plan: &Plan<'_>, stack: &Stack, order: &Order<'_>) -> Result<S
     Ok(Spawned {
         pid,
         in_cgroup: false,
+        unjoined: 0,
     })
 }
 

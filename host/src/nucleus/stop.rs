@@ -105,6 +105,11 @@ impl Stop {
         self.recheck.map_or(end, |recheck| recheck.min(end))
     }
 
+    /// Who went while nobody looked is not told any more.
+    pub fn look_again(&mut self) {
+        self.recheck = Some(self.began);
+    }
+
     fn is_killing(&self) -> bool {
         matches!(self.phase, Phase::Killed { .. })
     }

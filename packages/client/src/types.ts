@@ -97,6 +97,10 @@ export type Reason = {
 } | {
   readonly type: "survived";
 } | {
+  readonly type: "fail-with";
+  /** What it fails with, and has failed. */
+  readonly name: string;
+} | {
   readonly type: "missing";
   /** What it requires and is not configured. */
   readonly name: string;

@@ -30,7 +30,7 @@ const TRIED_KEYS = ["tcp", "http", "exec", "file", "listen"];
 export function readConditions(ready: ReadyFields, node: Node, context: ReadContext): ReadyCondition[] {
   const table: Table = { name: "ready", node, context };
   needsOneOf(table, READY_KEYS, "no condition in it", "write one, such as ready = { tcp = 8080 }");
-  checkHttpKeys(table, ready);
+  checkProbeKeys(table, ready);
   needsFor(table, "initial-delay", TRIED_KEYS, "is for what is tried: tcp, http, exec, file and listen");
   return node.entries().flatMap(([key]) => readCondition(key, ready, table) ?? []);
 }
@@ -69,7 +69,7 @@ export function readHealth(read: HealthFields, node: Node, context: ReadContext)
   const table: Table = { name: "health", node, context };
   const example = 'write one, such as health = { http = "http://127.0.0.1:8080/health" }';
   needsOneOf(table, PROBE_KEYS, "no probe in it", example);
-  checkHttpKeys(table, read);
+  checkProbeKeys(table, read);
   const { everyMs, timeoutMs, failures, successes, initialDelayMs, onFailure } = {
     ...HEALTH_DEFAULTS,
     ...read,
@@ -129,7 +129,13 @@ function readProbe(key: string, read: ReadyFields | HealthFields, table: Table):
     case "exec":
       return read.exec;
     case "file":
-      return read.file && { ...read.file, path: absolutePath(read.file.path, table.context.folder) };
+      return (
+        read.file && {
+          ...read.file,
+          path: absolutePath(read.file.path, table.context.folder),
+          fresh: read.fresh ?? false,
+        }
+      );
     case "http":
       return read.http && readHttp(read.http, read, table);
     default:
@@ -139,7 +145,7 @@ function readProbe(key: string, read: ReadyFields | HealthFields, table: Table):
 
 function readHttp(
   target: NonNullable<ReadyFields["http"]>,
-  { status, body, headers, caFile, insecure }: ReadyFields | HealthFields,
+  { status, body, method, redirects, headers, caFile, insecure }: ReadyFields | HealthFields,
   table: Table,
 ): HttpCondition {
   checkPattern(table, "body", body);
@@ -147,6 +153,8 @@ function readHttp(
     ...target,
     status: status ?? HTTP_DEFAULTS.status,
     body: body ?? HTTP_DEFAULTS.body,
+    method: method ?? HTTP_DEFAULTS.method,
+    redirects: redirects ?? HTTP_DEFAULTS.redirects,
     headers: headers ?? HTTP_DEFAULTS.headers,
     caFile: caFile === undefined ? null : readCaFile(caFile, table),
     insecure: insecure ?? HTTP_DEFAULTS.insecure,
@@ -163,11 +171,15 @@ function readCaFile(written: string, table: Table): string {
   return path;
 }
 
-const HTTP_KEYS = ["status", "body", "headers"];
+const HTTP_KEYS = ["status", "body", "method", "redirects", "headers"];
 const TLS_KEYS = ["ca-file", "insecure"];
 
-function checkHttpKeys(table: Table, read: ReadyFields | HealthFields): void {
+function checkProbeKeys(table: Table, read: ReadyFields | HealthFields): void {
   for (const key of [...HTTP_KEYS, ...TLS_KEYS]) needsFor(table, key, ["http"], "goes with http");
+  needsFor(table, "fresh", ["file"], "goes with file");
+  if (read.method === "HEAD" && read.body !== undefined) {
+    complain(table, "body", "an answer to HEAD has none", 'remove it, or method = "HEAD"');
+  }
   if (read.http !== undefined && !read.http.tls) {
     for (const key of TLS_KEYS) {
       if (table.node.get(key) !== undefined) {

@@ -62,6 +62,9 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
     if (environment) draft.environment = environment;
     checkPeople(source, read, context);
     readDelays(source, read, draft, context);
+    if (read.stdout) draft.stdout = absoluteFile(read.stdout, context);
+    if (read.stderr) draft.stderr = absoluteFile(read.stderr, context);
+    if (read.failWith) draft.failWith = [...new Set(read.failWith)];
   }
   readProbes(source, read, draft, context);
   if (schedule) {
@@ -78,6 +81,7 @@ export function makeSpec(source: Source, read: ReadFields, context: ReadContext)
   if (log) {
     const file = log.file === undefined ? null : absolutePath(log.file, context.folder);
     draft.log = { ...DEFAULTS.log, ...log, file };
+    checkSplit(source, log, context);
   }
   const standard = {
     ...(source.kind === "task" ? TASK_DEFAULTS : {}),
@@ -112,6 +116,29 @@ function readGuard(
     issues.at(table.place, "guard: neither ports nor processes in it", hint);
   }
   return { ...GUARD_DEFAULTS, ...given };
+}
+
+function absoluteFile<T extends ServiceSpec["stdout" | "stderr"]>(output: T, { folder }: ReadContext): T {
+  return output.type === "file" ? { ...output, path: absolutePath(output.path, folder) } : output;
+}
+
+/** Pieces of a log: what would have no effect with them, or without. */
+function checkSplit(source: Source, log: NonNullable<ReadFields["log"]>, { issues }: ReadContext): void {
+  const table = source.table.get("log");
+  const complain = (key: string, message: string, hint: string) => {
+    const place = table?.get(key)?.place ?? source.table.keyPlace;
+    issues.at(place, `log.${key}: ${message}`, hint);
+  };
+  if (log.split !== true) {
+    if (log.stamp === true) complain("stamp", "goes with split", "write split = true, or remove it");
+    return;
+  }
+  if (log.file === undefined) complain("split", "there is no file to split", 'write file = "…" beside it');
+  if (log.maxSize === 0) complain("max-size", "pieces of no size", 'write a size such as "10MiB"');
+  if (log.keep !== undefined) complain("keep", "split deletes nothing", "remove it, or split");
+  if (log.format === "json") {
+    complain("format", "split cuts bytes, not records", 'write format = "text", or remove split');
+  }
 }
 
 /** How a value may be shown: never what came out of a variable. */

@@ -12,8 +12,9 @@ import type {
 } from "../../config/contract.ts";
 import { joinPath } from "../../config/paths.ts";
 import { didYouMean } from "../../model/suggest.ts";
+import { cycleThrough } from "../cycles.ts";
 import { missingProgram } from "./command.ts";
-import { cycleText, cycleThrough } from "./cycles.ts";
+import { cycleText } from "./cycles.ts";
 import { decodeService, type Unknown } from "./decode.ts";
 import { nameOf, type ServiceDocument, waitsFor } from "./document.ts";
 import { readDefinition, shapeText, tomlFiles } from "./folder.ts";

@@ -2,7 +2,8 @@
 import type { FileHost } from "../../cli/host.ts";
 import type { ZinitLoadOutput, ZinitPlaces } from "../../config/contract.ts";
 import { joinPath } from "../../config/paths.ts";
-import { cyclesOf, cycleText } from "./cycles.ts";
+import { cyclesOf } from "../cycles.ts";
+import { cycleText } from "./cycles.ts";
 import { decodeService, decodeTarget, type Misshapen } from "./decode.ts";
 import { isTarget, nameOf, waitsFor, type ZinitDocument } from "./document.ts";
 import { remarks } from "./remarks.ts";

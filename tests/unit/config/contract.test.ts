@@ -97,6 +97,8 @@ describe("the format as a whole", () => {
         file: "/proj/logs/api.log",
         maxSize: 10_485_760,
         keep: 5,
+        split: false,
+        stamp: false,
         format: "text",
         console: true,
         lines: 1000,

@@ -232,7 +232,7 @@ describe("the supervisor's settings", () => {
     ['restart-budget = "10/1min"', '4:22: restart-budget: unknown unit of time "min" (write "m")'],
     [
       "shutdown = 1",
-      '4:1: unknown key "shutdown" in [supervisor] (known here: shutdown-timeout, start-concurrency, restart-budget, api-listen, api-token-file, log-format)',
+      '4:1: unknown key "shutdown" in [supervisor] (known here: shutdown-timeout, start-concurrency, restart-budget, api-listen, api-token-file, leave-when-done, failed-exit-code, log-format)',
     ],
   ])("%s", (lines, expected) => {
     expect(shown(`${A}[supervisor]\n${lines}\n`)).toEqual([`oneup.toml:${expected}`]);

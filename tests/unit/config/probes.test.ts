@@ -15,6 +15,8 @@ const HTTP = {
   path: "/",
   status: [[200, 399]],
   body: null,
+  method: "GET",
+  redirects: 0,
   headers: {},
   caFile: null,
   insecure: false,
@@ -55,6 +57,9 @@ describe("ready", () => {
       },
     ],
     ["body = 'ok$'", { body: "ok$" }],
+    ['method = "HEAD"', { method: "HEAD" }],
+    ['method = "GET"', {}],
+    ["redirects = 5", { redirects: 5 }],
     ['headers = { Host = "x.org", Accept = "" }', { headers: { Host: "x.org", Accept: "" } }],
   ])("%s", (more, different) => {
     expect(made(`ready = { http = "http://127.0.0.1:8080", ${more} }`)).toEqual({
@@ -112,7 +117,7 @@ describe("health", () => {
         probes: [
           { ...HTTP, status: [[200, 200]] },
           { type: "exec", argv: ["check", "-q"], outside: false },
-          { type: "file", path: "/proj/alive" },
+          { type: "file", path: "/proj/alive", fresh: false },
         ],
         everyMs: 60_000,
         timeoutMs: 5000,
@@ -138,6 +143,16 @@ describe("what is refused, and where", () => {
   const pattern = "a backslash before a character takes it as it is";
 
   test.each<[string, string]>([
+    ["ready = { tcp = 1, fresh = true }", "28: ready.fresh: goes with file (remove it)"],
+    ["health = { tcp = 1, method = 'HEAD' }", "30: health.method: goes with http (remove it)"],
+    [
+      "ready = { http = 'http://a', redirects = 21 }",
+      "42: ready.redirects: expected a whole number, 0 to 20, got 21",
+    ],
+    [
+      "ready = { http = 'http://a', method = 'HEAD', body = 'x' }",
+      '54: ready.body: an answer to HEAD has none (remove it, or method = "HEAD")',
+    ],
     // Addresses
     [
       'ready = { http = "127.0.0.1:80" }',

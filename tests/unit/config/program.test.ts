@@ -11,7 +11,7 @@ import { api, FakeHost, good } from "./helpers.ts";
  * Bytes of the bundle beside the JSON Schema, which is one constant. It is loaded at every start,
  * so it stays small; raise this with a reason.
  */
-const SIZE_LIMIT = 120_000;
+const SIZE_LIMIT = 130_000;
 
 let bundle = "";
 /** With every dialect. */

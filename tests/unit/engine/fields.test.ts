@@ -1,6 +1,6 @@
 /** Fields with which a definition bends the usual rules. */
 import { describe, expect, test } from "vitest";
-import { HEALTH_DEFAULTS } from "../../../src/model/defaults.ts";
+import { DEFAULTS, HEALTH_DEFAULTS } from "../../../src/model/defaults.ts";
 import type { HealthSpec } from "../../../src/model/spec.ts";
 import type { Behaviour } from "../../sim/kernel.ts";
 import {
@@ -444,4 +444,63 @@ test("a task with all of it", () => {
   });
   pass(kernel, 50);
   expect(states(kernel)).toEqual({ a: "exited", b: "exited" });
+});
+
+describe("what the nucleus is told", () => {
+  function spawnOf(spec: Parameters<typeof service>[1]) {
+    const hooks = { "before-start": { argv: ["h"], timeoutMs: 1000 } };
+    const kernel = machine([service("a", { ...spec, hooks })]);
+    pass(kernel, 10);
+    const found = kernel.commands("spawn").map((command) => command.spec);
+    return {
+      hook: found.find(({ role }) => role !== "main"),
+      main: found.find(({ role }) => role === "main"),
+    };
+  }
+
+  test("where a service reads and writes; its hooks write into their logs", () => {
+    const stdout = { type: "file", path: "/o", mode: 0o600 } as const;
+    const stderr = { type: "same" } as const;
+    const { hook, main } = spawnOf({ stdin: "inherit", stdout, stderr });
+    expect(main).toMatchObject({ log: "a", stdin: "inherit", stdout, stderr });
+    expect(hook).not.toHaveProperty("stdin");
+    expect(hook).not.toHaveProperty("stdout");
+    expect(spawnOf({}).main).not.toHaveProperty("stdout");
+  });
+
+  test("which files must not be there when it starts", () => {
+    const file = (path: string, fresh: boolean) => ({ type: "file", path, fresh }) as const;
+    const health = {
+      probes: [file("/c", true), file("/a", true)],
+      everyMs: 1000,
+      timeoutMs: 100,
+      failures: 1,
+      successes: 1,
+      initialDelayMs: 0,
+      onFailure: "mark",
+    } as const;
+    const { hook, main } = spawnOf({ ready: [file("/a", true), file("/b", false)], health });
+    expect(main?.remove).toEqual(["/a", "/c"]);
+    expect(hook).not.toHaveProperty("remove");
+    expect(spawnOf({ ready: [file("/b", false)] }).main).not.toHaveProperty("remove");
+  });
+
+  test("that a log is cut into pieces", () => {
+    const kernel = machine([
+      service("a", { log: { ...DEFAULTS.log, file: "/l", maxSize: 50, split: true, stamp: true } }),
+      service("b", { log: { ...DEFAULTS.log, file: "/l" } }),
+    ]);
+    const files = kernel.commands("openLog").map(({ options }) => options.file);
+    expect(files).toMatchObject([{ path: "/l", maxBytes: 50, split: { stamp: true } }, { path: "/l" }]);
+    expect(files[1]).not.toHaveProperty("split");
+  });
+
+  test("how an HTTP probe asks", () => {
+    const http = {
+      ...{ type: "http", tls: false, host: "h", port: 1, path: "/", status: [[200, 299]] },
+      ...{ body: null, method: "HEAD", redirects: 3, headers: {}, caFile: null, insecure: false },
+    } as const;
+    const kernel = machine([service("a", { ready: [http] })]);
+    expect(kernel.commands("probe")[0]?.probe).toMatchObject({ method: "HEAD", redirects: 3 });
+  });
 });

@@ -4,6 +4,7 @@ import {
   ask,
   bound,
   cause,
+  lose,
   machine,
   needs,
   pass,
@@ -48,6 +49,14 @@ describe("an exit is judged", () => {
   test("death by a signal is a failure", () => {
     expect(stateAfter({ restart: "never", successCodes: [0, 9, 137] }, killed("KILL"))).toBe("failed");
     expect(stateAfter({ restart: "on-failure" }, killed("TERM"))).toBe("backoff");
+  });
+
+  test("success-signals say which deaths are none", () => {
+    const successSignals = ["TERM", "USR1"];
+    expect(stateAfter({ restart: "never", successSignals }, killed("USR1"))).toBe("exited");
+    expect(stateAfter({ restart: "on-failure", successSignals }, killed("TERM"))).toBe("exited");
+    expect(stateAfter({ restart: "on-failure", successSignals }, killed("KILL"))).toBe("backoff");
+    expect(stateAfter({ restart: "always", successSignals }, killed("TERM"))).toBe("backoff");
   });
 
   test("no-restart-codes win over the policy", () => {
@@ -466,5 +475,99 @@ describe("main", () => {
     });
     kernel.run();
     expect(kernel.exitCode).toBe(5);
+  });
+});
+
+describe("restart-backoff = linear", () => {
+  test("grows by as much each time, up to its maximum", () => {
+    const spec = {
+      restartBackoff: "linear",
+      restartDelayMs: 100,
+      restartDelayMaxMs: 250,
+      restartJitter: 0,
+    } as const;
+    const kernel = machine([service("web", spec)], { behaviours: { web: ends(1, 0) } });
+    pass(kernel, 1000);
+    const armed = kernel.log.flatMap(({ at, command }) =>
+      command.type === "arm" && command.key === "again web" ? [command.at - at] : [],
+    );
+    expect(armed.slice(0, 4)).toEqual([100, 200, 250, 250]);
+  });
+});
+
+describe("restart-unstartable", () => {
+  test("a command that cannot be started is tried again by the rules", () => {
+    const spec = { restartUnstartable: true, restartDelayMs: 3000, restartBackoff: "linear" } as const;
+    const exact = { ...spec, restartDelayMaxMs: 3000, restartJitter: 0 };
+    const kernel = machine([service("web", exact)], { behaviours: { web: { failure: refusal("ENOENT") } } });
+    expect([state(kernel, "web"), view(kernel, "web").reason?.type]).toEqual(["backoff", "spawn"]);
+    expect(cause(kernel, "web")).toBe("cannot start: exec: no exec (ENOENT), starts again in 3s");
+    const first = kernel.now;
+    pass(kernel, 6000);
+    expect(kernel.times("spawn").map((at) => at - first)).toEqual([0, 3000, 6000]);
+  });
+
+  test("not without rules", () => {
+    const kernel = machine([service("web", { restartUnstartable: true, restart: "never" })], {
+      behaviours: { web: { failure: refusal("ENOENT") } },
+    });
+    expect(state(kernel, "web")).toBe("failed");
+  });
+
+  test("the limit counts it", () => {
+    const spec = {
+      restartUnstartable: true,
+      restartLimit: 2,
+      restartWindowMs: 0,
+      restart: "on-failure",
+    } as const;
+    const kernel = machine([service("web", spec)], { behaviours: { web: { failure: refusal("ENOENT") } } });
+    pass(kernel, 10_000);
+    expect([state(kernel, "web"), kernel.runsOf("web")]).toEqual(["failed", 3]);
+  });
+});
+
+describe("restart-reset-from = ready", () => {
+  const ready = [{ type: "file", path: "/f", fresh: false }] as const;
+  const limited = {
+    restartLimit: 2,
+    restartWindowMs: 0,
+    restartDelayMs: 1,
+    restartResetFrom: "ready",
+    restartResetMs: 100,
+    startTimeoutMs: 0,
+    ready,
+  } as const;
+
+  test("a run that never was ready is never long enough", () => {
+    const run = { ...ends(1, 5000), readyAfterMs: [10_000] };
+    const kernel = machine([service("web", limited)], { behaviours: { web: run } });
+    pass(kernel, 60_000);
+    expect([state(kernel, "web"), kernel.runsOf("web")]).toEqual(["failed", 3]);
+  });
+
+  test.each([
+    [90, "failed"],
+    [110, "running"],
+  ])("counts from when it was ready: %i ms", (more, expected) => {
+    const run = ends(1, 1000 + more);
+    const late = [{ type: "delay", ms: 1000 }] as const;
+    const kernel = machine([service("web", { ...limited, ready: late, restartResetMs: 100 })], {
+      behaviours: { web: [run, run, run, run, {}] },
+    });
+    pass(kernel, 60_000);
+    expect(state(kernel, "web")).toBe(expected);
+  });
+
+  test("a fresh brain knows since when", () => {
+    const run = { ...ends(1, 2000), readyAfterMs: [100] };
+    const kernel = machine([service("web", { ...limited, restartLimit: 1 })], {
+      behaviours: { web: [run, run, run, {}] },
+    });
+    for (let time = 0; time < 8; time++) {
+      pass(kernel, 1000);
+      lose(kernel);
+    }
+    expect([state(kernel, "web"), kernel.runsOf("web")]).toEqual(["running", 4]);
   });
 });

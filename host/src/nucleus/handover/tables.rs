@@ -157,7 +157,8 @@ impl Children {
         }
         self.roots
             .extend(set.roots.iter().map(|pid| (*pid, Some(id))));
-        if let Some(stop) = &set.stop {
+        if let Some(stop) = set.stop.as_deref_mut() {
+            stop.look_again();
             self.stopping.push(id);
             self.members.extend(stop.pids().map(|pid| (pid, id)));
         }

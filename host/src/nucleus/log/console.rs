@@ -9,7 +9,7 @@
 use super::describe;
 use super::record::{rfc3339, write_loss, write_record, Loss, Record, Stream};
 use crate::nucleus::wall_ms;
-use crate::protocol::{Level, LogFormat, OwnLog};
+use crate::protocol::{Level, LogFormat, OwnLog, OwnStream};
 use memchr::memrchr;
 use nix::errno::Errno;
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
@@ -151,13 +151,16 @@ impl Console {
         }
     }
 
-    /// On this process's own stdout and stderr. With a log of their own the supervisor's messages
-    /// go to stdout, too.
+    /// On this process's own stdout and stderr. A log of their own may have the supervisor's
+    /// messages on stdout, too.
     pub fn standard(format: LogFormat, colour: bool, own: Option<OwnLog>) -> io::Result<Console> {
         let out = io::stdout().as_fd().try_clone_to_owned()?;
         let err = match own {
-            Some(_) => out.try_clone()?,
-            None => io::stderr().as_fd().try_clone_to_owned()?,
+            Some(OwnLog {
+                stream: OwnStream::Stdout,
+                ..
+            }) => out.try_clone()?,
+            _ => io::stderr().as_fd().try_clone_to_owned()?,
         };
         let mut console = Console::new(format, colour, out, err);
         console.own = own;

@@ -2,7 +2,7 @@
 
 use super::query::{LogReader, Progress};
 use super::*;
-use crate::protocol::{LogFormat, LogQuery, OwnLog, Split, StreamFormat};
+use crate::protocol::{LogFormat, LogQuery, OwnLog, OwnStream, Split, StreamFormat};
 use crate::testing::{join, DEADLINE};
 use nix::fcntl::OFlag;
 use nix::poll::{poll, PollFd, PollFlags};
@@ -773,6 +773,7 @@ fn a_log_of_its_own_has_times_and_levels() {
     f.logs.sink.console.own = Some(OwnLog {
         least: Some(Level::Info),
         colour: false,
+        stream: OwnStream::Stdout,
     });
     f.logs.say_at(Level::Debug, "too little");
     f.logs.say_at(Level::Info, "two\nlines");

@@ -1,9 +1,33 @@
 //! Where a child's first three descriptors lead.
 
-use super::super::output;
+use super::super::{fresh, output};
 use super::*;
 use crate::protocol::{Input, Output, OwnStream};
 use std::os::fd::AsRawFd;
+
+#[test]
+fn what_a_run_before_has_left_is_removed() {
+    isolated(|| {
+        let world = World::new();
+        let mut spec = world.sh("true");
+        let place = |name: &str| world.folder.join(name).display().to_string();
+        spec.remove = vec![place("ready"), place("no/such"), place("link")];
+        fs::write(place("ready"), "old").unwrap();
+        fs::write(place("kept"), "old").unwrap();
+        std::os::unix::fs::symlink(place("kept"), place("link")).unwrap();
+        fresh::remove(&spec).unwrap();
+        assert!(!Path::new(&place("ready")).exists());
+        assert!(fs::symlink_metadata(place("link")).is_err());
+        // A file in the place of one of its folders: it is not there either.
+        spec.remove = vec![place("kept/ready")];
+        fresh::remove(&spec).unwrap();
+        assert!(Path::new(&place("kept")).exists());
+        spec.remove = vec![place("")];
+        let failure = fresh::remove(&spec).unwrap_err();
+        assert_eq!((&*failure.step, &*failure.error), ("fresh", "EISDIR"));
+        assert!(failure.message.contains(&place("")), "{}", failure.message);
+    });
+}
 
 #[test]
 fn output_goes_where_it_is_sent() {

@@ -4,7 +4,7 @@ use super::{
     super::probe::{Finished, Probes},
     *,
 };
-use crate::protocol::{HttpProbe, Notify, Probe};
+use crate::protocol::{HttpMethod, HttpProbe, Notify, Probe};
 use std::{
     io::Write,
     net::{TcpListener, TcpStream},
@@ -143,6 +143,8 @@ impl Prober {
 
 fn http(port: u16) -> HttpProbe {
     HttpProbe {
+        method: HttpMethod::Get,
+        redirects: 0,
         set: 0,
         tls: false,
         host: "127.0.0.1".into(),
@@ -290,6 +292,135 @@ fn http_headers_and_bodies() {
         probe.body = Some("^small".into());
         let found = prober.http(probe.clone()).await;
         assert!(found.ok, "{found:?}");
+    });
+}
+
+/// Answers each path with what there is for it, and keeps what was asked in the file `asked`.
+fn signpost(world: &World, answers: &[(&str, String)]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let answers: Vec<_> = answers
+        .iter()
+        .map(|(path, text)| (format!(" {path} "), text.replace("PORT", &port.to_string())))
+        .collect();
+    let asked = world.path("asked");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let request = read_head(&mut stream);
+            let _ = fs::write(&asked, &request);
+            let found = answers.iter().find(|(path, _)| request.contains(path));
+            let missing = answer("404 Not Found", "");
+            let text = found.map_or(&missing, |(_, text)| text);
+            let _ = stream.write_all(text.as_bytes());
+        }
+    });
+    port
+}
+
+fn sign(status: &str, location: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+}
+
+#[test]
+fn http_head() {
+    probing(async |prober| {
+        // Its length is that of what a GET would get.
+        let port = server(
+            &prober.world,
+            "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+        );
+        let mut probe = http(port);
+        probe.method = HttpMethod::Head;
+        let found = prober.http(probe).await;
+        assert!(found.ok && found.reason == "200 OK", "{found:?}");
+        let asked = fs::read_to_string(prober.world.path("asked")).expect("what was asked");
+        assert!(
+            asked.starts_with("HEAD /health?deep=1 HTTP/1.1\r\n"),
+            "{asked}"
+        );
+    });
+}
+
+#[test]
+fn http_redirections() {
+    probing(async |prober| {
+        let port = signpost(
+            &prober.world,
+            &[
+                ("/health?deep=1", sign("302 Found", "/a/b?c#d")),
+                ("/a/b?c", sign("301 Moved Permanently", "e")),
+                (
+                    "/a/e",
+                    sign("307 Temporary Redirect", "http://127.0.0.1:PORT/f"),
+                ),
+                ("/f", sign("308 Permanent Redirect", "//127.0.0.1:PORT/g")),
+                ("/g", sign("303 See Other", "?h")),
+                ("/g?h", answer("200 OK", "there")),
+                ("/round", sign("302 Found", "/round")),
+                ("/odd", sign("302 Found", "gopher://127.0.0.1/")),
+                ("/bad", sign("302 Found", "/worse")),
+                ("/worse", answer("500 Internal Server Error", "")),
+                (
+                    "/plain",
+                    "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n".into(),
+                ),
+            ],
+        );
+        let probe = |path: &str, redirects: u32| HttpProbe {
+            path: path.into(),
+            redirects,
+            ..http(port)
+        };
+        let start = "/health?deep=1";
+        let mut all = probe(start, 5);
+        all.body = Some("^there$".into());
+        let found = prober.http(all).await;
+        assert!(found.ok && found.reason == "200 OK", "{found:?}");
+        assert_eq!(prober.http(probe(start, 0)).await.reason, "302 Found");
+        let found = prober.http(probe(start, 4)).await;
+        assert_eq!(found.reason, "more than 4 redirections");
+        let found = prober.http(probe("/round", 20)).await;
+        assert_eq!(found.reason, "more than 20 redirections");
+        let found = prober.http(probe("/odd", 1)).await;
+        assert_eq!(
+            found.reason,
+            "redirected to nowhere: \"gopher://127.0.0.1/\""
+        );
+        let found = prober.http(probe("/bad", 1)).await;
+        let expected = format!(
+            "500 Internal Server Error, expected 200-399 (redirected to http://127.0.0.1:{port}/worse)"
+        );
+        assert_eq!(found.reason, expected);
+        let found = prober.http(probe("/plain", 1)).await;
+        assert!(found.ok && found.reason == "302 Found", "{found:?}");
+    });
+}
+
+/// A header may be a secret: it is for whom it was written for.
+#[test]
+fn http_headers_do_not_go_elsewhere() {
+    probing(async |prober| {
+        let other = server(&prober.world, answer("200 OK", ""));
+        let here = signpost(
+            &prober.world,
+            &[
+                (
+                    "/away",
+                    sign("302 Found", &format!("http://127.0.0.1:{other}/x")),
+                ),
+                ("/on", sign("302 Found", "/there")),
+                ("/there", answer("200 OK", "")),
+            ],
+        );
+        for (path, keeps) in [("/away", false), ("/on", true)] {
+            let mut probe = http(here);
+            probe.path = path.into();
+            probe.redirects = 1;
+            probe.headers.insert("X-Secret".into(), "1".into());
+            assert!(prober.http(probe).await.ok);
+            let asked = fs::read_to_string(prober.world.path("asked")).expect("what was asked");
+            assert_eq!(asked.to_lowercase().contains("x-secret"), keeps, "{asked}");
+        }
     });
 }
 

@@ -1,9 +1,9 @@
 /** Entry of the program behind the names `zinit`, `zinit-server` and `zinit-pid1`. */
 import type { CliHost } from "../../../cli/host.ts";
+import { Stop } from "../../common/usage.ts";
 import { Failure } from "./failure.ts";
 import { zinitPid1 } from "./pid1.ts";
 import { zinitServer } from "./server.ts";
-import { Stop } from "./usage.ts";
 import { zinit } from "./zinit.ts";
 
 declare const host: CliHost;

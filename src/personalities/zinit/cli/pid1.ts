@@ -3,12 +3,12 @@
  * one process.
  */
 import type { CliHost } from "../../../cli/host.ts";
-import type { Command } from "./command.ts";
+import type { Command } from "../../common/command.ts";
+import { parse } from "../../common/parse.ts";
+import { Stop } from "../../common/usage.ts";
 import { OwnLines } from "./own-log.ts";
-import { parse } from "./parse.ts";
 import { SYSTEM_OWN_SERVICES, SYSTEM_SERVICES, SYSTEM_SOCKET, variable } from "./places.ts";
 import { type Serving, serve } from "./serve.ts";
-import { Stop } from "./usage.ts";
 import { VERSION } from "./version.ts";
 
 const PID1: Command<true> = {

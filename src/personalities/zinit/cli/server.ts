@@ -1,8 +1,8 @@
 /** The program `zinit-server`. */
 import type { CliHost } from "../../../cli/host.ts";
-import type { Command, Input } from "./command.ts";
+import type { Command, Input } from "../../common/command.ts";
+import { parse } from "../../common/parse.ts";
 import { OwnLines } from "./own-log.ts";
-import { parse } from "./parse.ts";
 import {
   SYSTEM_OWN_SERVICES,
   SYSTEM_SERVICES,

@@ -1,4 +1,4 @@
-import type { Command, Input, Word } from "./command.ts";
+import type { Command, Input, Word } from "../../common/command.ts";
 import type { Session } from "./session.ts";
 
 /** Failing is throwing `Failure`. */

@@ -1,7 +1,7 @@
 /** The program `zinit`. */
 import type { CliHost } from "../../../cli/host.ts";
-import type { Flag } from "./command.ts";
-import { parse } from "./parse.ts";
+import type { Flag } from "../../common/command.ts";
+import { parse } from "../../common/parse.ts";
 import { socketToAsk } from "./places.ts";
 import { Session } from "./session.ts";
 import type { Verb } from "./verb.ts";

@@ -1,7 +1,7 @@
 import { list, object, textOrNull } from "../../../../cli/documents.ts";
 import type { CliHost } from "../../../../cli/host.ts";
 import type { ZinitReadInput, ZinitReadOutput } from "../../../../config/contract.ts";
-import type { Flag, Input } from "../command.ts";
+import type { Flag, Input } from "../../../common/command.ts";
 import { withNumber } from "../errno.ts";
 import { Failure } from "../failure.ts";
 import { PATIENT_MS } from "../session.ts";

@@ -1,4 +1,4 @@
-import type { Flag, Word } from "../command.ts";
+import type { Flag, Word } from "../../../common/command.ts";
 import { Failure } from "../failure.ts";
 import type { Verb } from "../verb.ts";
 

@@ -28,7 +28,8 @@ export function shown(flag: Flag): string {
 }
 
 function shownWord(word: Word): string {
-  return word.required === true ? `<${word.name}>` : `[${word.name}]`;
+  const shown = word.required === true ? `<${word.name}>` : `[${word.name}]`;
+  return word.rest === true ? `${shown}...` : shown;
 }
 
 export function wrong<Run>(called: Called<Run> | null, message: string, usage?: string): Stop {

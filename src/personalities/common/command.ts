@@ -1,4 +1,4 @@
-/** What a command of the zinit programs takes. Help, parsing and completion come from these tables. */
+/** What a command of these programs takes. Help, parsing and completion come from these tables. */
 
 export interface Flag {
   readonly long: string;
@@ -24,6 +24,8 @@ export interface Flag {
 export interface Word {
   readonly name: string;
   readonly required?: true;
+  /** It and all that follows is taken as it is, whatever it looks like. */
+  readonly rest?: true;
   readonly excludes?: readonly string[];
   readonly help: string;
   /** What completion offers; absent: names of services. */

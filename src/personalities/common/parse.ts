@@ -1,5 +1,5 @@
 /** From the words of a command line to a command and its input. */
-import { nearest } from "../../../model/suggest.ts";
+import { nearest } from "../../model/suggest.ts";
 import { type Command, type Flag, Input } from "./command.ts";
 import { type Called, help, Stop, shown, unexpected, usageFor, wrong } from "./usage.ts";
 
@@ -37,10 +37,17 @@ class Parser<Run> {
       }
       if (arg.startsWith("--")) this.#long(arg);
       else if (arg.startsWith("-") && arg.length > 1) this.#cluster(arg);
-      else this.#word(arg);
+      else if (this.#startsRest()) {
+        this.#input.words.push(arg, ...this.#args.slice(this.#at));
+        break;
+      } else this.#word(arg);
     }
     this.#check();
     return { command: this.#called.command, input: this.#input };
+  }
+
+  #startsRest(): boolean {
+    return this.#called.command.words?.[this.#input.words.length]?.rest === true;
   }
 
   #word(text: string): void {
@@ -50,7 +57,9 @@ class Parser<Run> {
       this.#called = { path: `${path} ${this.#find(text).name}`, command: this.#find(text), common };
       return;
     }
-    if (this.#input.words.length >= (command.words ?? []).length) throw unexpected(this.#called, text);
+    const places = command.words ?? [];
+    if (this.#input.words.length >= places.length && places.at(-1)?.rest !== true)
+      throw unexpected(this.#called, text);
     this.#input.words.push(text);
   }
 
