@@ -38,7 +38,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("programs_with_faults.rs"), table(&entries))?;
     embed_document(&root.join("docs/openapi.json"), &out)?;
     if env::var("CARGO_CFG_TARGET_FEATURE")?.contains("crt-static") {
-        fs::write(out.join("symbols.rs"), symbols()?)?;
+        let names = symbols()?;
+        fs::write(out.join("symbols.rs"), symbol_table(&names)?)?;
+        // Some are weak elsewhere in the host, and a weak reference alone links nothing in.
+        let needed = out.join("symbols.args");
+        let lines = names.iter().map(|name| format!("--undefined={name}\n"));
+        fs::write(&needed, lines.collect::<String>())?;
+        println!("cargo::rustc-link-arg-bins=-Wl,@{}", needed.display());
     }
     let called = list["calledAs"].as_object().ok_or("no names are listed")?;
     let mut names = String::from("&[\n");
@@ -97,8 +103,8 @@ fn compile(name: &str, source: String) -> Result<Vec<u8>, Box<dyn Error>> {
     })
 }
 
-/// Names and addresses of C functions for who has only a name of them, as a script's `ffi.C`.
-fn symbols() -> Result<String, Box<dyn Error>> {
+/// The listed names that the C library of this build has.
+fn symbols() -> Result<Vec<String>, Box<dyn Error>> {
     const LIST: &str = "src/lua/symbols.txt";
     println!("cargo::rerun-if-changed={LIST}");
     let list = fs::read_to_string(LIST)?;
@@ -108,16 +114,18 @@ fn symbols() -> Result<String, Box<dyn Error>> {
     for library in ["libc.a", "libm.a"] {
         collect_symbols(&library_path(library)?, &mut there)?;
     }
-    let found: Vec<&&str> = wanted
-        .iter()
-        .filter(|name| there.contains(**name))
-        .collect();
-    let mut code = format!("static NAMES: [&str; {}] = {found:?};\n", found.len());
+    let found = wanted.iter().filter(|name| there.contains(**name));
+    Ok(found.map(|name| (*name).to_owned()).collect())
+}
+
+/// Names and addresses of C functions, for who has only a name: a script's `ffi.C`.
+fn symbol_table(names: &[String]) -> Result<String, Box<dyn Error>> {
+    let mut code = format!("static NAMES: [&str; {}] = {names:?};\n", names.len());
     // In assembler, where a name is an address and nothing else: the host has types of its own for
     // many of them.
     code += "std::arch::global_asm!(r#\"\n.pushsection .data.rel.ro.oneup_symbols,\"aw\"\n";
     code += ".balign 8\n.globl oneup_symbols\n.hidden oneup_symbols\noneup_symbols:\n";
-    for name in &found {
+    for name in names {
         writeln!(code, ".quad {name}")?;
     }
     Ok(code + ".popsection\n\"#);\n")

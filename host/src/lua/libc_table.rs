@@ -110,7 +110,7 @@ fn address(name: &str) -> Option<*const c_void> {
     }
     let at = NAMES.binary_search(&name).ok()?;
     // SAFETY: a table that nobody writes to.
-    Some(unsafe { oneup_symbols[at] })
+    Some(unsafe { oneup_symbols[at] }).filter(|address| !address.is_null())
 }
 
 /// The first entry of a file that is meant. It is overwritten by the next call, as in C.

@@ -7,7 +7,7 @@
 mod engine;
 mod libc_table;
 
-use crate::nucleus::{nursery, settle};
+use crate::nucleus::nursery;
 use engine::Ended;
 use std::{
     ffi::{OsStr, OsString},
@@ -114,7 +114,6 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         eprintln!("luavisors: no thread for the script: {error}");
         return ExitCode::FAILURE;
     }
-    settle::give_back();
     nursery.serve()
 }
 

@@ -25,10 +25,14 @@ local function enqueue(task)
   ready[last] = task
 end
 
+-- What is waited for is kept until it has come: a child may be known to nobody else.
+local kept = {}
+
 -- A wait is over, and everybody who has it goes on.
 local function finish(wait, result)
   if wait.done then return end
   wait.done, wait.result = true, result
+  kept[wait] = nil
   for _, task in ipairs(wait) do
     if task.wait == wait then
       task.wait = nil
@@ -58,12 +62,12 @@ local function on_pause(task, ok, tag, wait)
   end
 end
 
-local function hand_on(co, ok, tag, wait, ...)
-  if tag == WAIT and ok then
-    yield(WAIT, wait)
+local function hand_on(co, ok, ...)
+  if ok and (...) == WAIT then
+    yield(...)
     return hand_on(co, resume(co))
   end
-  return ok, tag, wait, ...
+  return ok, ...
 end
 
 function coroutine.resume(co, ...)
@@ -291,7 +295,8 @@ local function new_child(handle, id, pid)
   local consumed = {}
   local child = {}
 
-  children[id] = {
+  local record
+  record = {
     waits = {},
     ended = function(how)
       ending = how
@@ -300,13 +305,14 @@ local function new_child(handle, id, pid)
       for _, wait in ipairs(all) do finish(wait) end
     end,
   }
-  local record = children[id]
+  children[id] = record
 
   -- How it ended; nil if time ran out first.
   local function await(at)
     if ending == nil then
       local wait = {}
       insert(waits, wait)
+      kept[wait] = record
       if at then finish_at(wait, at) end
       suspend(wait)
       -- Those that time has ended are not looked at any more.
@@ -321,6 +327,7 @@ local function new_child(handle, id, pid)
     if host.want(handle, stream, what) then
       local wait = {}
       record.waits[stream] = wait
+      kept[wait] = record
       suspend(wait)
     end
   end

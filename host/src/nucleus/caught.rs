@@ -51,19 +51,37 @@ type Note = [i32; 3];
 const NOTE_SIZE: usize = size_of::<Note>();
 
 /// The readable end.
-pub struct Caught(OwnedFd);
+pub struct Caught {
+    end: OwnedFd,
+    /// Signals that were ignored when we were started, and are: somebody means it, as nohup(1)
+    /// does. The first is at bit 0.
+    pub ignored: u64,
+}
 
 impl Caught {
     /// From now on signals are handled, and none is blocked in this thread and those it starts.
     pub fn catch() -> io::Result<Caught> {
         let (end, notes) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         NOTES.store(notes.into_raw_fd(), Ordering::Relaxed);
+        let mut ignored = 0;
         for number in TOLD {
-            install(number)?;
+            // PIPE the run time has ignored.
+            if number != libc::SIGPIPE && is_ignored(number) {
+                ignored |= 1 << (number - 1);
+            } else {
+                install(number)?;
+            }
         }
         install(libc::SIGCHLD)?;
         SigSet::empty().thread_set_mask()?;
-        Ok(Caught(end))
+        Ok(Caught { end, ignored })
+    }
+
+    /// Also one that was ignored.
+    pub fn take(&mut self, number: i32) -> io::Result<()> {
+        install(number)?;
+        self.ignored &= !(1 << (number - 1));
+        Ok(())
     }
 
     /// Everything that is there now. CHLD stands for any number of children.
@@ -71,7 +89,7 @@ impl Caught {
         let mut arrived = Vec::new();
         let mut notes = [0u8; NOTE_SIZE * 64];
         // A note is written in one piece, and so are many of them read.
-        while let Ok(count @ 1..) = read(&self.0, &mut notes) {
+        while let Ok(count @ 1..) = read(&self.end, &mut notes) {
             for note in notes[..count].chunks_exact(NOTE_SIZE) {
                 let field = |index: usize| {
                     let bytes = note[index * 4..].first_chunk();
@@ -89,7 +107,7 @@ impl Caught {
 
 impl AsFd for Caught {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.end.as_fd()
     }
 }
 
@@ -102,6 +120,14 @@ pub fn act_by_default(number: i32) {
         libc::kill(getpid().as_raw(), number);
     }
     let _ = install(number);
+}
+
+fn is_ignored(number: i32) -> bool {
+    // SAFETY: as below.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: nothing is changed, and one is written to that is ours.
+    let known = unsafe { libc::sigaction(number, ptr::null(), &mut action) } == 0;
+    known && action.sa_sigaction == libc::SIG_IGN
 }
 
 fn install(number: i32) -> io::Result<()> {

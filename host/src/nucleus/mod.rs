@@ -36,7 +36,7 @@ mod reap;
 mod requests;
 mod resolve;
 mod rpc;
-pub mod settle;
+mod settle;
 pub mod signals;
 mod sockdiag;
 mod spawn;

@@ -7,6 +7,7 @@ use super::{
     children::{Children, Stdio},
     gather::Gathered,
     monotonic_ms,
+    settle::{self, Settling},
     spawn::{failure, Kin},
     startup,
 };
@@ -23,7 +24,8 @@ use nix::{
     unistd::{self, getpgrp, getpid},
 };
 use std::{
-    collections::HashMap,
+    any::Any,
+    collections::{HashMap, VecDeque},
     fs::File,
     io::{self, Read, Seek, Write},
     mem,
@@ -32,11 +34,13 @@ use std::{
     path::PathBuf,
     sync::{
         atomic::{AtomicU64, Ordering},
-        mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError},
-        Arc, Weak,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
     },
     time::Duration,
 };
+
+/// As bytes of a brain's answers: a few starts at a time are a burst of work.
+const WORK_OF_A_START: usize = 8 << 10;
 
 const SIGNALS: u64 = 0;
 const BELL: u64 = 1;
@@ -124,40 +128,79 @@ pub struct Started {
 
 type Work = Box<dyn FnOnce(&mut Nursery) + Send>;
 
+/// What one thread gives to the other, in order.
+struct Queue<T> {
+    items: Mutex<VecDeque<T>>,
+    arrived: Condvar,
+}
+
+impl<T> Queue<T> {
+    fn new() -> Arc<Queue<T>> {
+        Arc::new(Queue {
+            items: Mutex::default(),
+            arrived: Condvar::new(),
+        })
+    }
+
+    fn put(&self, item: T) {
+        self.items().push_back(item);
+        self.arrived.notify_one();
+    }
+
+    /// The next one, if it comes within that time.
+    fn take(&self, within: Option<Duration>) -> Option<T> {
+        let items = self.items();
+        let mut items = match within {
+            Some(Duration::ZERO) => items,
+            Some(within) => {
+                let waited = self
+                    .arrived
+                    .wait_timeout_while(items, within, |items| items.is_empty());
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => {
+                let waited = self.arrived.wait_while(items, |items| items.is_empty());
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        items.pop_front()
+    }
+
+    fn items(&self) -> MutexGuard<'_, VecDeque<T>> {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The script's side.
 pub struct Desk {
-    work: Sender<Work>,
+    work: Arc<Queue<Work>>,
+    answers: Arc<Queue<Answer>>,
     bell: Arc<EventFd>,
-    news: Receiver<News>,
+    news: Arc<Queue<News>>,
     pending: Arc<AtomicU64>,
 }
 
+type Answer = Box<dyn Any + Send>;
+
 impl Desk {
-    /// Has something done, and waits for it.
+    /// Has something done, and waits for it. `None`: it went wrong, which stderr was told.
     pub fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Nursery) -> T + Send + 'static,
     ) -> Option<T> {
-        let (answer_in, answer) = mpsc::sync_channel(1);
-        let work = move |nursery: &mut Nursery| drop(answer_in.send(work(nursery)));
-        self.work.send(Box::new(work)).ok()?;
+        let work = move |nursery: &mut Nursery| {
+            let done = panic::catch_unwind(AssertUnwindSafe(|| work(nursery)));
+            let answer: Answer = Box::new(done.ok());
+            nursery.answers.put(answer);
+        };
+        self.work.put(Box::new(work));
         let _ = self.bell.write(1);
-        answer.recv().ok()
+        *self.answers.take(None)?.downcast::<Option<T>>().ok()?
     }
 
     /// The next piece of news, if it comes within that time.
     pub fn next(&self, within: Option<Duration>) -> Option<News> {
-        let news = match within {
-            Some(Duration::ZERO) => match self.news.try_recv() {
-                Ok(news) => Some(news),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            },
-            Some(within) => match self.news.recv_timeout(within) {
-                Ok(news) => Some(news),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
-            None => self.news.recv().ok(),
-        };
+        let news = self.news.take(within);
         if let Some(News::Signal { number }) = news {
             self.pending.fetch_and(!bit(number), Ordering::Relaxed);
         }
@@ -174,8 +217,9 @@ pub struct Nursery {
     epoll: Epoll,
     caught: Caught,
     bell: Arc<EventFd>,
-    work: Receiver<Work>,
-    news: Sender<News>,
+    work: Arc<Queue<Work>>,
+    answers: Arc<Queue<Answer>>,
+    news: Arc<Queue<News>>,
     /// Signals that the script was told of and has not looked at.
     pending: Arc<AtomicU64>,
     /// Signals that are the script's affair.
@@ -184,6 +228,7 @@ pub struct Nursery {
     next_pipe: u64,
     next_id: u32,
     stops: Vec<Stop>,
+    settling: Settling,
     piece: Vec<u8>,
 }
 
@@ -205,12 +250,13 @@ struct Stop {
 
 /// To be called before there is a second thread.
 pub fn prepare() -> io::Result<(Nursery, Desk)> {
-    super::settle::share_arena();
+    settle::share_arena();
     let caught = Caught::catch()?;
     // Not being allowed to only means that orphans go to somebody else.
     let _ = startup::become_subreaper();
-    let (work_in, work) = mpsc::channel();
-    let (news, news_out) = mpsc::channel();
+    let (work, answers, news) = (Queue::new(), Queue::new(), Queue::new());
+    let mut settling = Settling::new();
+    settling.on_answer(0, monotonic_ms());
     let bell = Arc::new(EventFd::from_flags(
         EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK,
     )?);
@@ -224,20 +270,23 @@ pub fn prepare() -> io::Result<(Nursery, Desk)> {
         epoll,
         caught,
         bell: Arc::clone(&bell),
-        work,
-        news,
+        work: Arc::clone(&work),
+        answers: Arc::clone(&answers),
+        news: Arc::clone(&news),
         pending: Arc::clone(&pending),
         taken: 0,
         pipes: HashMap::new(),
         next_pipe: FIRST_PIPE,
         next_id: 1,
         stops: Vec::new(),
+        settling,
         piece: Vec::new(),
     };
     let desk = Desk {
-        work: work_in,
+        work,
+        answers,
         bell,
-        news: news_out,
+        news,
         pending,
     };
     Ok((nursery, desk))
@@ -275,10 +324,12 @@ impl Nursery {
             let events = self.children.on_deadline(now);
             self.take(events);
         }
+        self.settling.on_deadline(now);
     }
 
     fn patience(&self) -> EpollTimeout {
-        let Some(at) = self.children.next_deadline() else {
+        let deadlines = [self.children.next_deadline(), self.settling.next_deadline()];
+        let Some(at) = deadlines.into_iter().flatten().min_by(f64::total_cmp) else {
             return EpollTimeout::NONE;
         };
         let ms = (at - monotonic_ms()).ceil().clamp(0.0, f64::from(i32::MAX));
@@ -287,14 +338,13 @@ impl Nursery {
 
     fn on_bell(&mut self) {
         let _ = self.bell.read();
-        while let Ok(work) = self.work.try_recv() {
+        while let Some(work) = self.work.take(Some(Duration::ZERO)) {
             work(self);
         }
     }
 
     fn tell(&self, news: News) {
-        // Without a script the process is about to end.
-        let _ = self.news.send(news);
+        self.news.put(news);
     }
 
     // --- signals
@@ -347,7 +397,7 @@ impl Nursery {
 
     /// Whether a signal is the script's affair from now on.
     pub fn take_signal(&mut self, number: i32, taken: bool) -> bool {
-        let possible = caught::TOLD.contains(&number);
+        let possible = caught::TOLD.contains(&number) && self.caught.take(number).is_ok();
         if possible && taken {
             self.taken |= bit(number);
         } else if possible {
@@ -367,7 +417,11 @@ impl Nursery {
             limit,
             own,
         } = start;
-        let kin = Kin { words, own };
+        let kin = Kin {
+            words,
+            own,
+            ignored: self.caught.ignored,
+        };
         let mut result = self.try_start(&spec, &kin, &input, output, limit);
         if result
             .as_ref()
@@ -408,6 +462,7 @@ impl Nursery {
             .children
             .spawn_kin(id, spec, kin, stdio, monotonic_ms())?;
         self.next_id += 1;
+        self.settling.on_answer(WORK_OF_A_START, monotonic_ms());
         let mut gather = |opened: Option<&mut Opened>, stream| {
             let end = opened?.read.take()?;
             let gathered = Arc::new(Gathered::new(limit));

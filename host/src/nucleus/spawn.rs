@@ -135,6 +135,8 @@ pub struct Kin {
     pub words: Vec<Vec<u8>>,
     /// Where the program is if it is nowhere else.
     pub own: Option<PathBuf>,
+    /// Signals that stay ignored, the first at bit 0.
+    pub ignored: u64,
 }
 
 /// What a child gets besides what its spec says.
@@ -203,6 +205,7 @@ impl Origin {
         let plan = Plan {
             descriptors: &order.extras.descriptors,
             pid_places: &program.pid_places,
+            ignored: order.kin.map_or(0, |kin| kin.ignored),
             terminal: order.terminal,
             place: match order.kin {
                 Some(_) => Place::Ours,
@@ -515,6 +518,8 @@ struct Plan<'a> {
     /// At most `PASSED_MAX`; sources and targets.
     descriptors: &'a [(RawFd, RawFd)],
     pid_places: &'a [*mut u8],
+    /// As in [`Kin`].
+    ignored: u64,
     /// Empty: as it is.
     oom_score: &'a [u8],
     oom_score_required: bool,
@@ -566,7 +571,7 @@ extern "C" fn child(plan: *mut c_void) -> c_int {
 /// # Safety
 /// Only for the child of `make`.
 unsafe fn prepare(plan: &Plan<'_>) -> Steps {
-    default_dispositions()?;
+    default_dispositions(plan.ignored)?;
     join_limits(plan);
     join_group(plan)?;
     if let Some(stdio) = plan.stdio {
@@ -676,11 +681,12 @@ unsafe fn write_pid(place: *mut u8) {
 }
 
 /// All 64: a program that finds PIPE ignored behaves differently.
-unsafe fn default_dispositions() -> Steps {
+unsafe fn default_dispositions(but: u64) -> Steps {
     // The kernel's struct sigaction is at most this big on every architecture; all zero is SIG_DFL.
     let default = [0u64; 8];
     for signal in 1..=64 {
-        if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+        let is_kept = but & (1 << (signal - 1)) != 0;
+        if signal != libc::SIGKILL && signal != libc::SIGSTOP && !is_kept {
             let nothing = ptr::null_mut::<c_void>();
             let call = libc::syscall(
                 libc::SYS_rt_sigaction,
