@@ -94,6 +94,12 @@ pub struct Children {
     doubts: Doubts,
 }
 
+/// The set that an environment names, of the supervisor with this marker.
+pub(super) fn marked(environment: &[u8], marker: &str) -> Option<u32> {
+    let found = procfs::variable(environment, "ONEUP_ID")?;
+    found.strip_prefix(marker)?.strip_prefix('.')?.parse().ok()
+}
+
 /// One entry of the table.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Set {
@@ -658,12 +664,7 @@ impl Children {
     }
 
     pub(super) fn marked(&self, environment: &[u8]) -> Option<u32> {
-        let marker = procfs::variable(environment, "ONEUP_ID")?;
-        marker
-            .strip_prefix(&self.marker)?
-            .strip_prefix('.')?
-            .parse()
-            .ok()
+        marked(environment, &self.marker)
     }
 
     /// Sessions and groups are called after their leader, whose number is not given to another
