@@ -179,7 +179,13 @@ unsafe extern "C-unwind" fn now(state: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn poll(state: *mut lua_State) -> c_int {
     let within = (lua::lua_isnoneornil(state, 1) == 0).then(|| {
         let seconds = lua::lua_tonumber(state, 1);
-        Duration::from_secs_f64(seconds.max(0.0).min(WAIT_MAX_S))
+        // What is no number is not above zero.
+        let seconds = if seconds > 0.0 {
+            seconds.min(WAIT_MAX_S)
+        } else {
+            0.0
+        };
+        Duration::from_secs_f64(seconds)
     });
     match engine(state).desk.next(within) {
         None => 0,
@@ -519,7 +525,7 @@ unsafe extern "C-unwind" fn take(state: *mut lua_State) -> c_int {
 /// The next line; or nil and why there is none: `later`, what went wrong, or nothing at the end.
 unsafe extern "C-unwind" fn line(state: *mut lua_State) -> c_int {
     match stream(state).map_or(Line::End, Gathered::line) {
-        Line::Line(line) => {
+        Line::Text(line) => {
             push(state, &line);
             1
         }

@@ -493,8 +493,9 @@ impl Children {
 
     /// For a fresh brain.
     pub fn records(&self) -> Vec<ChildRecord> {
-        let record = |(id, set): (&u32, &Box<Set>)| set.record(*id, self.told(*id, &set.service));
-        self.sets.iter().map(record).collect()
+        let sets = self.sets.iter();
+        sets.map(|(id, set)| set.record(*id, self.told(*id, &set.service)))
+            .collect()
     }
 
     /// The processes of a set that have not ended.
@@ -514,8 +515,8 @@ impl Children {
     /// The same of a service's main process.
     pub fn cgroup_of_service(&self, service: &str) -> Option<PathBuf> {
         let is_it =
-            |set: &&Box<Set>| set.is_running() && *set.service == *service && &*set.role == "main";
-        let set = self.sets.values().rev().find(is_it)?;
+            |set: &&Set| set.is_running() && *set.service == *service && &*set.role == "main";
+        let set = self.sets.values().rev().map(Box::as_ref).find(is_it)?;
         set.leaf.as_ref().map(Leaf::folder)
     }
 

@@ -387,8 +387,14 @@ impl Children {
     /// known: of who is dead already no receipt would tell.
     fn press_group(&mut self, id: u32, seen: &[Seen], killing: bool, are_all: bool) {
         let hidden = self.blind || seen.iter().any(|seen| !seen.process.is_visible());
-        let lives = |set: &&Box<Set>| self.group_lives(set);
-        let blindly = || self.sets.get(&id).filter(lives).map(|set| set.group);
+        let lives = |set: &&Set| self.group_lives(set);
+        let blindly = || {
+            self.sets
+                .get(&id)
+                .map(Box::as_ref)
+                .filter(lives)
+                .map(|set| set.group)
+        };
         let group = self.group_of(id).or_else(blindly);
         let Some(set) = self.sets.get_mut(&id) else {
             return;
