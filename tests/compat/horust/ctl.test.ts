@@ -70,11 +70,16 @@ describe("horustctl", () => {
       if (folder === "none") expect(err).toContain("No socket found in");
     }
     mkdirSync(horust.path("two"));
-    for (const pid of [1, 2]) writeFileSync(horust.path("two", `horust-${pid}.sock`), "");
-    const two = await ctl("--uds-folder-path", horust.path("two"), "status", "a");
-    expect(two.code).toBe(101);
-    expect(two.err).toContain("There is more than one socket in");
-    const refused = await ctl("--uds-folder-path", horust.path("two"), "--pid", "1", "status", "a");
+    writeFileSync(horust.path("two", "horust-0.sock"), "no socket");
+    const servers = [1, 2].map((pid) => createServer().listen(horust.path("two", `horust-${pid}.sock`)));
+    try {
+      const two = await ctl("--uds-folder-path", horust.path("two"), "status", "a");
+      expect(two.code).toBe(101);
+      expect(two.err).toContain("There is more than one socket in");
+    } finally {
+      for (const server of servers) server.close();
+    }
+    const refused = await ctl("--uds-folder-path", horust.path("two"), "--pid", "3", "status", "a");
     expect(refused.code).toBe(1);
     expect(refused.err).toContain("Could not create stream");
     up(horust, "a");

@@ -73,6 +73,7 @@ describe("what is wrong with a file", () => {
 
   test("durations and sizes in all spellings", async ({ horust }) => {
     const more = `start-delay = "1ms 2us 3nanos"
+stdout = "out.log"
 stdout-rotate-size = "1.5 kib"
 [restart]
 backoff = "1.5s"
@@ -80,7 +81,8 @@ backoff = "1.5s"
 wait = "1h 30min"
 signal = "USR1"`;
     horust.file("a.toml", `command = "echo a"\n${more}\n`);
-    expect((await horust.run()).out).toBe("a\n");
+    expect((await horust.run()).code).toBe(0);
+    expect(horust.box.read("out.log")).toBe("a\n");
   });
 });
 
