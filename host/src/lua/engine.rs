@@ -4,6 +4,7 @@
 use super::{Own, Script};
 use crate::{
     nucleus::{
+        duration,
         gather::{Gathered, Line, Wanted, Whole},
         monotonic_ms,
         nursery::{Desk, Input, News, Sink, Start, Stream},
@@ -21,7 +22,6 @@ use std::{
     io::{self, Write},
     ptr, slice,
     sync::Arc,
-    time::Duration,
 };
 
 const PRELUDE: &[u8] = include_bytes!("prelude.lua");
@@ -177,10 +177,8 @@ unsafe extern "C-unwind" fn now(state: *mut lua_State) -> c_int {
 
 /// Waits for news for so many seconds, or for ever: its kind, and what belongs to it.
 unsafe extern "C-unwind" fn poll(state: *mut lua_State) -> c_int {
-    let within = (lua::lua_isnoneornil(state, 1) == 0).then(|| {
-        let seconds = lua::lua_tonumber(state, 1);
-        Duration::from_secs_f64(seconds.max(0.0).min(WAIT_MAX_S))
-    });
+    let forever = lua::lua_isnoneornil(state, 1) != 0;
+    let within = (!forever).then(|| duration(lua::lua_tonumber(state, 1) * 1000.0));
     match engine(state).desk.next(within) {
         None => 0,
         Some(News::Exited { id, exit }) => {
@@ -519,7 +517,7 @@ unsafe extern "C-unwind" fn take(state: *mut lua_State) -> c_int {
 /// The next line; or nil and why there is none: `later`, what went wrong, or nothing at the end.
 unsafe extern "C-unwind" fn line(state: *mut lua_State) -> c_int {
     match stream(state).map_or(Line::End, Gathered::line) {
-        Line::Line(line) => {
+        Line::Found(line) => {
             push(state, &line);
             1
         }

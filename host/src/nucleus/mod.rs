@@ -913,7 +913,7 @@ async fn readable_mut<T: AsRawFd>(
 
 /// However absurd a number is, it is no reason to panic: it is cut to some
 /// thirty thousand years.
-fn duration(ms: f64) -> Duration {
+pub fn duration(ms: f64) -> Duration {
     const MOST_MS: f64 = 1e15;
     // What is no number is not above zero.
     let ms = if ms > 0.0 { ms.min(MOST_MS) } else { 0.0 };
