@@ -179,6 +179,12 @@ function startAgain(world: World, service: Service, end: End, allowed: boolean):
     return;
   }
   const room = allowed && takeFromWindow(world, service);
+  if (!room && !kept && end.success && service.spec.restartLimitMeans === "end") {
+    enter(world, service, "exited", `${limitText(service)}, last: ${end.text}`);
+    endMain(world, service, end.outward);
+    endCall(world, service, true);
+    return;
+  }
   if (!room && !kept) {
     const reason: Reason = { type: "limit", restarts: service.spec.restartLimit, last: end.reason };
     fail(world, service, { ...end, text: `${limitText(service)}, last: ${end.text}`, reason });

@@ -348,6 +348,8 @@ export const NO_PAST: Past = Object.freeze({
 
 /** What only few services have, or only for a while. */
 export interface Rare {
+  /** Of a run that is not ready yet and has conditions. */
+  watch: Watch | null;
   /** When the present run became ready. Kept only where `restartResetFrom` asks for it. */
   readied: number;
   /** Of hooks and the stop command; `null` while nothing of them concerns the present run. */
@@ -371,6 +373,7 @@ export interface Rare {
 }
 
 const NOTHING_RARE: Readonly<Rare> = Object.freeze({
+  watch: null,
   readied: 0,
   around: null,
   reload: null,
@@ -390,6 +393,7 @@ const NOTHING_RARE: Readonly<Rare> = Object.freeze({
  */
 export class Service implements Rare {
   private rare: Rare = NOTHING_RARE;
+  declare watch: Rare["watch"];
   declare readied: Rare["readied"];
   declare around: Rare["around"];
   declare reload: Rare["reload"];
@@ -427,7 +431,6 @@ export class Service implements Rare {
   broken = 0;
   /** Neighbours that have to leave before this one may. */
   holds = 0;
-  watch: Watch | null = null;
   /** Links of the two queues; `null`: not queued. */
   nextFact: Service | null = null;
   nextWork: Service | null = null;

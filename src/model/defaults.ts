@@ -45,6 +45,7 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   restartResetFrom: "start",
   restartUnstartable: false,
   restartLimit: 0,
+  restartLimitMeans: "failure",
   restartWindowMs: 60_000,
   remainAfterExit: false,
   successCodes: [0],

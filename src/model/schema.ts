@@ -338,6 +338,11 @@ const restarts = {
     change: "live",
     example: 'restart-limit = 5\nrestart-window = "1m"',
   }),
+  "restart-limit-means": field("restartLimitMeans", choice("failure", "end"), {
+    text: "What it is when `restart-limit` has put an end to it. `failure`: it has failed. `end`: what its last run says; after one that ended with success it is `exited`.",
+    change: "live",
+    example: 'restart = "always"\nrestart-limit = 5\nrestart-limit-means = "end"',
+  }),
   "restart-window": field("restartWindowMs", duration, {
     text: "The time over which `restart-limit` counts. `0s`: it counts restarts in a row, that is since the last run of at least `restart-reset`, however long they take.",
     change: "live",
@@ -673,7 +678,7 @@ const ending = {
     "stop",
     {
       signal: field("signal", signal, {
-        text: "The signal that asks it to stop, by name with or without SIG. CONT follows it.",
+        text: "The signal that asks it to stop, by name with or without SIG. CONT follows it, unless it is one that stops processes (STOP, TSTP, TTIN, TTOU) and would be taken back by that.",
         change: "live",
         example: 'stop = { signal = "QUIT" }',
         errors: "An unknown name; a number.",

@@ -51,7 +51,7 @@ export interface HttpCondition extends DeepReadonly<HttpTarget> {
 }
 
 /** `fresh`: one that is there before a start is removed. */
-export type FileCondition = ReadyFields["file"] & { readonly fresh: boolean };
+export type FileCondition = ReadyFields["file"] & { readonly fresh?: boolean };
 
 /** What is asked of a service from outside, again and again if need be. */
 export type ProbeCondition = ReadyFields["tcp" | "exec"] | FileCondition | HttpCondition;

@@ -242,7 +242,6 @@ const cases: Case[] = [
   },
   ...[
     ["capabilities", 'capabilities = ["net_bind_service"]'],
-    ["resources", 'resources = { memory = "1MiB" }'],
     ["listen", 'listen = ["tcp:127.0.0.1:8080"]'],
     ["on-demand", "on-demand = true"],
     ["idle-stop", 'idle-stop = "5m"'],

@@ -38,6 +38,14 @@ const CLAIMS: Readonly<Record<string, (up: Supervisor, box: Box) => Promise<void
     await up.reaches("report", "exited");
     expect(box.read("failures")).toBe("worker exited with code 3\n");
   },
+  "Failing together": async (up) => {
+    await up.reaches("follower", "exited");
+    await up.reaches("leader", "failed");
+    expect(await up.logText("follower")).toContain("left");
+  },
+  "Leaving by itself": async (up) => {
+    expect((await up.ends()).code).toBe(3);
+  },
 };
 
 describe("docs/lifecycle.md", () => {
@@ -49,9 +57,10 @@ describe("docs/lifecycle.md", () => {
     found.push(heading);
     const claim = CLAIMS[heading];
     test(heading, async ({ box }) => {
-      const up = await box.supervise(toml, { env: { STATE: box.folder } });
+      const noWait = heading === "Leaving by itself";
+      const up = await box.supervise(toml, { env: { STATE: box.folder }, noWait });
       await claim?.(up, box);
-      expect((await up.shutdown()).end.code).toBe(0);
+      if (!up.running.over) expect((await up.shutdown()).end.code).toBe(0);
     });
   }
 

@@ -184,7 +184,8 @@ function mayStayBeside(world: World, one: Service, other: Service): boolean {
 
 /** Something other than the order keeps it. */
 function isHeld(world: World, service: Service): boolean {
-  if (service.deadline > world.now) return true; // Its delay.
+  // Its delay; the timer that is due just now may be heard of next.
+  if (service.deadline >= world.now) return true;
   const { look } = service;
   if (look !== null && (look.asked > 0 || look.obstacle !== null)) return true;
   const { startConcurrency = 0 } = world.supervisor;

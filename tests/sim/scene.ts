@@ -145,12 +145,8 @@ function checkCommand(kernel: Kernel, command: Command): void {
   if (service === undefined) throw new Error(`${command.key} is nobody's`);
   const { restartDelayMs, restartDelayMaxMs, restartBackoff, restartJitter, startDelayMs } = service.spec;
   const delay = command.at - kernel.now;
-  if (isDelayed(service)) {
-    if (delay > startDelayMs + 1e-6) throw new Error(`start delayed by ${delay} ms`);
-    return;
-  }
-  // Delayed, and something has come in between later in the same batch.
-  if (startDelayMs > 0 && Math.abs(delay - startDelayMs) < 1e-6) return;
+  // Which of the two it was for is gone, where both were in one batch.
+  if (startDelayMs > 0 && delay <= startDelayMs + 1e-6) return;
   const { streak } = service.past;
   if (streak === 0) return; // Asked to start anew later in the same batch.
   const times = restartBackoff === "linear" ? streak : 2 ** (streak - 1);

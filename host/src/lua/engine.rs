@@ -4,7 +4,6 @@
 use super::{Own, Script};
 use crate::{
     nucleus::{
-        duration,
         gather::{Gathered, Line, Wanted, Whole},
         monotonic_ms,
         nursery::{Desk, Input, News, Sink, Start, Stream},
@@ -22,6 +21,7 @@ use std::{
     io::{self, Write},
     ptr, slice,
     sync::Arc,
+    time::Duration,
 };
 
 const PRELUDE: &[u8] = include_bytes!("prelude.lua");
@@ -177,8 +177,16 @@ unsafe extern "C-unwind" fn now(state: *mut lua_State) -> c_int {
 
 /// Waits for news for so many seconds, or for ever: its kind, and what belongs to it.
 unsafe extern "C-unwind" fn poll(state: *mut lua_State) -> c_int {
-    let forever = lua::lua_isnoneornil(state, 1) != 0;
-    let within = (!forever).then(|| duration(lua::lua_tonumber(state, 1) * 1000.0));
+    let within = (lua::lua_isnoneornil(state, 1) == 0).then(|| {
+        let seconds = lua::lua_tonumber(state, 1);
+        // What is no number is not above zero.
+        let seconds = if seconds > 0.0 {
+            seconds.min(WAIT_MAX_S)
+        } else {
+            0.0
+        };
+        Duration::from_secs_f64(seconds)
+    });
     match engine(state).desk.next(within) {
         None => 0,
         Some(News::Exited { id, exit }) => {
@@ -517,7 +525,7 @@ unsafe extern "C-unwind" fn take(state: *mut lua_State) -> c_int {
 /// The next line; or nil and why there is none: `later`, what went wrong, or nothing at the end.
 unsafe extern "C-unwind" fn line(state: *mut lua_State) -> c_int {
     match stream(state).map_or(Line::End, Gathered::line) {
-        Line::Found(line) => {
+        Line::Text(line) => {
             push(state, &line);
             1
         }

@@ -73,7 +73,7 @@ pub struct Children {
     pub(super) limits: Limits,
     /// This supervisor's and no other's.
     name: String,
-    pub(super) sets: BTreeMap<u32, Set>,
+    pub(super) sets: BTreeMap<u32, Box<Set>>,
     /// Every direct child of ours that we know: its set, or `None` for an orphan of no set.
     pub(super) roots: HashMap<i32, Option<u32>>,
     /// Sets with a stop at work.
@@ -92,6 +92,12 @@ pub struct Children {
     pub(super) whose: libc::c_int,
     /// Who could not be told from the others then; the next look will do better.
     doubts: Doubts,
+}
+
+/// The set that an environment names, of the supervisor with this marker.
+pub(super) fn marked(environment: &[u8], marker: &str) -> Option<u32> {
+    let found = procfs::variable(environment, "ONEUP_ID")?;
+    found.strip_prefix(marker)?.strip_prefix('.')?.parse().ok()
 }
 
 /// One entry of the table.
@@ -365,7 +371,7 @@ impl Children {
             command: procfs::shorten(&spec.argv.join(" ")).into(),
             foreground: spec.foreground,
         };
-        self.sets.insert(id, set);
+        self.sets.insert(id, Box::new(set));
         self.roots.insert(pid, Some(id));
     }
 
@@ -487,8 +493,9 @@ impl Children {
 
     /// For a fresh brain.
     pub fn records(&self) -> Vec<ChildRecord> {
-        let record = |(id, set): (&u32, &Set)| set.record(*id, self.told(*id, &set.service));
-        self.sets.iter().map(record).collect()
+        let sets = self.sets.iter();
+        sets.map(|(id, set)| set.record(*id, self.told(*id, &set.service)))
+            .collect()
     }
 
     /// The processes of a set that have not ended.
@@ -509,7 +516,7 @@ impl Children {
     pub fn cgroup_of_service(&self, service: &str) -> Option<PathBuf> {
         let is_it =
             |set: &&Set| set.is_running() && *set.service == *service && &*set.role == "main";
-        let set = self.sets.values().rev().find(is_it)?;
+        let set = self.sets.values().rev().map(Box::as_ref).find(is_it)?;
         set.leaf.as_ref().map(Leaf::folder)
     }
 
@@ -658,12 +665,7 @@ impl Children {
     }
 
     pub(super) fn marked(&self, environment: &[u8]) -> Option<u32> {
-        let marker = procfs::variable(environment, "ONEUP_ID")?;
-        marker
-            .strip_prefix(&self.marker)?
-            .strip_prefix('.')?
-            .parse()
-            .ok()
+        marked(environment, &self.marker)
     }
 
     /// Sessions and groups are called after their leader, whose number is not given to another

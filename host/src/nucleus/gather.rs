@@ -64,7 +64,7 @@ pub enum Whole {
 
 /// What is there for who wants a line.
 pub enum Line {
-    Found(Vec<u8>),
+    Text(Vec<u8>),
     /// Not yet.
     Later,
     End,
@@ -136,7 +136,7 @@ impl Gathered {
         let mut held = self.held();
         loop {
             if let Some(line) = held.line(self.limit) {
-                return Line::Found(line);
+                return Line::Text(line);
             }
             match held.refill() {
                 Ok(true) => {}
@@ -149,7 +149,7 @@ impl Gathered {
         match held.lost.take() {
             Some(reason) => Line::Lost(reason),
             None if !held.closed => Line::Later,
-            None => held.rest().map_or(Line::End, Line::Found),
+            None => held.rest().map_or(Line::End, Line::Text),
         }
     }
 }
@@ -356,7 +356,7 @@ mod tests {
 
     fn lines(gathered: &Gathered) -> Vec<String> {
         let next = || match gathered.line() {
-            Line::Found(line) => Some(String::from_utf8(line).expect("plain text")),
+            Line::Text(line) => Some(String::from_utf8(line).expect("plain text")),
             _ => None,
         };
         std::iter::from_fn(next).collect()
@@ -396,7 +396,7 @@ mod tests {
             assert!(matches!(gathered.line(), Line::Later));
             assert!(gathered.want(Wanted::More));
             assert!(gathered.close());
-            assert!(matches!(gathered.line(), Line::Found(rest) if rest == b"no end"));
+            assert!(matches!(gathered.line(), Line::Text(rest) if rest == b"no end"));
             assert!(matches!(gathered.line(), Line::End));
             assert_eq!(seen, text.lines().collect::<Vec<_>>(), "limit {limit}");
         }
@@ -406,7 +406,7 @@ mod tests {
     fn a_line_without_end_comes_in_pieces() {
         let gathered = Gathered::new(100);
         gathered.append(&[b'x'; 250]);
-        let Line::Found(piece) = gathered.line() else {
+        let Line::Text(piece) = gathered.line() else {
             panic!("nothing came");
         };
         assert!(piece.len() >= 100);

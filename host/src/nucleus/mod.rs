@@ -441,13 +441,6 @@ impl Nucleus {
                         ready.clear_ready();
                     }
                 }
-                Ok(mut ready) = readable_mut(inboxes.syslog.as_mut()) => {
-                    if self.on_syslog(ready.get_inner_mut()) {
-                        tokio::task::yield_now().await;
-                    } else {
-                        ready.clear_ready();
-                    }
-                }
                 Ok(mut ready) = inboxes.output.readable() => {
                     if self.on_output() {
                         // Connections are tasks of their own: let them have their turn.
@@ -461,6 +454,14 @@ impl Nucleus {
                     // Found by `on_deadlines`.
                     http::Knock::Gone => {}
                 },
+                // Anybody may write there, as much as they like: it takes what the others leave.
+                Ok(mut ready) = readable_mut(inboxes.syslog.as_mut()) => {
+                    if self.on_syslog(ready.get_inner_mut()) {
+                        tokio::task::yield_now().await;
+                    } else {
+                        ready.clear_ready();
+                    }
+                }
             }
             self.on_deadlines();
         }
@@ -913,7 +914,7 @@ async fn readable_mut<T: AsRawFd>(
 
 /// However absurd a number is, it is no reason to panic: it is cut to some
 /// thirty thousand years.
-pub fn duration(ms: f64) -> Duration {
+fn duration(ms: f64) -> Duration {
     const MOST_MS: f64 = 1e15;
     // What is no number is not above zero.
     let ms = if ms > 0.0 { ms.min(MOST_MS) } else { 0.0 };

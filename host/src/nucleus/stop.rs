@@ -30,7 +30,7 @@ use super::{
     signals,
 };
 use crate::protocol::{Event, Exit, Found, Receipt, ReceiptProcess};
-use nix::libc::{SIGCONT, SIGKILL, SIGTERM};
+use nix::libc::{SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
 
@@ -78,6 +78,15 @@ struct Member {
 }
 
 impl Stop {
+    /// What asks a process to leave. CONT lets one that is stopped hear it, but takes back a
+    /// signal that stops.
+    fn asking(&self) -> Vec<i32> {
+        match self.signal {
+            SIGSTOP | SIGTSTP | SIGTTIN | SIGTTOU => vec![self.signal],
+            signal => vec![signal, SIGCONT],
+        }
+    }
+
     fn new(signal: i32, tree: bool, deadline: f64, now: f64) -> Stop {
         let phase = if deadline <= now || signal == SIGKILL {
             Phase::Killed {
@@ -246,7 +255,7 @@ impl Children {
             .filter(|(_, set)| set.is_none())
             .map(|(pid, _)| *pid)
             .collect();
-        self.sets.insert(id, Set::rest(roots, now));
+        self.sets.insert(id, Box::new(Set::rest(roots, now)));
         self.rest = Some(id);
         self.stop(id, signal, timeout_ms, true, now)
     }
@@ -379,7 +388,13 @@ impl Children {
     fn press_group(&mut self, id: u32, seen: &[Seen], killing: bool, are_all: bool) {
         let hidden = self.blind || seen.iter().any(|seen| !seen.process.is_visible());
         let lives = |set: &&Set| self.group_lives(set);
-        let blindly = || self.sets.get(&id).filter(lives).map(|set| set.group);
+        let blindly = || {
+            self.sets
+                .get(&id)
+                .map(Box::as_ref)
+                .filter(lives)
+                .map(|set| set.group)
+        };
         let group = self.group_of(id).or_else(blindly);
         let Some(set) = self.sets.get_mut(&id) else {
             return;
@@ -399,8 +414,9 @@ impl Children {
             }
         } else if let (true, false, Some(group)) = (hidden, stop.group_asked, group) {
             stop.group_asked = true;
-            signals::send_group(group, stop.signal);
-            signals::send_group(group, SIGCONT);
+            for signal in stop.asking() {
+                signals::send_group(group, signal);
+            }
         }
     }
 
@@ -425,7 +441,8 @@ impl Children {
         let Some(stop) = self.stop_of_mut(id) else {
             return false;
         };
-        let (signal, group_asked) = (stop.signal, stop.group_asked && process.group == group);
+        let asking = stop.asking();
+        let group_asked = stop.group_asked && process.group == group;
         let Some(member) = stop.members.get_mut(&key(process)) else {
             return false;
         };
@@ -438,14 +455,9 @@ impl Children {
         if std::mem::replace(before, true) {
             return false;
         }
-        let wanted = if killing {
-            &[SIGKILL][..]
-        } else {
-            &[signal, SIGCONT]
-        };
+        let wanted = if killing { vec![SIGKILL] } else { asking };
         let sent = wanted
-            .iter()
-            .copied()
+            .into_iter()
             .filter(|number| (group_asked && !killing) || self.send(process, *number));
         let sent: Vec<i32> = sent.collect();
         if let Some(member) = self

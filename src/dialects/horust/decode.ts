@@ -142,7 +142,7 @@ function readLimits(top: Section, { issues }: Reports): Limits {
 }
 
 function readLimitsIn(section: Section, issues: Issues): Limits {
-  const cpu = section.number("cpu");
+  const cpu = section.processors("cpu");
   const percent = section.number("cpu-percent");
   if (cpu !== null && percent !== null) {
     const place = section.node?.get("cpu-percent")?.keyPlace;
@@ -266,6 +266,16 @@ class Section {
     if (node === undefined) return null;
     if (node.type !== "list") return this.mismatch(key, node, "a list of whole numbers");
     return node.items().flatMap((item) => this.#integerOf(key, item, -(2 ** 31), 2 ** 31 - 1) ?? []);
+  }
+
+  /** -1 is no limit. */
+  processors(key: string): number | null {
+    return this.node?.get(key)?.value === -1 ? this.#nothing(key) : this.number(key);
+  }
+
+  #nothing(key: string): null {
+    this.take(key);
+    return null;
   }
 
   /** Above 0. */

@@ -182,6 +182,7 @@ function restartFields({ restart, healthiness }: HorustService): Draft {
     // With attempts even "never" starts again what has failed.
     restart: strategy === "never" && attempts > 0 ? "on-failure" : strategy,
     restartLimit: attempts,
+    restartLimitMeans: "end",
     restartWindowMs: 0,
     restartBackoff: "linear",
     restartDelayMs: backoffMs > 0 ? backoffMs : QUICK_BACKOFF_MS,

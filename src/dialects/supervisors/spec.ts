@@ -24,7 +24,8 @@ export function specOf({ name, command, args, autorestart, logfile }: Program, c
     restartDelayMaxMs: RESTART_MS,
     restartJitter: 0,
     restartUnstartable: true,
-    stop: { ...DEFAULTS.stop, timeoutMs: STOP_MS },
+    // What a program has put into a session of its own lives on, as it did.
+    stop: { ...DEFAULTS.stop, timeoutMs: STOP_MS, tree: false },
   };
   if (logfile !== null) {
     draft.stdout = { type: "file", path: absolutePath(logfile, cwd), mode: LOG_MODE };

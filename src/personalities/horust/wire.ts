@@ -1,7 +1,7 @@
 /**
  * The part of protobuf's wire format that Horust's messages use: varints and length-delimited
  * fields. Bytes are characters from U+0000 to U+00FF, as they cross to the host, so nothing is
- * converted; and what is cut off or malformed is told, where libraries for browsers read on.
+ * converted; and what is cut off or malformed is refused.
  */
 
 export class Malformed extends Error {}

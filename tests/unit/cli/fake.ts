@@ -8,6 +8,7 @@ import type {
   HttpCall,
   LineCall,
   LineError,
+  MessageCall,
 } from "../../../src/cli/host.ts";
 import type { Screen } from "../../../src/cli/screen.ts";
 import type { Supervise } from "../../../src/generated/protocol.ts";
@@ -49,6 +50,8 @@ export class FakeHost implements CliHost {
   readonly calls: HttpCall[] = [];
   /** Who answers lines, by socket. */
   readonly lines = new Map<string, (call: LineCall) => string | LineError>();
+  /** Who answers messages. */
+  readonly messages = new Map<string, (call: MessageCall) => { bytes: string } | LineError>();
   readonly folders: string[] = [];
   readonly signals: [pid: number, signal: string][] = [];
   /** What a followed stream gives, cut as it comes. */
@@ -138,6 +141,9 @@ export class FakeHost implements CliHost {
   callLine(call: LineCall): { text: string } | LineError {
     const answer = this.lines.get(call.socket)?.(call) ?? { ...NOBODY, connected: false };
     return typeof answer === "string" ? { text: answer } : answer;
+  }
+  callMessage(call: MessageCall): { bytes: string } | LineError {
+    return this.messages.get(call.socket)?.(call) ?? { ...NOBODY, connected: false };
   }
   stream(call: HttpCall, onText: (text: string) => boolean): HttpAnswer | HostError {
     const answer = this.request(call);

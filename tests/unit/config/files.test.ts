@@ -85,16 +85,6 @@ describe("paths", () => {
     ],
     [{ "x.lua": "" }, ["x.lua"], ["x.lua: a script, not a configuration (run it: oneup as luavisors x.lua)"]],
     [
-      { "x.toml": 'command = "x"' },
-      ["x.toml"],
-      ["x.toml: Horust files are not supported yet (write the services as [service.NAME])"],
-    ],
-    [
-      { "x.toml": '[programs.a]\ncommand = "x"' },
-      ["x.toml"],
-      ["x.toml: supervisors files are not supported yet (write the services as [service.NAME])"],
-    ],
-    [
       { "x.toml": "" },
       ["x.toml"],
       ['x.toml: nothing to run: no service is defined (write [service.NAME] and command = "…" below it)'],

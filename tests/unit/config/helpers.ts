@@ -2,6 +2,7 @@ import type { FileHost, FileStatus, HostError } from "../../../src/cli/host.ts";
 import type { ConfigIssue, LoadInput, LoadOutput, LoadSuccess } from "../../../src/config/contract.ts";
 import { load } from "../../../src/config/load.ts";
 import { absolutePath, folderOf } from "../../../src/config/paths.ts";
+import { plainDialect } from "../../../src/dialects/dialect.ts";
 import { readZinit } from "../../../src/dialects/zinit/read.ts";
 
 const NOT_FOUND: HostError = { error: "ENOENT", message: "No such file or directory" };
@@ -14,6 +15,7 @@ export class FakeHost implements FileHost {
   readonly users = new Set(["root", "www"]);
   readonly groups = new Set(["root", "www", "video", "audio"]);
   readonly reads: string[] = [];
+  uid = 0;
 
   constructor(files: Readonly<Record<string, string>>, cwd = "/proj") {
     this.files = new Map(Object.entries(files).map(([path, text]) => [absolutePath(path, cwd), text]));
@@ -86,7 +88,7 @@ export function read(files: Files, situation: Situation = {}): LoadOutput {
   const host = new FakeHost(typeof files === "string" ? { "oneup.toml": files } : files);
   prepare?.(host);
   const whole = { paths: [], cwd: "/proj", environment: { HOME: "/root", EMPTY: "" }, ...input };
-  const output = load(whole, host, { zinit: readZinit });
+  const output = load(whole, host, { zinit: plainDialect(readZinit) });
   if ("elsewhere" in output) throw new Error("a dialect that is not here");
   return output;
 }

@@ -497,8 +497,18 @@ describe("what the nucleus is told", () => {
 
   test("how an HTTP probe asks", () => {
     const http = {
-      ...{ type: "http", tls: false, host: "h", port: 1, path: "/", status: [[200, 299]] },
-      ...{ body: null, method: "HEAD", redirects: 3, headers: {}, caFile: null, insecure: false },
+      type: "http",
+      tls: false,
+      host: "h",
+      port: 1,
+      path: "/",
+      status: [[200, 299]],
+      body: null,
+      method: "HEAD",
+      redirects: 3,
+      headers: {},
+      caFile: null,
+      insecure: false,
     } as const;
     const kernel = machine([service("a", { ready: [http] })]);
     expect(kernel.commands("probe")[0]?.probe).toMatchObject({ method: "HEAD", redirects: 3 });

@@ -144,6 +144,8 @@ describe("what is asked", () => {
       path: "/health?full",
       status: [[200, 299]],
       body: "ok",
+      method: "GET",
+      redirects: 0,
       headers: { A: "b" },
       caFile: "/ca.pem",
       insecure: false,

@@ -8,7 +8,8 @@ export function statusOf(view: ServiceView, spec: ServiceSpec | null): Status {
     case "inactive":
       return view.reason === null ? "FINISHED" : "FINISHEDFAILED";
     case "waiting":
-      return "INITIAL";
+      // With a time to it, it only waits for its start-delay.
+      return view.next_start_at === null ? "INITIAL" : "STARTING";
     case "backoff":
       return "STARTING";
     case "starting":

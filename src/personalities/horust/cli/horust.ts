@@ -18,6 +18,7 @@ const SERVICES = "/etc/horust/services";
 const SOCKET_MODE = 0o600;
 /** What `horust` leaves with if a service has failed and that is to show. */
 const FAILED = 101;
+const LOOK_MS = 1000;
 /** Each service has its own time; there is no other. */
 const SHUTDOWN_TIMEOUT_MS = 315_360_000_000;
 
@@ -69,7 +70,7 @@ export function horust(host: CliHost, args: readonly string[]): number {
   const tells =
     readSettings(host, absolute(host.cwd, config)) || input.has("unsuccessful-exit-finished-failed");
   const services = load(host, log, input);
-  supervise(host, log, services, tells ? FAILED : 0, socketFolder(host, log, input));
+  supervise(host, log, services, tells ? FAILED : 0, socketPath(host, log, input));
   return 0;
 }
 
@@ -99,16 +100,28 @@ function load(host: CliHost, log: OwnLines, input: Input): HorustLoadOutput["ser
   throw new Failure("The services cannot be started", loaded.refused.join("\n"));
 }
 
-/** `null`: there is none to be had where it usually is, and horustctl has to do without. */
-function socketFolder(host: CliHost, log: OwnLines, input: Input): string | null {
+/** `null`: there is none to be had, and horustctl has to do without. */
+function socketPath(host: CliHost, log: OwnLines, input: Input): string | null {
   const given = input.value("uds-folder-path");
   const folder = absolute(host.cwd, given ?? SOCKETS);
   const problem = folderProblem(host, folder);
-  if (problem === null) return folder;
+  if (problem === null) {
+    const path = `${folder}/horust-${host.pid}.sock`;
+    if (!isTaken(host, path)) return path;
+    log.write("warn", `no socket for horustctl: another horust listens at ${path}`);
+    return null;
+  }
   const text = `no socket for horustctl: ${folder}: ${problem}`;
   if (given !== null) throw new Failure(text, null, FAILED);
   log.write("warn", text);
   return null;
+}
+
+/** In a folder that several containers share, each of them may have the same process id. */
+function isTaken(host: CliHost, path: string): boolean {
+  if ("error" in host.stat(path)) return false;
+  const answer = host.callMessage({ socket: path, bytes: "", timeoutMs: LOOK_MS });
+  return !("error" in answer) || answer.connected;
 }
 
 function folderProblem(host: CliHost, folder: string): string | null {
@@ -124,7 +137,7 @@ function supervise(
   log: OwnLines,
   services: HorustLoadOutput["services"],
   failedExitCode: number,
-  folder: string | null,
+  socket: string | null,
 ): void {
   const personality: HorustPersonality = { silent: log.silent };
   const config: Config = {
@@ -133,7 +146,7 @@ function supervise(
       shutdownTimeoutMs: SHUTDOWN_TIMEOUT_MS,
       single: false,
       leaveWhenDone: true,
-      ...(failedExitCode === 0 ? {} : { failedExitCode }),
+      failedExitCode,
       // Whose terminal has gone leaves in order; for PID 1 it has never meant anything.
       signals: { HUP: host.pid === 1 ? "ignore" : "shutdown" },
     },
@@ -142,7 +155,7 @@ function supervise(
   host.supervise({
     config,
     brain: "horust-brain",
-    socket: folder === null ? null : `${folder}/horust-${host.pid}.sock`,
+    socket,
     socketMode: SOCKET_MODE,
     speech: "message",
     socketRequired: false,

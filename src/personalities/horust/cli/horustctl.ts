@@ -196,7 +196,11 @@ function onlySocketIn(host: CliHost, folder: string): string {
   if ("error" in listing) {
     throw new Failure(`No socket found in ${folder}: ${listing.message}`, null, NO_SOCKET);
   }
-  const sockets = listing.names.filter((name) => /^horust-.*\.sock$/.test(name));
+  const sockets = listing.names.filter((name) => {
+    if (!/^horust-.*\.sock$/.test(name)) return false;
+    const status = host.stat(`${folder}/${name}`);
+    return "kind" in status && status.kind === "socket";
+  });
   const [first, ...more] = sockets;
   if (first === undefined) throw new Failure(`No socket found in ${folder}`, null, NO_SOCKET);
   if (more.length > 0) {

@@ -4,22 +4,12 @@ import { createBrain, type Engine, type Personality } from "../../../brain/brain
 import * as engine from "../../../engine/index.ts";
 import type { World } from "../../../engine/world.ts";
 import { answerPublic } from "./api.ts";
-import { linesBefore, linesOfShutdown, toldOf, withBootLines, withLines } from "./lines.ts";
+import { bootWithLines, stepWithLines } from "./lines.ts";
 
 const telling: Engine<World> = {
   ...engine,
-  boot: (boot, clock) => {
-    const { world, commands } = engine.boot(boot, clock);
-    return { world, commands: withBootLines(boot, commands) };
-  },
-  step: (world, event, clock) => {
-    const lines = linesBefore(world, event);
-    const former = engine.phase(world);
-    const commands = engine.step(world, event, clock);
-    if (event.type === "exited" && lines.length > 0) lines.push(...toldOf(event.id, commands));
-    if (former === "running" && engine.phase(world) !== "running") lines.push(...linesOfShutdown(event));
-    return [...lines, ...withLines(commands)];
-  },
+  boot: (boot, clock) => bootWithLines(engine, boot, clock),
+  step: (world, event, clock) => stepWithLines(engine, world, event, clock),
 };
 
 const supervisors = (): Personality => ({ dispatchLine, answerPublic });
