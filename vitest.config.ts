@@ -8,7 +8,8 @@ export default defineConfig({
     setupFiles: ["tests/seed.ts"],
     projects: [
       { extends: true, test: { name: "unit", include: ["tests/unit/**/*.test.ts"] } },
-      { extends: true, test: { name: "sim", include: ["tests/sim/**/*.test.ts"] } },
+      // Beside a compiler a thousand schedules take a while.
+      { extends: true, test: { name: "sim", include: ["tests/sim/**/*.test.ts"], testTimeout: 900_000 } },
       { extends: true, test: { name: "e2e", include: ["tests/e2e/**/*.test.ts"] } },
       { extends: true, test: { name: "compat", include: ["tests/compat/**/*.test.ts"] } },
     ],
