@@ -15,13 +15,14 @@ import { bars, table } from "./lib/figures.mjs";
 import { oneup, present } from "./lib/peers.mjs";
 import { find } from "./lib/programs.mjs";
 import * as logs from "./logs.mjs";
+import * as lua from "./lua.mjs";
 import * as memory from "./memory.mjs";
 import * as proxy from "./proxy.mjs";
 import * as restart from "./restart.mjs";
 import * as start from "./start.mjs";
 import * as verb from "./verb.mjs";
 
-const all = [first, restart, verb, start, memory, idle, logs, proxy];
+const all = [first, restart, verb, start, memory, idle, logs, proxy, lua];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,

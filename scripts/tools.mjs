@@ -1,5 +1,5 @@
 // What the scripts share: running commands, and making sure that the tools are there.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +14,19 @@ export function run(command, args, options = {}) {
     process.exit(1);
   }
   if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+/** The same beside what else is done; resolves when it has succeeded. */
+export function start(command, args) {
+  const child = spawn(command, args, { cwd: root, stdio: "inherit" });
+  process.on("exit", () => child.kill());
+  return new Promise((resolve) => {
+    child.on("error", (error) => {
+      console.error(`${command}: ${error.message}`);
+      process.exit(1);
+    });
+    child.on("exit", (code) => (code === 0 ? resolve() : process.exit(code ?? 1)));
+  });
 }
 
 /** The standard output of a command, or null if it cannot be run or fails. */

@@ -3,6 +3,7 @@
 
 mod brain;
 mod cli;
+mod lua;
 mod nucleus;
 mod pattern;
 pub mod protocol;
@@ -60,6 +61,7 @@ pub fn run(programs: &Programs) -> ExitCode {
     }
     let result = cli::run(*programs).and_then(|outcome| match outcome {
         cli::Outcome::Exit(code) => Ok(ExitCode::from(code)),
+        cli::Outcome::Lua(arguments) => Ok(lua::run(arguments)),
         cli::Outcome::Supervise(options) => {
             let brain = programs.get(&options.brain)?;
             Ok(nucleus::run(*programs, brain, *options))

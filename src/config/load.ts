@@ -17,9 +17,6 @@ import { Zones } from "./zones.ts";
 /** Dialects beside the native one, as `foreignFormat` calls them. */
 export type Dialects = Readonly<Record<string, Dialect>>;
 
-/** Those that `config-all` has. */
-const ELSEWHERE: ReadonlySet<string> = new Set(["zinit", "Horust", "supervisors"]);
-
 export function load(input: LoadInput, host: FileHost, dialects: Dialects): LoadOutput | Elsewhere {
   const issues = new Issues();
   const extra = new Issues();
@@ -73,11 +70,9 @@ function readFile(
     issues.list.push(...problems.list);
     return readNative(tree.root, context);
   }
+  // Who reads this file at all is `config-all`, which has every dialect.
   const reader = lookup(dialects, foreign);
-  if (reader !== undefined) return reader.read(tree?.root ?? null, context);
-  if (ELSEWHERE.has(foreign)) return "elsewhere";
-  issues.inFile(file.shown, `${foreign} files are not supported yet`, "write the services as [service.NAME]");
-  return null;
+  return reader === undefined ? "elsewhere" : reader.read(tree?.root ?? null, context);
 }
 
 /** `[supervisor]` of all files; each setting can be made once. */

@@ -346,7 +346,65 @@ export const NO_PAST: Past = Object.freeze({
   reason: null,
 });
 
-export class Service {
+/** What only few services have, or only for a while. */
+export interface Rare {
+  /** Of a run that is not ready yet and has conditions. */
+  watch: Watch | null;
+  /** When the present run became ready. Kept only where `restartResetFrom` asks for it. */
+  readied: number;
+  /** Of hooks and the stop command; `null` while nothing of them concerns the present run. */
+  around: Around | null;
+  reload: Reload | null;
+  /** `null`: neither pinned nor masked. */
+  pin: Pin | null;
+  /** Of a task: the failures that it is to handle. */
+  call: Call | null;
+  /** Of a task with a schedule. */
+  occasions: Occasions | null;
+  /** Only under `start-concurrency` or `restart-budget`. */
+  turn: Turn | null;
+  /** Only under `guard`, while it is to start and does not run. */
+  look: Look | null;
+  /** Until the next run begins: the last words of one that has ended are worth knowing. */
+  told: Told | null;
+  health: HealthState | null;
+  /** Set while its run is ended because of it (`expiring`). */
+  eviction: Eviction | null;
+}
+
+const NOTHING_RARE: Readonly<Rare> = Object.freeze({
+  watch: null,
+  readied: 0,
+  around: null,
+  reload: null,
+  pin: null,
+  call: null,
+  occasions: null,
+  turn: null,
+  look: null,
+  told: null,
+  health: null,
+  eviction: null,
+});
+
+/**
+ * A field costs each of thousands of services 16 bytes; those of `Rare` cost them one field, until
+ * the first of them is set.
+ */
+export class Service implements Rare {
+  private rare: Rare = NOTHING_RARE;
+  declare watch: Rare["watch"];
+  declare readied: Rare["readied"];
+  declare around: Rare["around"];
+  declare reload: Rare["reload"];
+  declare pin: Rare["pin"];
+  declare call: Rare["call"];
+  declare occasions: Rare["occasions"];
+  declare turn: Rare["turn"];
+  declare look: Rare["look"];
+  declare told: Rare["told"];
+  declare health: Rare["health"];
+  declare eviction: Rare["eviction"];
   /** What the present run has begun with; what it begins with next is `plannedSpec`. */
   spec: ServiceSpec;
   /** Its place in `World.services`. */
@@ -361,8 +419,6 @@ export class Service {
   pid = 0;
   started = 0;
   startedWall = 0;
-  /** When the present run became ready. Kept only where `restartResetFrom` asks for it. */
-  readied = 0;
   /** When its timer is due (start-timeout, or end of the backoff or start-delay), monotonic ms. 0: none. */
   deadline = 0;
   past: Past = NO_PAST;
@@ -375,33 +431,33 @@ export class Service {
   broken = 0;
   /** Neighbours that have to leave before this one may. */
   holds = 0;
-  watch: Watch | null = null;
-  /** Of hooks and the stop command; `null` while nothing of them concerns the present run. */
-  around: Around | null = null;
-  reload: Reload | null = null;
-  /** `null`: neither pinned nor masked. */
-  pin: Pin | null = null;
-  /** Of a task: the failures that it is to handle. */
-  call: Call | null = null;
-  /** Of a task with a schedule. */
-  occasions: Occasions | null;
-  /** Only under `start-concurrency` or `restart-budget`. */
-  turn: Turn | null = null;
-  /** Only under `guard`, while it is to start and does not run. */
-  look: Look | null = null;
-  /** Until the next run begins: the last words of one that has ended are worth knowing. */
-  told: Told | null = null;
-  health: HealthState | null = null;
-  /** Set while its run is ended because of it (`expiring`). */
-  eviction: Eviction | null = null;
   /** Links of the two queues; `null`: not queued. */
   nextFact: Service | null = null;
   nextWork: Service | null = null;
 
   constructor(spec: ServiceSpec, index: number) {
     this.spec = spec;
-    this.occasions = spec.schedule === null ? null : newOccasions();
     this.index = index;
+    if (spec.schedule !== null) this.occasions = newOccasions();
+  }
+
+  static {
+    for (const key of Object.keys(NOTHING_RARE)) Service.#share(key as keyof Rare);
+  }
+
+  static #share<K extends keyof Rare>(key: K): void {
+    Object.defineProperty(Service.prototype, key, {
+      get(this: Service): Rare[K] {
+        return this.rare[key];
+      },
+      set(this: Service, value: Rare[K]) {
+        if (this.rare === NOTHING_RARE) {
+          if (value === NOTHING_RARE[key]) return;
+          this.rare = { ...NOTHING_RARE };
+        }
+        this.rare[key] = value;
+      },
+    });
   }
 }
 

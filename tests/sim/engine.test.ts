@@ -1,7 +1,4 @@
-/**
- * Property tests: random graphs, random services, random schedules, and brains lost at random.
- * `ONEUP_SIM_RUNS` says how many runs of each property; a failure prints the seed that repeats it.
- */
+/** Property tests of the engine on a starved machine, and of brains lost at any point. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { serviceView } from "../../src/engine/index.ts";
@@ -11,54 +8,8 @@ import { CareJudge } from "./care.ts";
 import { Configured, stamp } from "./configured.ts";
 import { Kernel } from "./kernel.ts";
 import { Dice, endTasks, mix, randomChange, randomServices } from "./machine.ts";
-import { type Plan, play, settle, whole } from "./scene.ts";
-
-const RUNS = Number(process.env.ONEUP_SIM_RUNS ?? 1000);
-function plans(fixed: Partial<Plan>): fc.Arbitrary<Plan> {
-  return fc.record({
-    seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
-    losses: fc.constant(fixed.losses ?? false),
-    conflicts: fc.constant(fixed.conflicts ?? false),
-    asks: fc.constant(fixed.asks ?? true),
-    endings: fc.constant(fixed.endings ?? false),
-    gate: fc.constant(fixed.gate ?? false),
-    changes: fc.constant(fixed.changes ?? false),
-    done: fc.constant(fixed.done ?? false),
-  });
-}
-
-function check(arbitrary: fc.Arbitrary<Plan>, property: (plan: Plan) => unknown, runs = RUNS): void {
-  const holds = fc.property(arbitrary, (plan) => void property(plan));
-  fc.assert(holds, { numRuns: runs, endOnFailure: true });
-}
-
-describe("any schedule keeps the rules", () => {
-  // What "all of it" has too gets half as many runs by itself: there it is easier to understand.
-  const half = Math.ceil(RUNS / 2);
-  test("of crashes, exits, timeouts and asks", () => check(plans({}), whole));
-  test("with conflicts", () => check(plans({ conflicts: true }), whole, half));
-  test("with main services and on-failure = shutdown", () => check(plans({ endings: true }), whole, half));
-  test("with brains lost at random", () => check(plans({ losses: true }), whole));
-  test("with all of it", () => check(plans({ losses: true, conflicts: true, endings: true }), whole));
-  test("with a gate before the starts", () => check(plans({ gate: true }), whole, half));
-  test("with a gate, and brains lost at random", () =>
-    check(plans({ gate: true, losses: true, conflicts: true, endings: true }), whole));
-  test("with services that come, change and go", () => check(plans({ changes: true }), whole));
-  test("with services that come and go, and brains lost at random", () =>
-    check(plans({ changes: true, losses: true }), whole));
-  test("with services that come and go, and all of it", () =>
-    check(plans({ changes: true, losses: true, conflicts: true, endings: true }), whole));
-  test("with services that come and go before a gate", () =>
-    check(plans({ changes: true, gate: true, losses: true, conflicts: true }), whole, half));
-  test("and the end comes when nothing is left to do", () =>
-    check(plans({ done: true, gate: true, losses: true, conflicts: true }), whole, half));
-  test("and the restart limit, where nobody interferes", () =>
-    check(plans({ asks: false }), (plan) => {
-      const scene = play({ ...plan, alone: true });
-      settle(scene);
-      scene.judge.judgeLimits();
-    }));
-});
+import { check, plans, RUNS } from "./plans.ts";
+import { whole } from "./scene.ts";
 
 /**
  * Everybody is well, but on a starved machine: each answer and each sign of life takes longer than

@@ -860,7 +860,7 @@ export class Judge {
     return (
       spec.requires.some(({ name }) => name === service) ||
       spec.wants.includes(service) ||
-      spec.after.some(({ name, until }) => until !== "up" && name === service) ||
+      spec.after.some(({ name, until }) => name === service && until !== "up") ||
       (this.#specs.get(service)?.before.includes(follower) ?? false)
     );
   }

@@ -14,10 +14,12 @@ use crate::{
     script::{Engine, Limits, Program},
     Programs,
 };
-use std::{cell::RefCell, env, rc::Rc};
+use std::{cell::RefCell, env, ffi::OsString, rc::Rc};
 
 pub enum Outcome {
     Exit(u8),
+    /// Another engine than this one, with these arguments.
+    Lua(Vec<OsString>),
     Supervise(Box<Supervise>),
 }
 
@@ -29,6 +31,9 @@ pub struct Wanted {
     /// which program that is unless it is named.
     pub become_: Option<(Vec<String>, Option<String>)>,
 }
+
+/// In place of an embedded program: a Lua script.
+const LUA: &str = "lua";
 
 /// A person's own program: only a guard against a runaway, no time budget.
 const LIMITS: Limits = Limits {
@@ -45,6 +50,9 @@ pub fn run(programs: Programs) -> Result<Outcome, String> {
     loop {
         let called = called_as(arguments.first().map_or("", String::as_str));
         let program = named.as_deref().unwrap_or(called);
+        if program == LUA {
+            return Ok(Outcome::Lua(as_given(arguments)));
+        }
         let wanted = Rc::new(RefCell::new(Wanted::default()));
         let engine = Engine::start(programs.get(program)?, &LIMITS, |ctx| {
             host::install_cli(ctx, programs, &arguments, Rc::clone(&wanted))
@@ -65,6 +73,24 @@ pub fn run(programs: Programs) -> Result<Outcome, String> {
             return Ok(Outcome::Exit(code));
         }
     }
+}
+
+/// Those that were not put in place by a program, byte for byte as they came.
+fn as_given(arguments: Vec<String>) -> Vec<OsString> {
+    let skipped = env::args_os().len().saturating_sub(arguments.len());
+    let given = env::args_os().skip(skipped);
+    arguments
+        .into_iter()
+        .zip(given)
+        .enumerate()
+        .map(|(at, (name, given))| {
+            if at == 0 && skipped > 0 {
+                name.into()
+            } else {
+                given
+            }
+        })
+        .collect()
 }
 
 /// Runs a config program once, in an engine of its own whose memory goes back at the end.

@@ -17,8 +17,8 @@ use super::{
     notify::{Hearing, Made},
     procfs::{self, Environment, Process, Which},
     signals,
-    spawn::{failure, Order, Origin},
-    startup::Inherited,
+    spawn::{failure, Extras, Kin, Order, Origin},
+    startup::{self, Inherited},
     stop::Stop,
     terminal::Terminal,
     users,
@@ -27,7 +27,7 @@ use crate::protocol::{
     ChildRecord, Exit, Found, NamedSet, Notice, ProcessFacts, Receipt, Scope, SpawnFailure,
     SpawnSpec,
 };
-use nix::{errno::Errno, unistd::getpid};
+use nix::{errno::Errno, libc, unistd::getpid};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, Value};
 use std::{
@@ -73,7 +73,7 @@ pub struct Children {
     pub(super) limits: Limits,
     /// This supervisor's and no other's.
     name: String,
-    pub(super) sets: BTreeMap<u32, Set>,
+    pub(super) sets: BTreeMap<u32, Box<Set>>,
     /// Every direct child of ours that we know: its set, or `None` for an orphan of no set.
     pub(super) roots: HashMap<i32, Option<u32>>,
     /// Sets with a stop at work.
@@ -88,8 +88,16 @@ pub struct Children {
     listed: Option<Instant>,
     /// Then nobody could tell who they are.
     pub(super) blind: bool,
+    /// More of waitid's options: of which of our threads children are reaped.
+    pub(super) whose: libc::c_int,
     /// Who could not be told from the others then; the next look will do better.
     doubts: Doubts,
+}
+
+/// The set that an environment names, of the supervisor with this marker.
+pub(super) fn marked(environment: &[u8], marker: &str) -> Option<u32> {
+    let found = procfs::variable(environment, "ONEUP_ID")?;
+    found.strip_prefix(marker)?.strip_prefix('.')?.parse().ok()
 }
 
 /// One entry of the table.
@@ -197,21 +205,35 @@ pub(super) struct Seen {
 impl Children {
     /// Once, after `startup::prepare`. `single`: the terminal is passed on to a child.
     pub fn new(inherited: Inherited, single: bool) -> Children {
-        let own = procfs::is_ours()
-            .then(|| procfs::process(getpid().as_raw()))
-            .flatten();
-        let name = format!("{}-{}", getpid(), own.map_or(0, |own| own.started));
+        let name = own_name();
+        Children {
+            cgroups: Cgroups::open(&name),
+            terminal: if single { Terminal::open() } else { None },
+            ..Children::plain(name, inherited)
+        }
+    }
+
+    /// For a process in which a script has children of its own, made by its thread: those are left
+    /// to it. Ours are not put into cgroups.
+    pub fn beside_a_script() -> Children {
+        Children {
+            whose: libc::__WNOTHREAD,
+            ..Children::plain(own_name(), Inherited::default())
+        }
+    }
+
+    fn plain(name: String, inherited: Inherited) -> Children {
         // Names of cgroups can be read by anybody, environments cannot.
         let secret = datagram::unguessable(SECRET_BYTES).unwrap_or_default();
         Children {
             origin: Origin::new(inherited),
-            cgroups: Cgroups::open(&name),
+            cgroups: None,
             limits: Limits::default(),
             marker: format!("{name}-{secret}"),
             name,
             null: None,
             empty: None,
-            terminal: if single { Terminal::open() } else { None },
+            terminal: None,
             sets: BTreeMap::new(),
             roots: HashMap::new(),
             stopping: Vec::new(),
@@ -220,6 +242,7 @@ impl Children {
             members: HashMap::new(),
             listed: None,
             blind: false,
+            whose: 0,
             doubts: Doubts::default(),
         }
     }
@@ -252,6 +275,7 @@ impl Children {
             joins: &bounds.joins,
             marker: (!inherit && !spec.foreground).then(|| format!("{}.{id}", self.marker)),
             extras: &made.extras,
+            kin: None,
         };
         let result = self.origin.spawn(&order);
         if let (Some(_), Some(terminal)) = (order.terminal, &mut self.terminal) {
@@ -290,6 +314,31 @@ impl Children {
         self.limits.bound(&spec.service, &name, resources, leaf)
     }
 
+    /// The same for a script, among our own group, session and cgroup.
+    pub fn spawn_kin(
+        &mut self,
+        id: u32,
+        spec: &SpawnSpec,
+        kin: &Kin,
+        stdio: Stdio<'_>,
+        now: f64,
+    ) -> Result<u32, SpawnFailure> {
+        let order = Order {
+            spec,
+            identity: users::resolve(spec)?,
+            stdio: self.descriptors(&stdio)?,
+            terminal: None,
+            cgroup: None,
+            joins: &[],
+            marker: None,
+            extras: &Extras::default(),
+            kin: Some(kin),
+        };
+        let spawned = self.origin.spawn(&order)?;
+        self.register(id, spawned.pid, spec, None, now);
+        Ok(spawned.pid.unsigned_abs())
+    }
+
     fn terminal_for(&self, spec: &SpawnSpec) -> Option<RawFd> {
         let terminal = self.terminal.as_ref().filter(|_| spec.foreground)?;
         terminal.for_start()
@@ -322,7 +371,7 @@ impl Children {
             command: procfs::shorten(&spec.argv.join(" ")).into(),
             foreground: spec.foreground,
         };
-        self.sets.insert(id, set);
+        self.sets.insert(id, Box::new(set));
         self.roots.insert(pid, Some(id));
     }
 
@@ -399,6 +448,21 @@ impl Children {
         }
     }
 
+    /// The processes that sets of their own began with, of those that run.
+    pub fn leaders(&self) -> Vec<(u32, i32)> {
+        let running = self.sets.iter().filter(|(_, set)| set.is_running());
+        running.map(|(id, set)| (*id, set.leader)).collect()
+    }
+
+    /// As many descriptors as we may have; children get back what we had. False: there is no more
+    /// to be had.
+    pub fn raise_nofile(&mut self) -> bool {
+        let before = startup::raise_nofile();
+        let inherited = &mut self.origin.inherited;
+        inherited.nofile = inherited.nofile.or(before);
+        before.is_some()
+    }
+
     /// Forgets a set. What is left of it, if anything, belongs to none from now on.
     pub fn forget(&mut self, id: u32) {
         let Some(set) = self.sets.remove(&id) else {
@@ -429,8 +493,9 @@ impl Children {
 
     /// For a fresh brain.
     pub fn records(&self) -> Vec<ChildRecord> {
-        let record = |(id, set): (&u32, &Set)| set.record(*id, self.told(*id, &set.service));
-        self.sets.iter().map(record).collect()
+        let sets = self.sets.iter();
+        sets.map(|(id, set)| set.record(*id, self.told(*id, &set.service)))
+            .collect()
     }
 
     /// The processes of a set that have not ended.
@@ -451,7 +516,7 @@ impl Children {
     pub fn cgroup_of_service(&self, service: &str) -> Option<PathBuf> {
         let is_it =
             |set: &&Set| set.is_running() && *set.service == *service && &*set.role == "main";
-        let set = self.sets.values().rev().find(is_it)?;
+        let set = self.sets.values().rev().map(Box::as_ref).find(is_it)?;
         set.leaf.as_ref().map(Leaf::folder)
     }
 
@@ -600,12 +665,7 @@ impl Children {
     }
 
     pub(super) fn marked(&self, environment: &[u8]) -> Option<u32> {
-        let marker = procfs::variable(environment, "ONEUP_ID")?;
-        marker
-            .strip_prefix(&self.marker)?
-            .strip_prefix('.')?
-            .parse()
-            .ok()
+        marked(environment, &self.marker)
     }
 
     /// Sessions and groups are called after their leader, whose number is not given to another
@@ -790,6 +850,14 @@ impl Children {
         terminal.on_continued(leader);
         true
     }
+}
+
+/// Of this process and no other, past or present.
+fn own_name() -> String {
+    let own = procfs::is_ours()
+        .then(|| procfs::process(getpid().as_raw()))
+        .flatten();
+    format!("{}-{}", getpid(), own.map_or(0, |own| own.started))
 }
 
 /// Whose an orphan is.

@@ -133,7 +133,7 @@ impl Children {
             // It stays readable for ever.
             let _ = hearing.poller.delete(&watch.pidfd);
         }
-        if let Some(watch) = self.sets.get_mut(&id).and_then(Set::watch_mut) {
+        if let Some(watch) = self.sets.get_mut(&id).and_then(|set| set.watch_mut()) {
             watch.ended = Some((now, now));
         }
         self.on_foreign_deadline(now)
@@ -158,7 +158,7 @@ impl Children {
     }
 
     fn ask_for_end(&mut self, id: u32, now: f64) -> Vec<Event> {
-        let Some(watch) = self.sets.get_mut(&id).and_then(Set::watch_mut) else {
+        let Some(watch) = self.sets.get_mut(&id).and_then(|set| set.watch_mut()) else {
             return Vec::new();
         };
         let since = watch.ended.map_or(now, |(since, _)| since);

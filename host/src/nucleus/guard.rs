@@ -4,12 +4,13 @@
 //! Spared, that is neither told nor killed, are the supervisor, its ancestors, and what belongs to
 //! a process set: what is below a child of ours, unless that child is known to be an orphan of no
 //! set. Who has become our child since the question was asked may be a service's that has just
-//! started, and is spared too.
+//! started, and is spared too. The sets that another supervisor started are not below us; they are
+//! known by their processes, groups, sessions and markers.
 
 use super::{
-    children::Children,
+    children::{marked, Children},
     probe::FIRST_ID,
-    procfs::{self, Process, Which},
+    procfs::{self, Environment, Process, Which},
     signals, sockdiag,
 };
 use crate::protocol::{BusyPort, MatchedProcesses, ProcessFacts, QueryAnswer};
@@ -32,6 +33,9 @@ use std::{
 /// How long what was killed may take to be gone.
 const KILL_WAIT: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// Neither the list of sockets nor that of processes is of one moment: somebody in between is found
+/// by another look.
+const LOOKS_MAX: usize = 3;
 /// What comes back as fast as it is killed is told, in the end.
 const ROUNDS_MAX: usize = 10;
 /// Far more than any tree has, and an end for a climb among processes that come and go.
@@ -56,6 +60,36 @@ pub struct Spared {
     strangers: HashSet<(i32, u64)>,
     /// Where the cgroups of sets are, as /proc/PID/cgroup calls it.
     cgroups: Option<String>,
+    foreign: Foreigners,
+}
+
+/// The sets that another supervisor started (`foreign.rs`).
+#[derive(Default)]
+struct Foreigners {
+    /// Their processes, as far as they were seen, by pid and start.
+    known: HashSet<(i32, u64)>,
+    /// Their process groups, and sessions by the same numbers.
+    groups: HashSet<i32>,
+    ids: HashSet<u32>,
+    /// The first part of every `ONEUP_ID`.
+    marker: String,
+}
+
+impl Foreigners {
+    fn has(&self, process: &Process) -> bool {
+        !self.ids.is_empty()
+            && (self.known.contains(&(process.pid, process.started))
+                || self.groups.contains(&process.group)
+                || self.groups.contains(&process.session)
+                || self.is_marked(process.pid))
+    }
+
+    fn is_marked(&self, pid: i32) -> bool {
+        let Environment::Known(environment) = procfs::environment(pid) else {
+            return false;
+        };
+        marked(&environment, &self.marker).is_some_and(|id| self.ids.contains(&id))
+    }
 }
 
 impl Children {
@@ -68,10 +102,21 @@ impl Children {
             None => true,
         };
         let strangers = self.roots.iter().filter(|(_, owner)| is_strange(owner));
-        Spared::new(
+        let mut spared = Spared::new(
             strangers.map(|(pid, _)| *pid),
             self.cgroup_path().map(str::to_owned),
-        )
+        );
+        spared.foreign.marker.clone_from(&self.marker);
+        for (id, set) in &self.sets {
+            if let Some(foreign) = set.foreign.as_ref().filter(|_| !is_strange(&Some(*id))) {
+                let known = foreign.known.borrow();
+                let known = known.iter().map(|(pid, started)| (*pid, *started));
+                spared.foreign.known.extend(known);
+                spared.foreign.groups.insert(set.group);
+                spared.foreign.ids.insert(*id);
+            }
+        }
+        spared
     }
 }
 
@@ -94,6 +139,7 @@ impl Spared {
             ancestors,
             strangers: strangers.map(|one| (one.pid, one.started)).collect(),
             cgroups,
+            foreign: Foreigners::default(),
         }
     }
 
@@ -106,13 +152,16 @@ impl Spared {
         below.unwrap_or(true) || self.is_in_cgroup(process.pid)
     }
 
-    /// Whether it is below a child of ours that may belong to a set. `None`: somebody on the way
-    /// has gone.
+    /// Whether it is below a child of ours that may belong to a set, or is of a foreign one. `None`:
+    /// somebody on the way has gone.
     fn climb(&self, from: &Process) -> Option<bool> {
         let mut above = *from;
         for _ in 0..STEPS_MAX {
             if above.parent == self.supervisor {
                 return Some(!self.strangers.contains(&(above.pid, above.started)));
+            }
+            if self.foreign.has(&above) {
+                return Some(true);
             }
             if above.parent <= 1 {
                 return Some(false);
@@ -151,26 +200,14 @@ impl Look {
 
     fn find(&self) -> Found {
         let mut found = Found::default();
-        let others = procfs::all();
-        let busy: Vec<u16> = self
-            .ports
-            .iter()
-            .copied()
-            .filter(|port| is_busy(*port))
-            .collect();
-        let listeners = if busy.is_empty() {
-            Vec::new()
-        } else {
-            sockdiag::tcp_listeners()
-        };
-        for port in busy {
-            let on_port = listeners.iter().filter(|(_, at)| is_in_the_way(at, port));
-            let inodes: Vec<u64> = on_port.map(|(inode, _)| *inode).collect();
-            let owners = found.take(self, &others, |other| {
-                !inodes.is_empty() && sockdiag::has_one_of(other.pid, &inodes)
-            });
+        for port in self.ports.iter().copied().filter(|port| is_busy(*port)) {
+            let owners = (0..LOOKS_MAX)
+                .map(|_| self.owners_of(port, &mut found))
+                .find(|owners| !owners.is_empty())
+                .unwrap_or_default();
             found.ports.push(BusyPort { port, owners });
         }
+        let others = procfs::all();
         for part in &self.parts {
             let lower = part.to_lowercase();
             let matches = found.take(self, &others, |other| {
@@ -186,6 +223,19 @@ impl Look {
             }
         }
         found
+    }
+
+    /// Who listens there, spared ones left out.
+    fn owners_of(&self, port: u16, found: &mut Found) -> Vec<ProcessFacts> {
+        let listeners = sockdiag::tcp_listeners();
+        let on_port = listeners.iter().filter(|(_, at)| is_in_the_way(at, port));
+        let inodes: Vec<u64> = on_port.map(|(inode, _)| *inode).collect();
+        if inodes.is_empty() {
+            return Vec::new();
+        }
+        found.take(self, &procfs::all(), |other| {
+            sockdiag::has_one_of(other.pid, &inodes)
+        })
     }
 
     /// Kills them with all below them, and waits for their ends. False if nothing could be done,
@@ -454,6 +504,60 @@ mod tests {
         stranger.wait().expect("our child");
         assert_eq!(service.try_wait().expect("our child"), None);
         end(service);
+    }
+
+    /// After a handover: nothing of the former supervisor's is below us.
+    #[test]
+    fn sets_of_another_supervisor_are_spared() {
+        let sleeper = Sleeper::new("Fo");
+        let part: String = sleeper.name().chars().take(12).collect();
+        let mut child = sleeper.start();
+        let process = procfs::process(child.id() as i32).expect("it is there");
+        let foreign = |known: &[(i32, u64)], groups: &[i32]| {
+            let mut spared = elsewhere();
+            spared.foreign = Foreigners {
+                known: known.iter().copied().collect(),
+                groups: groups.iter().copied().collect(),
+                ids: HashSet::from([1]),
+                marker: "some-marker".into(),
+            };
+            spared
+        };
+        let told = |spared| look(&[], &[&part], true, spared).processes;
+        assert_eq!(told(foreign(&[(process.pid, process.started)], &[])), []);
+        assert_eq!(told(foreign(&[], &[process.group])), []);
+        assert_eq!(told(foreign(&[], &[process.session])), []);
+        // What is below one of theirs.
+        let parent = procfs::process(process.parent).expect("it is there");
+        assert_eq!(told(foreign(&[(parent.pid, parent.started)], &[])), []);
+        assert_eq!(child.try_wait().expect("our child"), None);
+        // Another of the same number is nobody's, and killed.
+        let former = (process.pid, process.started - 1);
+        assert_eq!(told(foreign(&[former], &[])), []);
+        child.wait().expect("our child");
+    }
+
+    #[test]
+    fn sets_of_another_supervisor_are_known_by_their_marker() {
+        let mut command = Command::new("/bin/sleep");
+        let mut child = command
+            .arg("1000")
+            .env("ONEUP_ID", "one-two.7")
+            .spawn()
+            .expect("a process");
+        let pid = child.id() as i32;
+        let with = |marker: &str, id| Foreigners {
+            ids: HashSet::from([id]),
+            marker: marker.into(),
+            ..Foreigners::default()
+        };
+        await_that("its environment", || with("one-two", 7).is_marked(pid));
+        let process = procfs::process(pid).expect("it is there");
+        assert!(with("one-two", 7).has(&process));
+        assert!(!with("one-two", 8).has(&process));
+        assert!(!with("one", 7).has(&process));
+        child.kill().expect("our child");
+        child.wait().expect("our child");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod bell;
 mod brief;
+mod caught;
 mod cgroup;
 mod children;
 mod datagram;
@@ -10,6 +11,7 @@ mod events;
 mod fdstore;
 mod foreign;
 mod fresh;
+pub mod gather;
 mod given;
 mod guard;
 mod handover;
@@ -23,6 +25,7 @@ mod message;
 mod mind;
 mod notice;
 mod notify;
+pub mod nursery;
 mod output;
 mod pressure;
 mod probe;
@@ -34,7 +37,7 @@ mod requests;
 mod resolve;
 mod rpc;
 mod settle;
-mod signals;
+pub mod signals;
 mod sockdiag;
 mod spawn;
 mod startup;
@@ -438,13 +441,6 @@ impl Nucleus {
                         ready.clear_ready();
                     }
                 }
-                Ok(mut ready) = readable_mut(inboxes.syslog.as_mut()) => {
-                    if self.on_syslog(ready.get_inner_mut()) {
-                        tokio::task::yield_now().await;
-                    } else {
-                        ready.clear_ready();
-                    }
-                }
                 Ok(mut ready) = inboxes.output.readable() => {
                     if self.on_output() {
                         // Connections are tasks of their own: let them have their turn.
@@ -458,6 +454,14 @@ impl Nucleus {
                     // Found by `on_deadlines`.
                     http::Knock::Gone => {}
                 },
+                // Anybody may write there, as much as they like: it takes what the others leave.
+                Ok(mut ready) = readable_mut(inboxes.syslog.as_mut()) => {
+                    if self.on_syslog(ready.get_inner_mut()) {
+                        tokio::task::yield_now().await;
+                    } else {
+                        ready.clear_ready();
+                    }
+                }
             }
             self.on_deadlines();
         }

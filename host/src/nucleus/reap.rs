@@ -2,6 +2,7 @@
 
 use super::{
     children::Children,
+    monotonic_ms,
     procfs::{self, Which},
     signals,
 };
@@ -57,6 +58,29 @@ impl Children {
         events
     }
 
+    /// Sets whose leader is no child of ours any more, as a script has waited for it.
+    pub fn robbed(&mut self) -> Vec<u32> {
+        let is_gone = |pid: i32| {
+            // SAFETY: no siginfo is asked for.
+            let result = unsafe {
+                let what = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+                let nothing = std::ptr::null_mut();
+                libc::waitid(libc::P_PID, pid.unsigned_abs(), nothing, what)
+            };
+            result < 0 && Errno::last() == Errno::ECHILD
+        };
+        let mut robbed = self.leaders();
+        robbed.retain(|(_, leader)| is_gone(*leader));
+        for (id, leader) in &robbed {
+            self.roots.remove(leader);
+            if let Some(set) = self.sets.get_mut(id) {
+                set.roots.retain(|root| root != leader);
+                set.exit = Some((Exit::Unknown(()), monotonic_ms()));
+            }
+        }
+        robbed.into_iter().map(|(id, _)| id).collect()
+    }
+
     /// The leader of this set was reaped.
     pub(super) fn exited(&mut self, id: u32) -> Option<Event> {
         if self.may_have_siblings(id) {
@@ -92,7 +116,7 @@ impl Children {
         let mut orphans = 0;
         // Asking for anybody, the kernel goes through all our children until it finds one who has
         // ended.
-        while let Some(found) = wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT) {
+        while let Some(found) = wait(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT | self.whose) {
             let Some(reaped) = self.reap(found.pid, now) else {
                 // It was there a moment ago and nobody else reaps. Trying again for ever would be
                 // worse than leaving it for the next CHLD.

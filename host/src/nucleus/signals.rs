@@ -113,7 +113,7 @@ impl Signals {
 
 /// TTIN and TTOU mean nothing to a supervisor. PIPE and XFSZ that a call of our own caused look as
 /// if we had sent them; the call has reported its error already. From others they are forwarded.
-fn is_own_noise(number: i32, sender: u32) -> bool {
+pub fn is_own_noise(number: i32, sender: u32) -> bool {
     match number {
         libc::SIGTTIN | libc::SIGTTOU => true,
         libc::SIGPIPE | libc::SIGXFSZ => sender == 0 || sender == getpid().as_raw() as u32,

@@ -19,13 +19,13 @@ use nix::{
     unistd::Pid,
 };
 use std::{
-    ffi::{CStr, CString},
+    ffi::{CStr, CString, OsString},
     fs::{self, File},
     io::Read,
     os::{
         fd::{AsRawFd, BorrowedFd, RawFd},
         unix::{
-            ffi::OsStringExt,
+            ffi::{OsStrExt, OsStringExt},
             fs::{FileTypeExt, PermissionsExt},
         },
     },
@@ -125,6 +125,18 @@ pub struct Order<'a> {
     /// `ONEUP_ID`.
     pub marker: Option<String>,
     pub extras: &'a Extras,
+    /// Of a script: it stays in our own group and session, has our whole environment as it is now,
+    /// and keeps descriptors that are open to it. The words are these, not those of the spec.
+    pub kin: Option<&'a Kin>,
+}
+
+/// What a script's child is, besides what its spec says.
+pub struct Kin {
+    pub words: Vec<Vec<u8>>,
+    /// Where the program is if it is nowhere else.
+    pub own: Option<PathBuf>,
+    /// Signals that stay ignored, the first at bit 0.
+    pub ignored: u64,
 }
 
 /// What a child gets besides what its spec says.
@@ -149,15 +161,13 @@ pub struct Spawned {
 
 impl Origin {
     pub fn new(inherited: Inherited) -> Origin {
-        let environment = std::env::vars_os()
-            .filter(|(name, _)| !NOT_FOR_CHILDREN.iter().any(|other| name == other))
-            .filter_map(|(name, value)| {
-                let mut entry = name.into_vec();
-                entry.push(b'=');
-                entry.extend(value.into_vec());
-                CString::new(entry).ok()
-            })
-            .collect();
+        let mut environment = environment();
+        environment.retain(|entry| {
+            let name = variable_name(entry);
+            !NOT_FOR_CHILDREN
+                .iter()
+                .any(|other| name == other.as_bytes())
+        });
         Origin {
             inherited,
             environment,
@@ -169,6 +179,9 @@ impl Origin {
     pub fn spawn(&mut self, order: &Order<'_>) -> Result<Spawned, SpawnFailure> {
         if self.stack.is_none() {
             self.stack = Stack::new();
+        }
+        if order.kin.is_some() {
+            self.environment = environment();
         }
         let Some(stack) = &self.stack else {
             return Err(failure(
@@ -192,8 +205,13 @@ impl Origin {
         let plan = Plan {
             descriptors: &order.extras.descriptors,
             pid_places: &program.pid_places,
+            ignored: order.kin.map_or(0, |kin| kin.ignored),
             terminal: order.terminal,
-            session: !order.spec.foreground,
+            place: match order.kin {
+                Some(_) => Place::Ours,
+                None if order.spec.foreground => Place::Group,
+                None => Place::Session,
+            },
             stdio: order.stdio,
             oom_score: oom_score.as_bytes(),
             oom_score_required: order.spec.oom_score_adjust.is_some(),
@@ -225,6 +243,17 @@ impl Origin {
     }
 }
 
+/// Our own, as it is.
+fn environment() -> Vec<CString> {
+    let entry = |(name, value): (OsString, OsString)| {
+        let mut entry = name.into_vec();
+        entry.push(b'=');
+        entry.extend(value.into_vec());
+        CString::new(entry).ok()
+    };
+    std::env::vars_os().filter_map(entry).collect()
+}
+
 /// argv, environment and where to look, in the form execve takes.
 struct Program {
     candidates: Vec<CString>,
@@ -243,7 +272,8 @@ const PID_ROOM: usize = 11;
 impl Program {
     fn new(order: &Order<'_>, origin: &Origin) -> Result<Program, SpawnFailure> {
         let spec = order.spec;
-        let name = spec.argv.first().map_or("", String::as_str);
+        let words = words(order);
+        let name = words.first().copied().unwrap_or_default();
         if name.is_empty() {
             return Err(failure(
                 "exec",
@@ -251,10 +281,7 @@ impl Program {
                 "there is no command to run".to_owned(),
             ));
         }
-        let argv = spec
-            .argv
-            .iter()
-            .map(|word| c_string(word.clone().into_bytes(), "exec"));
+        let argv = words.iter().map(|word| c_string(word.to_vec(), "exec"));
         let argv = argv.collect::<Result<Vec<_>, _>>()?;
         let own = own_environment(order)?;
         let inherited: Vec<&CString> = match spec.clean_environment {
@@ -264,6 +291,7 @@ impl Program {
                     let name = variable_name(entry);
                     own.iter().any(|other| variable_name(other) == name)
                         || (!spec.foreground
+                            && order.kin.is_none()
                             && NOT_FOR_SERVICES
                                 .iter()
                                 .any(|other| other.as_bytes() == name))
@@ -280,9 +308,13 @@ impl Program {
             .chain(inherited.iter().copied())
             .find_map(|entry| {
                 let value = entry.to_bytes().strip_prefix(b"PATH=")?;
-                Some(String::from_utf8_lossy(value).into_owned())
+                Some(value.to_vec())
             });
-        let path = path.unwrap_or_else(|| DEFAULT_PATH.to_owned());
+        let path = path.unwrap_or_else(|| DEFAULT_PATH.into());
+        let mut candidates = candidates(name, &path)?;
+        if let Some(own) = order.kin.and_then(|kin| kin.own.as_ref()) {
+            candidates.push(c_string(own.as_os_str().as_bytes().to_vec(), "exec")?);
+        }
         let mut borrowed: Vec<*const c_char> =
             inherited.iter().map(|entry| entry.as_ptr()).collect();
         let mut pid_entries: Vec<Box<[u8]>> = order
@@ -298,7 +330,7 @@ impl Program {
             pid_places.push(start.wrapping_add(entry.len() - PID_ROOM));
         }
         Ok(Program {
-            candidates: candidates(name, &path)?,
+            candidates,
             argv: Strings::new(argv, Vec::new()),
             envp: Strings::new(own, borrowed),
             pid_places,
@@ -308,8 +340,15 @@ impl Program {
                 .as_ref()
                 .map(|directory| c_string(directory.clone().into_bytes(), "directory"))
                 .transpose()?,
-            path,
+            path: String::from_utf8_lossy(&path).into_owned(),
         })
+    }
+}
+
+fn words<'a>(order: &Order<'a>) -> Vec<&'a [u8]> {
+    match order.kin {
+        Some(kin) => kin.words.iter().map(Vec::as_slice).collect(),
+        None => order.spec.argv.iter().map(String::as_bytes).collect(),
     }
 }
 
@@ -387,16 +426,20 @@ fn c_string(bytes: Vec<u8>, step: &str) -> Result<CString, SpawnFailure> {
 }
 
 /// What execvp(3) would try, in its order. An empty element of PATH is the current folder.
-fn candidates(name: &str, path: &str) -> Result<Vec<CString>, SpawnFailure> {
-    if name.contains('/') {
-        return Ok(vec![c_string(name.as_bytes().to_vec(), "exec")?]);
+fn candidates(name: &[u8], path: &[u8]) -> Result<Vec<CString>, SpawnFailure> {
+    if name.contains(&b'/') {
+        return Ok(vec![c_string(name.to_vec(), "exec")?]);
     }
-    let join = |folder: &str| match folder {
-        "" => format!("./{name}"),
-        _ => format!("{}/{name}", folder.trim_end_matches('/')),
+    let join = |folder: &[u8]| match folder {
+        b"" => [b"./", name].concat(),
+        _ => {
+            let end = folder.iter().rposition(|byte| *byte != b'/');
+            let folder = &folder[..end.map_or(0, |end| end + 1)];
+            [folder, b"/", name].concat()
+        }
     };
-    path.split(':')
-        .map(|folder| c_string(join(folder).into_bytes(), "exec"))
+    path.split(|byte| *byte == b':')
+        .map(|folder| c_string(join(folder), "exec"))
         .collect()
 }
 
@@ -457,15 +500,26 @@ fn limits(spec: &SpawnSpec, nofile: Option<(u64, u64)>) -> Result<Vec<PlannedLim
     Ok(planned)
 }
 
+/// Where the child is among the terminal's processes.
+#[derive(PartialEq)]
+enum Place {
+    /// A session of its own.
+    Session,
+    /// A group of its own.
+    Group,
+    Ours,
+}
+
 /// Everything [`child`] reads, and the two numbers it writes.
 struct Plan<'a> {
-    /// A session of its own; else a group of its own.
-    session: bool,
+    place: Place,
     terminal: Option<RawFd>,
     stdio: Option<[RawFd; 3]>,
     /// At most `PASSED_MAX`; sources and targets.
     descriptors: &'a [(RawFd, RawFd)],
     pid_places: &'a [*mut u8],
+    /// As in [`Kin`].
+    ignored: u64,
     /// Empty: as it is.
     oom_score: &'a [u8],
     oom_score_required: bool,
@@ -517,21 +571,26 @@ extern "C" fn child(plan: *mut c_void) -> c_int {
 /// # Safety
 /// Only for the child of `make`.
 unsafe fn prepare(plan: &Plan<'_>) -> Steps {
-    default_dispositions()?;
+    default_dispositions(plan.ignored)?;
     join_limits(plan);
     join_group(plan)?;
     if let Some(stdio) = plan.stdio {
         for (fd, target) in stdio.into_iter().zip(0..) {
-            check(STDIO, libc::syscall(libc::SYS_dup3, fd, target, 0))?;
+            // Its own place: it is there, and meant to stay.
+            if fd != target {
+                check(STDIO, libc::syscall(libc::SYS_dup3, fd, target, 0))?;
+            }
         }
     }
-    // All of the supervisor's own are marked already; this is for what some library opened.
-    libc::syscall(
-        libc::SYS_close_range,
-        3u32,
-        u32::MAX,
-        libc::CLOSE_RANGE_CLOEXEC,
-    );
+    if plan.place != Place::Ours {
+        // All of the supervisor's own are marked already; this is for what some library opened.
+        libc::syscall(
+            libc::SYS_close_range,
+            3u32,
+            u32::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        );
+    }
     pass_descriptors(plan.descriptors)?;
     for place in plan.pid_places {
         write_pid(*place);
@@ -622,11 +681,12 @@ unsafe fn write_pid(place: *mut u8) {
 }
 
 /// All 64: a program that finds PIPE ignored behaves differently.
-unsafe fn default_dispositions() -> Steps {
+unsafe fn default_dispositions(but: u64) -> Steps {
     // The kernel's struct sigaction is at most this big on every architecture; all zero is SIG_DFL.
     let default = [0u64; 8];
     for signal in 1..=64 {
-        if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+        let is_kept = but & (1 << (signal - 1)) != 0;
+        if signal != libc::SIGKILL && signal != libc::SIGSTOP && !is_kept {
             let nothing = ptr::null_mut::<c_void>();
             let call = libc::syscall(
                 libc::SYS_rt_sigaction,
@@ -652,9 +712,13 @@ unsafe fn join_limits(plan: &Plan<'_>) {
 }
 
 unsafe fn join_group(plan: &Plan<'_>) -> Steps {
-    if plan.session {
-        check(SESSION, libc::syscall(libc::SYS_setsid))?;
-        return Ok(());
+    match plan.place {
+        Place::Ours => return Ok(()),
+        Place::Session => {
+            check(SESSION, libc::syscall(libc::SYS_setsid))?;
+            return Ok(());
+        }
+        Place::Group => {}
     }
     check(SESSION, libc::syscall(libc::SYS_setpgid, 0, 0))?;
     if let Some(terminal) = plan.terminal {

@@ -186,7 +186,7 @@ fn close_strays_on_exec() {
     }
 }
 
-fn become_subreaper() -> io::Result<()> {
+pub fn become_subreaper() -> io::Result<()> {
     // SAFETY: no pointers.
     match unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } {
         0 => Ok(()),
@@ -194,7 +194,7 @@ fn become_subreaper() -> io::Result<()> {
     }
 }
 
-fn raise_nofile() -> Option<(u64, u64)> {
+pub fn raise_nofile() -> Option<(u64, u64)> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
     let wanted = hard.min(NOFILE_MAX);
     if soft >= wanted {

@@ -255,7 +255,7 @@ impl Children {
             .filter(|(_, set)| set.is_none())
             .map(|(pid, _)| *pid)
             .collect();
-        self.sets.insert(id, Set::rest(roots, now));
+        self.sets.insert(id, Box::new(Set::rest(roots, now)));
         self.rest = Some(id);
         self.stop(id, signal, timeout_ms, true, now)
     }
@@ -388,7 +388,13 @@ impl Children {
     fn press_group(&mut self, id: u32, seen: &[Seen], killing: bool, are_all: bool) {
         let hidden = self.blind || seen.iter().any(|seen| !seen.process.is_visible());
         let lives = |set: &&Set| self.group_lives(set);
-        let blindly = || self.sets.get(&id).filter(lives).map(|set| set.group);
+        let blindly = || {
+            self.sets
+                .get(&id)
+                .map(Box::as_ref)
+                .filter(lives)
+                .map(|set| set.group)
+        };
         let group = self.group_of(id).or_else(blindly);
         let Some(set) = self.sets.get_mut(&id) else {
             return;

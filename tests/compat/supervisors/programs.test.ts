@@ -191,8 +191,9 @@ describe("one that cannot be started", () => {
   ours("B3: with autorestart it is tried again after 3 s", async ({ supervisors }) => {
     await supervisors.programs({ late: { command: "./late", autorestart: true } });
     await supervisors.start();
-    await supervisors.lines(/^\[late\] Starting/);
-    supervisors.box.write("late", "#!/bin/sh\nexec sleep 99\n", 0o755);
+    await supervisors.until("the failure", () => supervisors.running.err.includes("Failed to spawn process"));
+    supervisors.box.write("late", "#!/bin/sh\necho ran > ran\nexec sleep 99\n", 0o755);
+    await supervisors.until("its mark", () => supervisors.box.has("ran"));
     await supervisors.isRunning("late", true);
   });
 });

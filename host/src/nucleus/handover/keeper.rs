@@ -20,7 +20,10 @@ use std::{
     io::{self, IoSlice, IoSliceMut, Read, Write},
     os::{
         fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd},
-        unix::net::{UnixListener, UnixStream},
+        unix::{
+            fs::MetadataExt,
+            net::{UnixListener, UnixStream},
+        },
     },
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -134,8 +137,11 @@ fn give(stream: &UnixStream, file: &File, fds: &[OwnedFd]) -> io::Result<()> {
 
 /// Root, or whose program this is.
 fn is_trusted(stream: &UnixStream) -> bool {
-    let own = geteuid().as_raw();
-    getsockopt(stream, PeerCredentials).is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
+    getsockopt(stream, PeerCredentials).is_ok_and(|peer| is_trusted_user(peer.uid()))
+}
+
+fn is_trusted_user(uid: u32) -> bool {
+    uid == 0 || uid == geteuid().as_raw()
 }
 
 // ---- who fetches
@@ -144,9 +150,15 @@ fn is_trusted(stream: &UnixStream) -> bool {
 pub fn fetch(state: &Path) -> Result<Carried, String> {
     let path = socket_beside(state);
     let failed = |error: io::Error| format!("{}: {error}", path.display());
+    // Another user's may be one that lets us wait without end.
+    let there = fs::symlink_metadata(&path).map_err(failed)?;
+    let theirs = || format!("{} is another user's", path.display());
+    if !is_trusted_user(there.uid()) {
+        return Err(theirs());
+    }
     let stream = UnixStream::connect(&path).map_err(failed)?;
     if !is_trusted(&stream) {
-        return Err(format!("{} is another user's", path.display()));
+        return Err(theirs());
     }
     stream
         .set_read_timeout(Some(FETCHED_WITHIN))
@@ -198,4 +210,28 @@ fn receive(stream: &UnixStream) -> io::Result<Vec<Option<OwnedFd>>> {
         }
     }
     Ok(fds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::lchown;
+
+    #[test]
+    fn nothing_is_fetched_from_a_socket_of_another_users() {
+        if !geteuid().is_root() {
+            return; // It takes root to make one.
+        }
+        let name = format!("oneup-keeper-{}", std::process::id());
+        let state = env::temp_dir().join(name);
+        let path = socket_beside(&state);
+        let listener = UnixListener::bind(&path).expect("a socket");
+        lchown(&path, Some(65534), None).expect("we are root");
+        let error = fetch(&state).err().expect("nothing to be had");
+        assert!(error.ends_with("is another user's"), "{error}");
+        listener.set_nonblocking(true).expect("our socket");
+        let asked = listener.accept().map(drop).map_err(|error| error.kind());
+        assert_eq!(asked, Err(io::ErrorKind::WouldBlock));
+        fs::remove_file(&path).expect("our socket");
+    }
 }

@@ -363,12 +363,13 @@ fn write_state(path: &Path, state: &str) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".tmp");
     let draft = PathBuf::from(draft);
+    // In a folder that is not ours alone it may be anything: a FIFO would be waited for, and another
+    // user's file stay theirs.
+    let _ = fs::remove_file(&draft);
     let written = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
-        .custom_flags(nix::libc::O_NOFOLLOW)
         .open(&draft)
         .and_then(|mut file| file.write_all(state.as_bytes()))
         .and_then(|()| fs::rename(&draft, path));
@@ -376,4 +377,40 @@ fn write_state(path: &Path, state: &str) -> io::Result<()> {
         let _ = fs::remove_file(&draft);
     }
     written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::{sys::stat::Mode, unistd::mkfifo};
+    use std::os::unix::fs::{symlink, MetadataExt};
+
+    #[test]
+    fn the_state_is_a_file_of_our_own_whatever_was_there() {
+        let name = format!("oneup-state-{}", process::id());
+        let folder = env::temp_dir().join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        let (path, draft) = (folder.join("state.json"), folder.join("state.json.tmp"));
+        let precious = folder.join("precious");
+        fs::write(&precious, "precious").expect("a file");
+        let in_the_way: [&dyn Fn(); 3] = [
+            &|| mkfifo(&draft, Mode::S_IRWXU).expect("a FIFO"),
+            &|| symlink(&precious, &draft).expect("a link"),
+            &|| fs::hard_link(&precious, &draft).expect("a second name"),
+        ];
+        for put in in_the_way {
+            put();
+            write_state(&path, "state").expect("it is written");
+            assert_eq!(fs::read_to_string(&path).expect("a file"), "state");
+            let there = fs::symlink_metadata(&path).expect("a file");
+            assert_eq!((there.mode() & 0o777, there.nlink()), (0o600, 1));
+            assert!(!draft.exists());
+        }
+        assert_eq!(fs::read_to_string(&precious).expect("a file"), "precious");
+        // What cannot be moved away stays.
+        fs::create_dir(&draft).expect("a folder");
+        assert!(write_state(&path, "other").is_err());
+        assert_eq!(fs::read_to_string(&path).expect("a file"), "state");
+        fs::remove_dir_all(&folder).expect("our folder");
+    }
 }

@@ -162,7 +162,7 @@ impl Children {
             self.stopping.push(id);
             self.members.extend(stop.pids().map(|pid| (pid, id)));
         }
-        self.sets.insert(id, set);
+        self.sets.insert(id, Box::new(set));
         if let Some(pidfd) = pidfd {
             self.watch_leader(id, pidfd);
         }

@@ -542,7 +542,11 @@ fn ends_inside_a_line(options: &LogFile, about: &fs::Metadata) -> bool {
         return false;
     }
     let mut last = [b'\n'];
-    if let Ok(file) = File::open(&options.path) {
+    // By now it may be another file, a FIFO that is not to be waited for among them.
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mut opening = OpenOptions::new();
+    opening.read(true).custom_flags(flags.bits());
+    if let Ok(file) = opening.open(&options.path) {
         // Not knowing is no reason to fail.
         let _ = file.read_at(&mut last, about.len() - 1);
     }
@@ -558,5 +562,33 @@ fn loss_of(data: &[u8]) -> Loss {
     Loss {
         lines: breaks,
         bytes: data.len() as u64 - breaks,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::LogFile;
+    use nix::{sys::stat::Mode, unistd::mkfifo};
+
+    #[test]
+    fn a_fifo_in_the_files_place_is_not_waited_for() {
+        let name = format!("oneup-exchanged-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::write(&path, "half a line").expect("a file");
+        let options = LogFile {
+            path: path.to_str().expect("text").into(),
+            max_bytes: 0,
+            keep: 0,
+            format: LogFormat::Text,
+            split: None,
+        };
+        let about = fs::metadata(&path).expect("a file");
+        assert!(ends_inside_a_line(&options, &about));
+        // Whoever may write to its folder can do this between two calls of ours.
+        fs::remove_file(&path).expect("our file");
+        mkfifo(&path, Mode::S_IRWXU).expect("a FIFO");
+        assert!(!ends_inside_a_line(&options, &about));
+        fs::remove_file(&path).expect("our FIFO");
     }
 }

@@ -31,16 +31,14 @@ export interface Serving {
 }
 
 export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
-  const places = {
-    configDir: absolute(host.cwd, serving.configDir),
-    systemDir: serving.systemDir,
-  };
+  const configDir = absolute(host.cwd, serving.configDir);
   const socket = absolute(host.cwd, serving.socket);
   log.write(
     "info",
-    `starting zinit-server config_dir=${places.configDir} socket=${socket} pid1_mode=${places.systemDir !== null}`,
+    `starting zinit-server config_dir=${configDir} socket=${socket} pid1_mode=${serving.systemDir !== null}`,
   );
-  makeFolders(host, log, serving, [folderOf(socket), places.configDir]);
+  makeFolders(host, log, serving, [folderOf(socket), configDir]);
+  const places = { configDir: straight(host, configDir), systemDir: serving.systemDir };
   const loaded = load(host, log, serving, { zinit: "load", ...places });
   const config: Config = {
     services: loaded.services,
@@ -75,6 +73,13 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
     ...leftFor(host, log, { configDir: places.configDir, socket, now: host.now() }),
   });
   return 0;
+}
+
+/** Without `..`, through which no configuration file is written. */
+function straight(host: CliHost, folder: string): string {
+  if (!folder.split("/").includes("..")) return folder;
+  const real = host.realPath(folder);
+  return "error" in real ? folder : real.path;
 }
 
 /** What a server before this one has left for it. */

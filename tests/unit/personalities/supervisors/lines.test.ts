@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { BootInput, EngineEvent, World } from "../../../../src/engine/index.ts";
 import * as engine from "../../../../src/engine/index.ts";
-import type { Boot, ChildRecord, Command, Exit } from "../../../../src/generated/protocol.ts";
+import type { Boot, ChildRecord, Command, Exit, ReceiptProcess } from "../../../../src/generated/protocol.ts";
 import type { SparseSpec } from "../../../../src/model/spec.ts";
 import { bootWithLines, stepWithLines } from "../../../../src/personalities/supervisors/brain/lines.ts";
 
@@ -161,7 +161,7 @@ describe("lines", () => {
   test("of what could not be ended, on stderr", () => {
     const machine = running();
     machine.step({ type: "signal", signal: "TERM", sender: 0, at: 1000 });
-    const process = {
+    const process: ReceiptProcess = {
       pid: 77,
       command: "web",
       found: "child",
@@ -169,7 +169,7 @@ describe("lines", () => {
       left_ms: null,
       exit: null,
       killed: true,
-    } as const;
+    };
     const receipt = { service: "web", empty: false, duration_ms: 1, processes: [process] };
     const commands = machine.step({ type: "stopped", id: 10, at: 1000, receipt });
     expect(said(commands)).toEqual([expect.stringMatching(/^\[web\] could not be ended/)]);

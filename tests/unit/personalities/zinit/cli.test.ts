@@ -52,6 +52,16 @@ describe("zinit-server", () => {
     expect(host.supervised).toMatchObject({ socket: "/run/zinit.sock", syslog: "/dev/log" });
   });
 
+  it("can write to a folder that was named by a way up", () => {
+    const host = machine();
+    host.files.set("/home/me/services", { kind: "folder", size: 0, mode: 0o755, uid: 1000 });
+    host.links.set("/home/me/project/../services", "/home/me/services");
+    expect(call(host, "zinit-server", "-c", "../services")).toBe(0);
+    expect(host.folders).toContain("/home/me/project/../services");
+    expect(host.loaded).toMatchObject({ configDir: "/home/me/services" });
+    expect(host.supervised?.config.personality).toMatchObject({ configDir: "/home/me/services" });
+  });
+
   it("has places where there is no HOME", () => {
     const host = machine();
     host.environment = {};
