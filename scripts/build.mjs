@@ -5,10 +5,10 @@
 // Lua scripts that load other libraries. It runs where that library is as new as here, or newer.
 import { copyFileSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { cargoTarget, compiler, needCommands, needPackages, root, run, rust } from "./tools.mjs";
+import { cargoTarget, compiler, make, needCommands, needPackages, root, run, rust } from "./tools.mjs";
 
 needPackages();
-needCommands([rust, compiler]);
+needCommands([rust, compiler, make]);
 const withFaults = process.argv.includes("--faults");
 const dynamic = process.argv.includes("--dynamic");
 const profile = process.argv.includes("--fast") ? "fast" : "release";

@@ -1,9 +1,15 @@
 // `npm run lint`: types, style, and that generated files are what they are generated from.
 import { join } from "node:path";
-import { command, needCommands, needPackages, root, run, rust } from "./tools.mjs";
+import { command, compiler, make, needCommands, needPackages, root, run, rust } from "./tools.mjs";
 
 needPackages();
-needCommands([rust, command("rustfmt", "rustfmt-web"), command("cargo-clippy", "rust-web-clippy")]);
+needCommands([
+  rust,
+  compiler,
+  make,
+  command("rustfmt", "rustfmt-web"),
+  command("cargo-clippy", "rust-web-clippy"),
+]);
 const host = { cwd: join(root, "host") };
 run("npx", ["tsc", "-p", "."]);
 run("npx", ["tsc", "-p", "tests"]);

@@ -1,11 +1,12 @@
 // `npm test`: install, build, and run every test. Arguments go to vitest (`npm test -- tests/unit`).
 import { buildOriginals } from "./originals.mjs";
-import { command, compiler, file, needCommands, needPackages, run, rust, start } from "./tools.mjs";
+import { command, compiler, file, make, needCommands, needPackages, run, rust, start } from "./tools.mjs";
 
 needPackages();
 needCommands([
   rust,
   compiler,
+  make,
   command("unshare", "util-linux"),
   command("python3", "python3"),
   command("strace", "strace"),

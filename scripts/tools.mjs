@@ -102,6 +102,9 @@ export const rust = {
 
 export const compiler = command("cc", "gcc", "libc6-dev");
 
+/** LuaJIT is built by its own makefile. */
+export const make = command("make", "make");
+
 /** Builds the host: `extra` are arguments to `cargo build --release`. */
 export function cargoTarget() {
   const host = /^host: (.+)$/m.exec(output("rustc", ["-vV"]) ?? "")?.[1];

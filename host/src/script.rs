@@ -100,6 +100,32 @@ impl Engine {
     }
 }
 
+/// JSON that a script wrote, with U+FFFD for half characters (lone surrogates): scripts may have
+/// them in their texts, as a client or a file can send them, but they are no text elsewhere.
+pub fn well_formed(json: &str) -> Cow<'_, str> {
+    /// How scripts write one; a whole character is never written in two halves.
+    const HALF: &str = "\\ud";
+    const HALF_LENGTH: usize = "\\ud800".len();
+    if !json.contains(HALF) {
+        return json.into();
+    }
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        let escape = &rest[at..];
+        let is_half =
+            escape.starts_with(HALF) && !matches!(escape.as_bytes().get(3), Some(b'0'..=b'7'));
+        // Behind the backslash stands a letter, or another backslash.
+        let length = if is_half { HALF_LENGTH } else { 2 };
+        let (escape, behind) = escape.split_at_checked(length).unwrap_or((escape, ""));
+        out.push_str(&rest[..at]);
+        out.push_str(if is_half { "\u{fffd}" } else { escape });
+        rest = behind;
+    }
+    out.push_str(rest);
+    out.into()
+}
+
 fn describe(error: &CaughtError<'_>) -> String {
     match error {
         CaughtError::Exception(exception) => {
@@ -158,6 +184,25 @@ mod tests {
         };
         let source = format!("globalThis.work = (text) => {{ {body} }};");
         Engine::start(program(&source), &limits, |_| Ok(()))?.call("work", "words")
+    }
+
+    #[test]
+    fn half_characters_do_not_leave() {
+        let is = |json: &str, wanted: &str| assert_eq!(well_formed(json), wanted, "{json}");
+        is(r#"["a","😀\n\\"]"#, r#"["a","😀\n\\"]"#);
+        is(r#"["\ud800"]"#, "[\"\u{fffd}\"]");
+        is(
+            r#"["x\udfffy\udbff","\ud7ff"]"#,
+            "[\"x\u{fffd}y\u{fffd}\",\"\\ud7ff\"]",
+        );
+        is(r#"["\\ud800\\\ud800"]"#, "[\"\\\\ud800\\\\\u{fffd}\"]");
+        is("\\ud80", "\u{fffd}");
+        is("\\", "\\");
+        // As it is written by the engine.
+        let json = outcome("return JSON.stringify(['\\ud83d\\ude00'.slice(0, 1), '\\\\ud800']);");
+        let json = json.expect("a text");
+        let texts: Vec<String> = serde_json::from_str(&well_formed(&json)).expect("JSON");
+        assert_eq!(texts, ["\u{fffd}", "\\ud800"]);
     }
 
     #[test]

@@ -24,8 +24,9 @@ export interface Sources {
 
 const PROJECT_FILE = "oneup.toml";
 const SYSTEM_FOLDER = "/etc/oneup";
+/** What is run by another program than this one. */
+const SCRIPTS: Readonly<Record<string, string>> = { lua: "luavisors" };
 const FOREIGN: Readonly<Record<string, string>> = {
-  lua: "luavisors scripts are",
   yaml: "YAML files are",
   yml: "YAML files are",
   json: "JSON files are",
@@ -96,7 +97,7 @@ class Collector {
     this.setRoot(path);
     for (const name of names) this.addFile(joinPath(path, name));
     if (names.length > 0) return;
-    const foreign = listing.names.find((name) => lookup(FOREIGN, extension(name)) !== undefined);
+    const foreign = listing.names.find(isForeign);
     if (foreign !== undefined) this.refuse(joinPath(path, foreign));
     else
       this.issues.inFile(
@@ -107,7 +108,7 @@ class Collector {
   }
 
   private addFile(path: string): void {
-    if (lookup(FOREIGN, extension(path)) !== undefined) {
+    if (isForeign(path)) {
       this.refuse(path);
       return;
     }
@@ -134,6 +135,11 @@ class Collector {
   }
 
   private refuse(path: string): void {
+    const program = lookup(SCRIPTS, extension(path));
+    if (program !== undefined) {
+      this.issues.inFile(path, "a script, not a configuration", `run it: oneup as ${program} ${path}`);
+      return;
+    }
     const what = lookup(FOREIGN, extension(path)) ?? "this format is";
     this.issues.inFile(path, `${what} not supported yet`, "write the services in TOML, as [service.NAME]");
   }
@@ -150,4 +156,9 @@ class Collector {
 
 function extension(path: string): string {
   return /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
+}
+
+function isForeign(path: string): boolean {
+  const kind = extension(path);
+  return lookup(FOREIGN, kind) !== undefined || lookup(SCRIPTS, kind) !== undefined;
 }

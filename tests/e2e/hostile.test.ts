@@ -6,10 +6,11 @@ import { type Box, expect, rootTest, test } from "./harness/box.ts";
 import { oneup } from "./harness/paths.ts";
 import { until } from "./harness/wait.ts";
 
-test("the executable is static and at most 9.5 MB", async () => {
+test("the executable is static and at most 10.2 MB", async () => {
   const size = statSync(oneup()).size;
-  // The goal is 8 MB; the scripting and the terminal's drawing have taken it beyond that.
-  expect(size).toBeLessThanOrEqual(9_500_000);
+  // The goal is 8 MB; LuaJIT with the C library that scripts call, Rhai and the terminal's drawing
+  // have taken it beyond that.
+  expect(size).toBeLessThanOrEqual(10_200_000);
   let text = "";
   try {
     text = execFileSync("ldd", [oneup()], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });

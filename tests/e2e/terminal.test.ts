@@ -2,7 +2,7 @@
 import { describe } from "vitest";
 import { expect, test } from "./harness/box.ts";
 import { oneup } from "./harness/paths.ts";
-import { allProcesses, descendantsOf, isAlive } from "./harness/proc.ts";
+import { allProcesses, commandLine, descendantsOf, isAlive } from "./harness/proc.ts";
 import { Terminal } from "./harness/terminal.ts";
 import { until } from "./harness/wait.ts";
 
@@ -232,9 +232,8 @@ describe("oneup -- CMD", () => {
     terminal.type("\x03");
     expect(await terminal.status()).toBe("exit 6");
     expect(box.words("int")).toEqual(["INT", "done"]);
-    expect(allProcesses().filter((one) => one.comm === "imp" && isAlive(one.pid) && one.ppid === 1)).toEqual(
-      [],
-    );
+    const isOurs = (pid: number) => commandLine(pid).includes(box.path("state"));
+    expect(allProcesses().filter(({ pid }) => isOurs(pid) && isAlive(pid))).toEqual([]);
   });
 });
 

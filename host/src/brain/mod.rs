@@ -4,7 +4,7 @@
 
 use crate::{
     protocol::{Batch, Command},
-    script::{Engine, Limits, Program},
+    script::{well_formed, Engine, Limits, Program},
 };
 use std::{io, sync::mpsc, thread, time::Duration};
 use tokio::sync::mpsc::UnboundedSender;
@@ -57,7 +57,7 @@ impl Brain {
 pub fn try_out(program: Program, batch: &Batch) -> Result<(), String> {
     let text = serde_json::to_string(batch).map_err(|error| error.to_string())?;
     let answer: String = Engine::start(program, &LIMITS, |_| Ok(()))?.call("batch", &text)?;
-    let commands: Result<Vec<Command>, _> = serde_json::from_str(&answer);
+    let commands: Result<Vec<Command>, _> = serde_json::from_str(&well_formed(&answer));
     commands.map(drop).map_err(|error| error.to_string())
 }
 
@@ -83,7 +83,7 @@ fn think(
         let mut bytes = 0;
         let outcome = engine.call("batch", &batch).and_then(|text: String| {
             bytes = text.len();
-            serde_json::from_str(&text)
+            serde_json::from_str(&well_formed(&text))
                 .map_err(|error| format!("its answer is no command: {error}"))
         });
         let lost = outcome.is_err();

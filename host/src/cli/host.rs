@@ -1,7 +1,7 @@
 //! The global `host` of the command-line and config programs (`src/cli/host.ts` describes it).
 
 use super::{client, files, load_config, rhai, screen, Wanted};
-use crate::{nucleus::users, protocol::Supervise, Programs};
+use crate::{nucleus::users, protocol::Supervise, script::well_formed, Programs};
 use rquickjs::{
     prelude::{Func, Opt},
     Ctx, Exception, Function, Object, Result, Value,
@@ -86,7 +86,7 @@ pub(super) fn from_script<'js, T: serde::de::DeserializeOwned>(
         Some(text) => text.to_string()?,
         None => "null".to_owned(),
     };
-    serde_json::from_str(&text)
+    serde_json::from_str(&well_formed(&text))
         .map_err(|error| Exception::throw_type(ctx, &format!("host call: {error}")))
 }
 

@@ -14,6 +14,7 @@ use std::{
     fs,
     io::{self, Write},
     os::unix::ffi::{OsStrExt, OsStringExt},
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     process::ExitCode,
     thread,
@@ -99,18 +100,22 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         name: script.before.last().cloned().unwrap_or_default(),
         path: fs::read_link("/proc/self/exe").ok(),
     };
-    let work = move || match engine::run(desk, own, &script, &source, &chunk) {
-        Ended::Well => std::process::exit(0),
-        Ended::Badly(message) => {
-            // What the script has written comes first, as its exit flushes it last.
-            let mut message = message;
-            message.push(b'\n');
-            let _ = io::stderr().write_all(&message);
-            std::process::exit(1);
-        }
+    let work = move || {
+        let run = || engine::run(desk, own, &script, &source, &chunk);
+        let ended = panic::catch_unwind(AssertUnwindSafe(run));
+        // Without a script there is nothing to be here for. What it has written and not flushed
+        // comes out by the exit.
+        let mut message = match ended {
+            Ok(Ended::Well) => std::process::exit(0),
+            Ok(Ended::Badly(message)) => message,
+            Err(_) => b"luavisors: a fault of its own ended the script".to_vec(),
+        };
+        message.push(b'\n');
+        let _ = io::stderr().write_all(&message);
+        std::process::exit(1);
     };
-    let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn(work);
-    if let Err(error) = thread {
+    let thread = thread::Builder::new().stack_size(STACK_BYTES);
+    if let Err(error) = thread.spawn(work) {
         eprintln!("luavisors: no thread for the script: {error}");
         return ExitCode::FAILURE;
     }

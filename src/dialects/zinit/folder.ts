@@ -90,6 +90,9 @@ function readFolder(folder: string, host: FileHost, warnings: string[]): readonl
   });
 }
 
+/** More than can be written over the socket; reading what is larger takes minutes. */
+const FILE_BYTES_MAX = 2 * 1024 * 1024;
+
 /** `problem` is a whole sentence. */
 export type Answer =
   | { readonly document: ZinitDocument }
@@ -101,6 +104,7 @@ export function readDefinition(file: string, host: FileHost): Answer {
   if ("error" in status) return unreadable(`cannot read it: ${status.message} (${status.error})`);
   // A pipe would be waited for.
   if (status.kind !== "file") return unreadable("not a regular file");
+  if (status.size > FILE_BYTES_MAX) return unreadable("larger than 2 MiB");
   const answer = host.readFile(file);
   if ("error" in answer) return unreadable(`cannot read it: ${answer.message} (${answer.error})`);
   if (answer.text.includes("\ufffd")) return unreadable("not UTF-8 text");

@@ -1,6 +1,7 @@
 /** C by its names: in the static executable, where the system can look up none. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { describe } from "vitest";
 import { root } from "../../e2e/harness/paths.ts";
 import { expect, ours, test } from "./harness.ts";
@@ -136,5 +137,36 @@ describe("in the static executable", () => {
       assert(byte[0] == string.byte("x"))
     `);
     expect(end).toMatchObject({ code: 0, err: "" });
+  });
+});
+
+/** `npm run build:dynamic` makes it; without it these are left out. */
+const dynamic = resolve(root, process.env.ONEUP_DYNAMIC_BIN ?? "dist/oneup-dynamic");
+
+describe.skipIf(!existsSync(dynamic))("in the dynamically linked build", () => {
+  ours("other libraries and every function of C are found", async ({ lua }) => {
+    const script = `
+      local ffi = require("ffi")
+      ffi.cdef "int getpid(void); double cos(double); int getaddrinfo(void); int strxfrm(char *, const char *, size_t); char *zlibVersion(void);"
+      assert(ffi.C.getpid() == require("init").pid() and ffi.C.cos(0) == 1 and ffi.C.getaddrinfo and ffi.C.strxfrm)
+      local ok, z = pcall(ffi.load, "libz.so.1")
+      assert(not ok or ffi.string(z.zlibVersion()):match("^1"))
+      print(pcall(ffi.load, "no-such-library"))
+      print(require("init").exec("echo", "child"):stdout())`;
+    const end = await lua.box.run([dynamic, "as", "luavisors", script]);
+    expect(end).toMatchObject({ code: 0, err: "" });
+    expect(end.out).toMatch(/^false\tlibno-such-library\.so: cannot open shared object file: .*\nchild\n/);
+  });
+
+  ours("a module that is written in C", async ({ lua }) => {
+    lua.box.write(
+      "native.c",
+      `typedef struct lua_State lua_State;
+      void lua_pushinteger(lua_State *, long);
+      int luaopen_native(lua_State *state) { lua_pushinteger(state, 42); return 1; }`,
+    );
+    execFileSync("cc", ["-shared", "-fPIC", "-o", "native.so", "native.c"], { cwd: lua.box.folder });
+    const end = await lua.box.run([dynamic, "as", "luavisors", 'print(require("native"))']);
+    expect(end).toMatchObject({ code: 0, out: "42\n", err: "" });
   });
 });

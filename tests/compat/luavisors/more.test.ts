@@ -143,6 +143,22 @@ describe("init.on", () => {
 });
 
 describe("init.stop", () => {
+  ours("on TERM, as a container's program would have it", async ({ lua }) => {
+    const running = lua.init(
+      `init.on(init.signal.SIGTERM, function()
+        init.stop(20)
+        os.exit(0)
+      end)
+      for i = 1, 3 do init.exec("imp", "leave", "TERM", "marks", 20, 0, "mark", "up", "marks", "pause") end
+      init.sleep(99)`,
+    );
+    await lua.box.wordsOf("marks", 3);
+    const one = childrenOf(running.pid)[0];
+    process.kill(one?.pid ?? 0, "SIGTERM");
+    expect(await running.outcome()).toMatchObject({ code: 0 });
+    expect(lua.box.words("marks").filter((word) => word === "done")).toHaveLength(3);
+  });
+
   ours("ends the whole tree, what has left it included, with TERM", async ({ lua }) => {
     const running = lua.start(
       `init.exec("imp", "orphan", "{", "setsid", "leave", "TERM", "marks", 0, 0, "mark", "up", "marks", "pause", "}", "exit", 0)

@@ -83,11 +83,7 @@ describe("paths", () => {
       ["d"],
       ["d/x.yaml: YAML files are not supported yet (write the services in TOML, as [service.NAME])"],
     ],
-    [
-      { "x.lua": "" },
-      ["x.lua"],
-      ["x.lua: luavisors scripts are not supported yet (write the services in TOML, as [service.NAME])"],
-    ],
+    [{ "x.lua": "" }, ["x.lua"], ["x.lua: a script, not a configuration (run it: oneup as luavisors x.lua)"]],
     [
       { "x.toml": "" },
       ["x.toml"],

@@ -78,6 +78,14 @@ describe("a file with something wrong is passed over", () => {
     ]);
   });
 
+  test("a file that is far too large costs no time", () => {
+    const output = loaded({ [`${DIR}/a.toml`]: service("a"), ...around }, (host) => {
+      host.sizes.set(`${DIR}/a.toml`, 2 * 1024 * 1024 + 1);
+    });
+    expect(names(output)).toEqual(["z"]);
+    expect(output.warnings).toEqual([`skipping ${DIR}/a.toml: larger than 2 MiB`]);
+  });
+
   // Defect 13: two files with one name, or a cycle, kept the server from starting.
   test("the second one with a name", () => {
     const output = loaded({ [`${DIR}/a.toml`]: service("z", "ports = [1]"), ...around });

@@ -13,6 +13,7 @@ export const SYSTEM = "/etc/zinit/system";
 /** A machine whose files can be changed, with the programs that services of tests begin with. */
 export class FakeEditHost extends FakeHost implements EditHost {
   readonly kinds = new Map<string, FileStatus["kind"]>();
+  readonly sizes = new Map<string, number>();
 
   constructor(files: Readonly<Record<string, string>> = {}) {
     super({ "/bin/true": "", "/usr/bin/sleep": "", ...files }, DIR);
@@ -20,8 +21,9 @@ export class FakeEditHost extends FakeHost implements EditHost {
 
   override stat(path: string): FileStatus | HostError {
     const status = super.stat(path);
-    const kind = this.kinds.get(path);
-    return kind === undefined || "error" in status ? status : { ...status, kind };
+    if ("error" in status) return status;
+    const { kind, size } = status;
+    return { ...status, kind: this.kinds.get(path) ?? kind, size: this.sizes.get(path) ?? size };
   }
 
   writeFile(path: string, text: string): HostError | null {

@@ -59,7 +59,7 @@ describe("zinit-server", () => {
     expect(call(host, "zinit-server", "-c", "../services")).toBe(0);
     expect(host.folders).toContain("/home/me/project/../services");
     expect(host.loaded).toMatchObject({ configDir: "/home/me/services" });
-    expect(host.supervised?.config.personality).toMatchObject({ configDir: "/home/me/services" });
+    expect(host.supervised?.config).toMatchObject({ personality: { configDir: "/home/me/services" } });
   });
 
   it("has places where there is no HOME", () => {
