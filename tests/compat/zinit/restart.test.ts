@@ -156,14 +156,16 @@ ours("a server that cannot write the file stays, with all it has", async ({ zini
 
 ours("a stop goes on whose main process has gone already", async ({ zinit }) => {
   const slow = `trap 'exec sleep 1' TERM; echo > "$HOME/ready"; while :; do sleep 0.05; done`;
-  zinit.service("tail", `sh -c '${slow.replaceAll("'", "'\\''")}' & trap 'exit 0' TERM; wait`, {
+  zinit.service("tail", `sh -c '${slow.replaceAll("'", "'\\''")}' & trap 'exit 0' TERM; : main; wait`, {
     lifecycle: { stop_timeout_ms: 600_000, restart: "never" },
   });
   await startTwice(zinit);
   await zinit.until("its child is ready", () => zinit.box.has("ready"));
-  const { pid } = await zinit.reaches("tail", "running");
+  await zinit.reaches("tail", "running");
+  const isMain = (command: string) => command.includes(": main");
+  expect(commandsBelow(zinit).filter(isMain)).toHaveLength(1);
   await zinit.call("service.stop", { name: "tail" });
-  await zinit.until("the end of the main process", () => !existsSync(`/proc/${pid}`));
+  await zinit.until("the end of the main process", () => !commandsBelow(zinit).some(isMain));
   expect(await zinit.status("tail")).toMatchObject({ state: "stopping" });
   await leave(zinit);
   await goOn(zinit);
