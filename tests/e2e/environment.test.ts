@@ -1,8 +1,9 @@
 /** Surroundings a supervisor finds itself in: descriptors, /dev, /proc, read-only roots, few rights. */
+import { readFileSync } from "node:fs";
 import { describe } from "vitest";
 import { expect, isRoot, rootTest, test } from "./harness/box.ts";
 import { oneup } from "./harness/paths.ts";
-import { descriptorsOf, isAlive } from "./harness/proc.ts";
+import { descendantsOf, descriptorsOf, isAlive } from "./harness/proc.ts";
 import { pause, until } from "./harness/wait.ts";
 
 const one = `[service.a]\ncommand = "imp pause"\n`;
@@ -148,16 +149,17 @@ describe("as root of a namespace", () => {
   });
 
   rootTest("no cgroup is left behind", async ({ box }) => {
-    const folders = async () =>
-      (await box.run(["find", "/sys/fs/cgroup", "-type", "d", "-name", "*oneup*"])).out
-        .split("\n")
-        .filter((line) => line !== "")
-        .sort();
-    const before = await folders();
     const up = await box.supervise(one);
     await up.reaches("a", "running");
+    // Others have theirs at the same time. Without any there is nothing to be left.
+    const cgroups = descendantsOf(await up.pid()).map(({ pid }) =>
+      readFileSync(`/proc/${pid}/cgroup`, "utf8"),
+    );
+    const own = /oneup-\d+-\d+/.exec(cgroups.join())?.[0] ?? "oneup-none";
+    const found = async () => (await box.run(["find", "/sys/fs/cgroup", "-type", "d", "-name", own])).out;
+    if (own !== "oneup-none") expect(await found()).not.toBe("");
     await up.terminate();
-    await up.until("none", async () => (await folders()).join() === before.join());
+    await up.until("none", async () => (await found()) === "");
   });
 });
 
