@@ -242,7 +242,7 @@ describe("termination", () => {
   test("start-after alone makes no order of stops", async ({ horust }) => {
     // Each waits for the other's TERM: in an order that would never come.
     const script = (own: string, other: string) =>
-      `trap 'touch ${horust.path(`${own}-asked`)}; until [ -e ${horust.path(`${other}-asked`)} ]; do sleep 0.1; done; exit 0' TERM; touch ${horust.path(`${own}-up`)}; ${FOREVER}`;
+      `trap ': >${horust.path(`${own}-asked`)}; until [ -e ${horust.path(`${other}-asked`)} ]; do sleep 0.1; done; exit 0' TERM; touch ${horust.path(`${own}-up`)}; ${FOREVER}`;
     horust.script("a", script("a", "b"), '[termination]\nwait = "30s"');
     horust.script("b", script("b", "a"), 'start-after = ["a.toml"]\n[termination]\nwait = "30s"');
     horust.start();
