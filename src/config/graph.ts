@@ -1,6 +1,7 @@
 /** What can only be said about all definitions together. */
 import type { Definition, Relation } from "../dialects/dialect.ts";
 import { didYouMean } from "../model/suggest.ts";
+import { cyclesOf } from "./cycles.ts";
 import { type Issues, showPlace } from "./issues.ts";
 
 type ByName = ReadonlyMap<string, Definition>;
@@ -104,87 +105,19 @@ function edgesOf(byName: ByName): Map<string, Edge[]> {
   return edges;
 }
 
-/** One cycle of each knot; whoever undoes it is told of the next. */
+/** Whoever undoes a cycle of a knot is told of the next one there. */
 function checkCycles(byName: ByName, issues: Issues): void {
   const edges = edgesOf(byName);
-  const inKnot = new Set<string>();
-  for (const name of unordered(edges)) {
-    if (inKnot.has(name)) continue;
-    const cycle = shortestCycle(name, edges);
-    if (!cycle) continue;
-    for (const member of knot(name, edges)) inKnot.add(member);
-    reportCycle(cycle, issues);
-  }
+  const names = new Map([...edges].map(([name, list]) => [name, list.map(({ to }) => to)]));
+  for (const cycle of cyclesOf(names)) reportCycle(edgesAlong(cycle, edges), issues);
 }
 
-/**
- * What is left when all that waits for nothing is taken away, again and again: the knots and what
- * waits for them. In a configuration in order that is nothing, at the price of one walk.
- */
-function unordered(edges: ReadonlyMap<string, readonly Edge[]>): string[] {
-  const waiting = new Map<string, string[]>();
-  const open = new Map<string, number>();
-  for (const [name, list] of edges) {
-    open.set(name, list.length);
-    for (const { from, to } of list) {
-      const others = waiting.get(to);
-      if (others) others.push(from);
-      else waiting.set(to, [from]);
-    }
-  }
-  const free = [...open].flatMap(([name, left]) => (left === 0 ? [name] : []));
-  for (const name of free) {
-    for (const other of waiting.get(name) ?? []) {
-      const left = (open.get(other) ?? 0) - 1;
-      open.set(other, left);
-      if (left === 0) free.push(other);
-    }
-  }
-  return [...open].flatMap(([name, left]) => (left > 0 ? [name] : []));
-}
-
-/** Breadth first from `start` until it is met again. */
-function shortestCycle(start: string, edges: ReadonlyMap<string, readonly Edge[]>): Edge[] | null {
-  const reachedBy = new Map<string, Edge>();
-  const queue = [start];
-  for (const name of queue) {
-    for (const edge of edges.get(name) ?? []) {
-      if (edge.to === start) return [...wayTo(name, start, reachedBy), edge];
-      if (reachedBy.has(edge.to)) continue;
-      reachedBy.set(edge.to, edge);
-      queue.push(edge.to);
-    }
-  }
-  return null;
-}
-
-function wayTo(name: string, start: string, reachedBy: ReadonlyMap<string, Edge>): Edge[] {
-  const way: Edge[] = [];
-  for (let edge = reachedBy.get(name); name !== start && edge; edge = reachedBy.get(edge.from)) {
-    way.unshift(edge);
-    if (edge.from === start) break;
-  }
-  return way;
-}
-
-/** All that `start` waits for and that wait for it. */
-function knot(start: string, edges: ReadonlyMap<string, readonly Edge[]>): Set<string> {
-  const reverse = new Map<string, Edge[]>();
-  for (const list of edges.values()) {
-    for (const edge of list) {
-      const turned = { from: edge.to, to: edge.from, relation: edge.relation };
-      reverse.set(edge.to, [...(reverse.get(edge.to) ?? []), turned]);
-    }
-  }
-  const down = reachable(start, edges);
-  const up = reachable(start, reverse);
-  return new Set([...down].filter((name) => up.has(name)));
-}
-
-function reachable(start: string, edges: ReadonlyMap<string, readonly Edge[]>): Set<string> {
-  const seen = new Set([start]);
-  for (const name of seen) for (const edge of edges.get(name) ?? []) seen.add(edge.to);
-  return seen;
+/** From each name of the cycle to the next, and from the last to the first. */
+function edgesAlong(cycle: readonly string[], edges: ReadonlyMap<string, readonly Edge[]>): Edge[] {
+  return cycle.flatMap((name, index) => {
+    const next = cycle[(index + 1) % cycle.length];
+    return edges.get(name)?.find(({ to }) => to === next) ?? [];
+  });
 }
 
 function reportCycle(cycle: readonly Edge[], issues: Issues): void {

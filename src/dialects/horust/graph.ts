@@ -1,8 +1,8 @@
 /** What can only be said about all services together. */
 
+import { cyclesOf, type Edges, knotOf } from "../../config/cycles.ts";
 import type { Node } from "../../model/node.ts";
 import { didYouMean } from "../../model/suggest.ts";
-import { cyclesOf, type Edges, knotOf } from "../cycles.ts";
 import type { Reports } from "./decode.ts";
 import type { HorustService } from "./document.ts";
 import type { Found } from "./file.ts";

@@ -10,9 +10,9 @@ import type {
   ZinitSetInput,
   ZinitSetOutput,
 } from "../../config/contract.ts";
+import { cycleThrough } from "../../config/cycles.ts";
 import { joinPath } from "../../config/paths.ts";
 import { didYouMean } from "../../model/suggest.ts";
-import { cycleThrough } from "../cycles.ts";
 import { missingProgram } from "./command.ts";
 import { cycleText } from "./cycles.ts";
 import { decodeService, type Unknown } from "./decode.ts";

@@ -1,8 +1,8 @@
 /** zinit's folders, read: every service and target in them, and all that is wrong with the files. */
 import type { FileHost } from "../../cli/host.ts";
 import type { ZinitLoadOutput, ZinitPlaces } from "../../config/contract.ts";
+import { cyclesOf } from "../../config/cycles.ts";
 import { joinPath } from "../../config/paths.ts";
-import { cyclesOf } from "../cycles.ts";
 import { cycleText } from "./cycles.ts";
 import { decodeService, decodeTarget, type Misshapen } from "./decode.ts";
 import { isTarget, nameOf, waitsFor, type ZinitDocument } from "./document.ts";
