@@ -9,9 +9,18 @@ const OPERATORS = "|&;<>()`";
 
 type Quote = "" | "'" | '"';
 
+/** What else counts than quotes and backslashes. */
+interface Rules {
+  readonly isBlank: (character: string) => boolean;
+  /** A word that begins with `#` is a comment, to the end of its line. */
+  readonly comments: boolean;
+  /** The advice about what only a shell could do; `null`: that is text. */
+  readonly useShell: string | null;
+}
+
 interface State {
   readonly text: string;
-  readonly useShell: string;
+  readonly rules: Rules;
   at: number;
   word: string;
   /** Set once the word has begun; `''` is a word too. */
@@ -31,7 +40,20 @@ export function splitWords(text: string, useShell: string): Parsed<readonly stri
       offset: assignment[0].length - (assignment[1] ?? "").length - 1,
     };
   }
-  const state: State = { text, useShell, at: 0, word: "", begun: false, words: [] };
+  return split(text, { isBlank: (character) => /\s/.test(character), comments: false, useShell });
+}
+
+/** By a shell's quoting alone: pipes and variables are text, too, and there are comments. */
+export function splitQuoted(text: string): Parsed<readonly string[]> {
+  return split(text, {
+    isBlank: (character) => " \t\n".includes(character),
+    comments: true,
+    useShell: null,
+  });
+}
+
+function split(text: string, rules: Rules): Parsed<readonly string[]> {
+  const state: State = { text, rules, at: 0, word: "", begun: false, words: [] };
   while (state.at < text.length) {
     const problem = takeCharacter(state);
     if (problem) return problem;
@@ -44,8 +66,10 @@ function takeCharacter(state: State): Problem | undefined {
   const character = state.text.charAt(state.at);
   if (character === "'" || character === '"') return takeQuoted(state, character);
   if (character === "\\") return takeBackslash(state, "");
-  if (/\s/.test(character)) endWord(state);
-  else if (OPERATORS.includes(character)) return operatorProblem(state);
+  const { isBlank, comments, useShell } = state.rules;
+  if (comments && character === "#" && !state.begun) return skipLine(state);
+  if (isBlank(character)) endWord(state);
+  else if (useShell !== null && OPERATORS.includes(character)) return operatorProblem(state, useShell);
   else add(state, character);
   state.at += 1;
   return undefined;
@@ -86,11 +110,16 @@ function takeBackslash(state: State, quote: Quote): Problem | undefined {
   return undefined;
 }
 
-function operatorProblem(state: State): Problem {
+function skipLine(state: State): undefined {
+  const end = state.text.indexOf("\n", state.at);
+  state.at = end < 0 ? state.text.length : end;
+}
+
+function operatorProblem(state: State, useShell: string): Problem {
   const found = /^(?:\|\||&&|>>|<<|[|&;<>()`])/.exec(state.text.slice(state.at))?.[0] ?? "";
   return {
     message: `"${found}" needs a shell, and none runs here`,
-    hint: `${state.useShell}, or quote it ('${found}') to pass it as it is`,
+    hint: `${useShell}, or quote it ('${found}') to pass it as it is`,
     offset: state.at,
   };
 }
