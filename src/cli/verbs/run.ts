@@ -5,6 +5,7 @@ import { complainAbout, load } from "../configuration.ts";
 import { EXIT, Failure, usage } from "../failure.ts";
 import { type Place, placeToListen, socketFits, strangersFolder } from "../locate.ts";
 import { type Session, wantsColours } from "../session.ts";
+import { PLAIN } from "../supervise.ts";
 import type { Verb } from "../verb.ts";
 import { plural } from "../words.ts";
 import { runCommand } from "./init.ts";
@@ -60,18 +61,10 @@ function configurationProblem(errors: readonly ConfigIssue[]): unknown {
 /** What a configuration and a single command have in common. */
 export function supervision(session: Session, config: unknown): Supervise {
   return {
+    ...PLAIN,
     config,
     brain: "brain",
-    socketMode: 0o600,
-    socket: null,
-    socketRequired: false,
-    listen: null,
-    consoleFormat: "text",
     colour: wantsColours(session.host),
-    single: false,
-    ownLog: null,
-    syslog: null,
-    neverLeave: false,
   };
 }
 

@@ -2,6 +2,7 @@
  * Help and usage errors. The words and their layout are those that users of these programs know,
  * down to the line breaks, since scripts look at them.
  */
+import type { CliHost } from "../../cli/host.ts";
 import type { Command, Flag, Input, Word } from "./command.ts";
 
 /** Ends the program before it has done anything. */
@@ -12,6 +13,12 @@ export class Stop extends Error {
     super(text);
     this.exit = exit;
   }
+}
+
+/** Says it where it belongs; the exit code. */
+export function tellStop(host: Pick<CliHost, "write">, { exit, message }: Stop): number {
+  host.write(exit === 0 ? 1 : 2, message);
+  return exit;
 }
 
 const MORE = "For more information, try '--help'.\n";

@@ -1,21 +1,21 @@
 /** The program `horust`: reads service files, or takes one command, and becomes their supervisor. */
 import type { CliHost } from "../../../cli/host.ts";
 import { absolute } from "../../../cli/locate.ts";
+import { PLAIN } from "../../../cli/supervise.ts";
 import type { HorustCommand, HorustLoadInput, HorustLoadOutput } from "../../../config/contract.ts";
 import type { Config } from "../../../model/spec.ts";
 import type { Command, Input } from "../../common/command.ts";
+import type { OwnLines } from "../../common/own-lines.ts";
 import { parse } from "../../common/parse.ts";
 import type { HorustPersonality } from "../personality.ts";
 import { Failure } from "./failure.ts";
-import { OwnLines } from "./log.ts";
+import { ownLines } from "./log.ts";
 import { SAMPLE } from "./sample.ts";
 import { CONFIG_PATH, readSettings } from "./settings.ts";
 
 export const SOCKETS = "/var/run/horust";
 const SERVICES = "/etc/horust/services";
 
-/** Only whoever runs it, and root. */
-const SOCKET_MODE = 0o600;
 /** What `horust` leaves with if a service has failed and that is to show. */
 const FAILED = 101;
 const LOOK_MS = 1000;
@@ -65,7 +65,7 @@ export function horust(host: CliHost, args: readonly string[]): number {
     host.write(1, SAMPLE);
     return 0;
   }
-  const log = new OwnLines(host);
+  const log = ownLines(host);
   const config = input.value("config-path") ?? CONFIG_PATH;
   const tells =
     readSettings(host, absolute(host.cwd, config)) || input.has("unsuccessful-exit-finished-failed");
@@ -153,18 +153,11 @@ function supervise(
     personality,
   };
   host.supervise({
+    ...PLAIN,
     config,
     brain: "horust-brain",
     socket,
-    socketMode: SOCKET_MODE,
     speech: "message",
-    socketRequired: false,
-    listen: null,
-    consoleFormat: "text",
-    colour: false,
-    single: false,
     ownLog: log.settings,
-    syslog: null,
-    neverLeave: false,
   });
 }

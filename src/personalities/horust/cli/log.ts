@@ -1,38 +1,10 @@
 /** The supervisor's own lines on stderr: which of them are wanted, and in what colour. */
 import type { CliHost } from "../../../cli/host.ts";
-import type { Level, OwnLog } from "../../../generated/protocol.ts";
+import { levelNamed, OwnLines, type Wanted } from "../../common/own-lines.ts";
 
-const COLOURS: Readonly<Record<Level, number>> = { trace: 35, debug: 34, info: 32, warn: 33, error: 31 };
-/** From the one that tells most. */
-const LEVELS: readonly Level[] = ["trace", "debug", "info", "warn", "error"];
-
-type Wanted = Level | "off";
-
-export class OwnLines {
-  /** Nothing at all is to be said. */
-  readonly silent: boolean;
-  readonly settings: OwnLog;
-  readonly #host: CliHost;
-
-  constructor(host: CliHost) {
-    const wanted = wantedBy(host.environment.HORUST_LOG ?? "");
-    this.#host = host;
-    this.silent = wanted === "off";
-    this.settings = {
-      least: wanted === "off" ? "error" : wanted,
-      colour: isColoured(host),
-      stream: "stderr",
-    };
-  }
-
-  write(level: Level, text: string): void {
-    const { least, colour } = this.settings;
-    if (this.silent || LEVELS.indexOf(level) < LEVELS.indexOf(least ?? "trace")) return;
-    const time = new Date(this.#host.now()).toISOString().replace("Z", "000Z");
-    const paint = (code: number, part: string) => (colour ? `\u001b[${code}m${part}\u001b[0m` : part);
-    const word = paint(COLOURS[level], level.toUpperCase().padStart(5));
-    this.#host.write(2, `${paint(2, time)} ${word} ${text}\n`);
-  }
+export function ownLines(host: CliHost): OwnLines {
+  const wanted = wantedBy(host.environment.HORUST_LOG ?? "");
+  return new OwnLines(host, wanted, { colour: isColoured(host), stream: "stderr" }, "nothing");
 }
 
 /**
@@ -48,11 +20,6 @@ function wantedBy(directives: string): Wanted {
     else if (isOurs) wanted = levelNamed(level) ?? wanted;
   }
   return wanted;
-}
-
-function levelNamed(word: string): Wanted | null {
-  const name = word.trim().toLowerCase();
-  return name === "off" ? "off" : (LEVELS.find((level) => level === name) ?? null);
 }
 
 function isColoured(host: CliHost): boolean {

@@ -1,6 +1,6 @@
 /** Entry of the program behind the names `horust` and `horustctl`. */
 import type { CliHost } from "../../../cli/host.ts";
-import { Stop } from "../../common/usage.ts";
+import { Stop, tellStop } from "../../common/usage.ts";
 import { Failure } from "./failure.ts";
 import { horust } from "./horust.ts";
 import { horustctl } from "./horustctl.ts";
@@ -14,10 +14,7 @@ export function run(host: CliHost): number {
   try {
     return name === "horustctl" ? horustctl(host, args) : horust(host, args);
   } catch (error) {
-    if (error instanceof Stop) {
-      host.write(error.exit === 0 ? 1 : 2, error.message);
-      return error.exit;
-    }
+    if (error instanceof Stop) return tellStop(host, error);
     if (!(error instanceof Failure)) throw error;
     const cause = error.cause === null ? "" : `\nCaused by:\n${indented(error.cause)}\n`;
     host.write(2, `Error: ${error.message}\n${cause}`);

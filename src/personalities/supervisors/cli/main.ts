@@ -1,10 +1,11 @@
 /** Entry of the program `supervisors`: reads its one file and becomes the supervisor of its programs. */
 import type { CliHost } from "../../../cli/host.ts";
+import { PLAIN } from "../../../cli/supervise.ts";
 import type { ConfigIssue, SupervisorsInput, SupervisorsOutput } from "../../../config/contract.ts";
 import type { Config } from "../../../model/spec.ts";
 import type { Command } from "../../common/command.ts";
 import { parse } from "../../common/parse.ts";
-import { Stop } from "../../common/usage.ts";
+import { Stop, tellStop } from "../../common/usage.ts";
 import type { SupervisorsPersonality } from "../personality.ts";
 
 declare const host: CliHost;
@@ -40,8 +41,7 @@ export function run(host: CliHost): number {
     return start(host, input.value("configfile") ?? FILE);
   } catch (error) {
     if (!(error instanceof Stop)) throw error;
-    host.write(error.exit === 0 ? 1 : 2, error.message);
-    return error.exit;
+    return tellStop(host, error);
   }
 }
 
@@ -78,19 +78,11 @@ function supervise(host: CliHost, services: Config["services"], listen: string):
     personality,
   };
   host.supervise({
+    ...PLAIN,
     config,
     brain: "supervisors-brain",
-    socket: null,
-    socketMode: 0o600,
-    socketRequired: false,
     listen: listen === "" ? null : { address: listen, tokenFile: null },
     refusedCode: REFUSED,
-    consoleFormat: "text",
-    colour: false,
-    single: false,
-    ownLog: null,
-    syslog: null,
-    neverLeave: false,
   });
 }
 

@@ -1,6 +1,6 @@
 /** Entry of the program behind the names `zinit`, `zinit-server` and `zinit-pid1`. */
 import type { CliHost } from "../../../cli/host.ts";
-import { Stop } from "../../common/usage.ts";
+import { Stop, tellStop } from "../../common/usage.ts";
 import { Failure } from "./failure.ts";
 import { zinitPid1 } from "./pid1.ts";
 import { zinitServer } from "./server.ts";
@@ -20,10 +20,7 @@ export function run(host: CliHost): number {
   try {
     return program(host, args);
   } catch (error) {
-    if (error instanceof Stop) {
-      host.write(error.exit === 0 ? 1 : 2, error.message);
-      return error.exit;
-    }
+    if (error instanceof Stop) return tellStop(host, error);
     if (!(error instanceof Failure)) throw error;
     host.write(2, `Error: ${error.message}\n${error.hint === null ? "" : `${error.hint}\n`}`);
     return 1;

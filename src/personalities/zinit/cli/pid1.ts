@@ -6,7 +6,7 @@ import type { CliHost } from "../../../cli/host.ts";
 import type { Command } from "../../common/command.ts";
 import { parse } from "../../common/parse.ts";
 import { Stop } from "../../common/usage.ts";
-import { OwnLines } from "./own-log.ts";
+import { ownLines } from "./own-log.ts";
 import { SYSTEM_OWN_SERVICES, SYSTEM_SERVICES, SYSTEM_SOCKET, variable } from "./places.ts";
 import { type Serving, serve } from "./serve.ts";
 import { VERSION } from "./version.ts";
@@ -32,7 +32,7 @@ export function zinitPid1(host: CliHost, args: readonly string[]): number {
   const wanted = isInit && !named ? leniently(args) : strictly(args);
   const container = named || wanted.container;
   const isMachine = isInit && !container;
-  const log = new OwnLines(host, isDebug(host) ? "debug" : (variable(host, "ZINIT_LOG_LEVEL") ?? "info"));
+  const log = ownLines(host, isDebug(host) ? "debug" : (variable(host, "ZINIT_LOG_LEVEL") ?? "info"));
   if (!isInit) log.write("warn", `Not running as PID 1 (pid=${host.pid})`);
   if (container) log.write("info", "Running in container mode");
   for (const argument of wanted.ignored) log.write("warn", `ignored: ${argument}`);

@@ -1,12 +1,13 @@
 /** Becoming a server: what zinit-server and zinit-pid1 have in common. */
 import type { CliHost } from "../../../cli/host.ts";
 import { absolute } from "../../../cli/locate.ts";
+import { PLAIN } from "../../../cli/supervise.ts";
 import type { ZinitLoadInput, ZinitLoadOutput } from "../../../config/contract.ts";
 import type { Config } from "../../../model/spec.ts";
+import type { OwnLines } from "../../common/own-lines.ts";
 import { objection, type Successor, statePath } from "../former.ts";
 import { withNumber } from "./errno.ts";
 import { Failure } from "./failure.ts";
-import type { OwnLines } from "./own-log.ts";
 import { variable } from "./places.ts";
 
 /** Who may talk to the server: its user and group. */
@@ -57,16 +58,13 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
     },
   };
   host.supervise({
+    ...PLAIN,
     config,
     brain: "zinit-brain",
     socket,
     socketMode: SOCKET_MODE,
     speech: "lines",
     socketRequired: !serving.neverLeave,
-    listen: null,
-    consoleFormat: "text",
-    colour: false,
-    single: false,
     ownLog: log.settings,
     syslog: serving.syslog && variable(host, "ZINIT_SYSLOG") !== "0" ? SYSLOG : null,
     neverLeave: serving.neverLeave,

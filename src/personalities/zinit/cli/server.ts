@@ -2,7 +2,7 @@
 import type { CliHost } from "../../../cli/host.ts";
 import type { Command, Input } from "../../common/command.ts";
 import { parse } from "../../common/parse.ts";
-import { OwnLines } from "./own-log.ts";
+import { ownLines } from "./own-log.ts";
 import {
   SYSTEM_OWN_SERVICES,
   SYSTEM_SERVICES,
@@ -57,7 +57,7 @@ function runServer(host: CliHost, input: Input): number {
   const configDir = input.value("config-dir") ?? variable(host, "ZINIT_CONFIG_DIR");
   const socket = input.value("socket") ?? variable(host, "ZINIT_SOCKET");
   const isInit = host.pid === 1;
-  return serve(host, new OwnLines(host, level), {
+  return serve(host, ownLines(host, level), {
     configDir: configDir ?? (pid1Mode ? SYSTEM_SERVICES : userServices(host)),
     systemDir: pid1Mode ? SYSTEM_OWN_SERVICES : null,
     socket: socket ?? (pid1Mode ? SYSTEM_SOCKET : userSocket(host)),

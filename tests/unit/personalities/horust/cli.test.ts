@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { HorustLoadInput, HorustLoadOutput } from "../../../../src/config/contract.ts";
 import { horust } from "../../../../src/personalities/horust/cli/horust.ts";
 import { horustctl } from "../../../../src/personalities/horust/cli/horustctl.ts";
-import { OwnLines } from "../../../../src/personalities/horust/cli/log.ts";
+import { ownLines } from "../../../../src/personalities/horust/cli/log.ts";
 import {
   decodeRequest,
   encodeResponse,
@@ -15,7 +15,7 @@ describe("HORUST_LOG", () => {
   const least = (value: string | null) => {
     const host = new FakeHost();
     if (value !== null) Object.assign(host, { environment: { HORUST_LOG: value } });
-    const log = new OwnLines(host);
+    const log = ownLines(host);
     return log.silent ? "off" : log.settings.least;
   };
 
@@ -38,7 +38,7 @@ describe("HORUST_LOG", () => {
 
   test("lines below it are left out, and go to stderr", () => {
     const host = new FakeHost();
-    const log = new OwnLines(host);
+    const log = ownLines(host);
     log.write("warn", "odd");
     log.write("error", "wrong");
     expect(host.out).toBe("");
