@@ -11,8 +11,7 @@
  * is written with `test` holds for both, which is how the tests themselves are known to be right.
  * `ours` is for what the original gets wrong or has not, with the number of the defect in its name.
  */
-import { symlinkSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import {
   type Box,
   test as boxTest,
@@ -20,18 +19,16 @@ import {
   type Running,
   type RunOptions,
 } from "../../e2e/harness/box.ts";
-import { oneup } from "../../e2e/harness/paths.ts";
 import { findCommand } from "../../e2e/harness/proc.ts";
 import { DEADLINE_MS, until } from "../../e2e/harness/wait.ts";
+import { originalsOf, ownProgram } from "../programs.ts";
 
 export { expect } from "vitest";
 export { isRoot } from "../../e2e/harness/box.ts";
 export { DEADLINE_MS, pause, until, within } from "../../e2e/harness/wait.ts";
 
-const folder = process.env.HORUST_ORIGINAL;
-
 /** The folder of the original's programs, when it is the one under test. */
-export const original: string | null = folder === undefined || folder === "" ? null : resolve(folder);
+export const original = originalsOf("HORUST_ORIGINAL");
 
 export type Program = "horust" | "horustctl";
 
@@ -55,18 +52,8 @@ export class Horust {
     return this.box.path(...names);
   }
 
-  /** The path of a program of ours, called by its name. */
-  static own(box: Box, name: Program): string {
-    const path = box.path("bin", name);
-    if (!box.has(join("bin", name))) {
-      box.write(join("bin", ".keep"), "");
-      symlinkSync(oneup(), path);
-    }
-    return path;
-  }
-
   program(name: Program): string {
-    return original === null ? Horust.own(this.box, name) : join(original, name);
+    return original === null ? ownProgram(this.box, name) : join(original, name);
   }
 
   // --- its files

@@ -11,8 +11,7 @@
  * to be right. `ours` is for what the original gets wrong or has not, with the number of the defect
  * in its name.
  */
-import { mkdirSync, symlinkSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import {
   type Box,
   test as boxTest,
@@ -20,17 +19,15 @@ import {
   type Running,
   type RunOptions,
 } from "../../e2e/harness/box.ts";
-import { oneup } from "../../e2e/harness/paths.ts";
 import { until } from "../../e2e/harness/wait.ts";
+import { originalsOf, ownProgram } from "../programs.ts";
 
 export { expect } from "vitest";
 export { isRoot } from "../../e2e/harness/box.ts";
 export { until } from "../../e2e/harness/wait.ts";
 
-const folder = process.env.LUAVISORS_ORIGINAL;
-
 /** The folder of the original, when it is the one under test. */
-export const original: string | null = folder === undefined || folder === "" ? null : resolve(folder);
+export const original = originalsOf("LUAVISORS_ORIGINAL");
 
 /** What every script here begins with; it stays on the first line, so that lines keep their numbers. */
 const HEAD = 'local init = require("init") ';
@@ -45,13 +42,7 @@ export class Lua {
 
   /** The path of the program, called by its name. */
   get program(): string {
-    if (original !== null) return join(original, "luavisors");
-    const path = this.box.path("bin", "luavisors");
-    if (!this.box.has("bin/luavisors")) {
-      mkdirSync(this.box.path("bin"), { recursive: true });
-      symlinkSync(oneup(), path);
-    }
-    return path;
+    return original === null ? ownProgram(this.box, "luavisors") : join(original, "luavisors");
   }
 
   /** Writes a script and returns its path. `init` is there. */

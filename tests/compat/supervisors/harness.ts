@@ -11,9 +11,8 @@
  * with `test` holds for both, which is how the tests themselves are known to be right. `ours` is for what
  * the original gets wrong or has not, with the number of the defect in its name; `theirs` shows a defect.
  */
-import { mkdirSync, symlinkSync } from "node:fs";
 import { request } from "node:http";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import {
   type Box,
   test as boxTest,
@@ -22,18 +21,16 @@ import {
   type RunOptions,
 } from "../../e2e/harness/box.ts";
 import type { Answer } from "../../e2e/harness/http.ts";
-import { oneup } from "../../e2e/harness/paths.ts";
 import { freePort } from "../../e2e/harness/ports.ts";
 import { Supervisor } from "../../e2e/harness/supervisor.ts";
 import { DEADLINE_MS, until } from "../../e2e/harness/wait.ts";
+import { originalsOf, ownProgram } from "../programs.ts";
 
 export { expect } from "vitest";
 export { DEADLINE_MS, until } from "../../e2e/harness/wait.ts";
 
-const folder = process.env.SUPERVISORS_ORIGINAL;
-
 /** The folder of the original's program, when it is the one under test. */
-export const original: string | null = folder === undefined || folder === "" ? null : resolve(folder);
+export const original = originalsOf("SUPERVISORS_ORIGINAL");
 
 export interface Program {
   readonly command: string;
@@ -53,13 +50,7 @@ export class Supervisors {
 
   /** The path of the program, called by its name. */
   program(): string {
-    if (original !== null) return join(original, "supervisors");
-    const path = this.box.path("bin", "supervisors");
-    if (!this.box.has(join("bin", "supervisors"))) {
-      mkdirSync(this.box.path("bin"), { recursive: true });
-      symlinkSync(oneup(), path);
-    }
-    return path;
+    return original === null ? ownProgram(this.box, "supervisors") : join(original, "supervisors");
   }
 
   /** Writes `supervisors.toml`. `listen`: `null` for none at all, else as it is; a free port of 127.0.0.1 unless given. */

@@ -15,8 +15,8 @@
  * The server is the child of a shell in a pid namespace with a /run of its own: nothing outlives
  * the test, and the state file of the original cannot be eaten by another server.
  */
-import { mkdirSync, symlinkSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import {
   type Box,
   test as boxTest,
@@ -25,19 +25,17 @@ import {
   type RunOptions,
 } from "../../e2e/harness/box.ts";
 import { Raw, Rpc } from "../../e2e/harness/http.ts";
-import { oneup } from "../../e2e/harness/paths.ts";
 import { type RpcAnswer, rpcAnswer } from "../../e2e/harness/shapes.ts";
 import { Supervisor } from "../../e2e/harness/supervisor.ts";
 import { DEADLINE_MS, until } from "../../e2e/harness/wait.ts";
+import { originalsOf, ownProgram } from "../programs.ts";
 
 export { expect } from "vitest";
 export { isRoot } from "../../e2e/harness/box.ts";
 export { DEADLINE_MS, pause, until, within } from "../../e2e/harness/wait.ts";
 
-const folder = process.env.ZINIT_ORIGINAL;
-
 /** The folder of the original's programs, when it is the one under test. */
-export const original: string | null = folder === undefined || folder === "" ? null : resolve(folder);
+export const original = originalsOf("ZINIT_ORIGINAL");
 
 export type Program = "zinit" | "zinit-server" | "zinit-pid1";
 
@@ -91,13 +89,7 @@ export class Zinit {
 
   /** The path of a program, called by its name. */
   program(name: Program): string {
-    if (original !== null) return join(original, name);
-    const path = this.box.path("bin", name);
-    if (!this.box.has(join("bin", name))) {
-      mkdirSync(this.box.path("bin"), { recursive: true });
-      symlinkSync(oneup(), path);
-    }
-    return path;
+    return original === null ? ownProgram(this.box, name) : join(original, name);
   }
 
   // --- its files
