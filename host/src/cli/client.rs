@@ -60,13 +60,15 @@ pub struct LineCall {
 /// `{text}`, or `{error, message, connected}`.
 pub fn call_line(call: &LineCall) -> Value {
     let mut connected = false;
-    match exchange_line(call, &mut connected) {
-        Ok(text) => json!({ "text": text }),
-        Err(error) => {
-            let (name, message) = explain(&error);
-            json!({ "error": name, "message": message, "connected": connected })
-        }
-    }
+    let result = exchange_line(call, &mut connected);
+    told(result.map(|text| json!({ "text": text })), connected)
+}
+
+fn told(result: io::Result<Value>, connected: bool) -> Value {
+    result.unwrap_or_else(|error| {
+        let (name, message) = explain(&error);
+        json!({ "error": name, "message": message, "connected": connected })
+    })
 }
 
 fn exchange_line(call: &LineCall, connected: &mut bool) -> io::Result<String> {
@@ -91,13 +93,12 @@ pub struct MessageCall {
 /// `{bytes}`, or `{error, message, connected}`.
 pub fn call_message(call: &MessageCall) -> Value {
     let mut connected = false;
-    match exchange_message(call, &mut connected) {
-        Ok(bytes) => json!({ "bytes": bytes.into_iter().map(char::from).collect::<String>() }),
-        Err(error) => {
-            let (name, message) = explain(&error);
-            json!({ "error": name, "message": message, "connected": connected })
-        }
-    }
+    let result = exchange_message(call, &mut connected);
+    let text = |bytes: Vec<u8>| bytes.into_iter().map(char::from).collect::<String>();
+    told(
+        result.map(|bytes| json!({ "bytes": text(bytes) })),
+        connected,
+    )
 }
 
 fn exchange_message(call: &MessageCall, connected: &mut bool) -> io::Result<Vec<u8>> {
