@@ -817,12 +817,12 @@ impl Hub {
             self.timers.cancel(at, Due::Link(id));
         }
         let slot_id = link.slot;
-        self.queue_link(id);
         let Some(slot) = self.slots.get_mut(&slot_id) else {
             return;
         };
         slot.waiting.remove(&id);
         self.prove(slot_id);
+        self.move_bytes(id);
     }
 
     /// It takes connections: all who wait are let through.

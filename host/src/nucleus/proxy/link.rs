@@ -1,7 +1,7 @@
 //! One client and its backend: two flows of bytes that know nothing of each other but how both
 //! end.
 
-use super::pipes::{Pipe, Pipes};
+use super::pipes::{Pipe, Pipes, Size};
 use nix::{
     errno::Errno,
     libc,
@@ -20,6 +20,8 @@ pub struct End {
     pub fd: OwnedFd,
     pub can_read: bool,
     pub can_write: bool,
+    /// All that it will ever say is there to be read.
+    pub ending: bool,
     /// Reset, or not to be reached.
     pub failed: bool,
     /// Ended in both directions.
@@ -32,6 +34,7 @@ impl End {
             fd,
             can_read: false,
             can_write: false,
+            ending: false,
             failed: false,
             gone: false,
         }
@@ -41,6 +44,7 @@ impl End {
         let ended = EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR;
         self.can_read |= told.intersects(ended | EpollFlags::EPOLLIN);
         self.can_write |= told.intersects(EpollFlags::EPOLLOUT | EpollFlags::EPOLLHUP);
+        self.ending |= told.intersects(EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLHUP);
         self.failed |= told.contains(EpollFlags::EPOLLERR);
         self.gone |= told.contains(EpollFlags::EPOLLHUP);
     }
@@ -79,12 +83,19 @@ pub enum Step {
     Broken,
 }
 
+/// A flow that has moved so many bytes is a stream, and worth a large pipe.
+const STREAM_BYTES: usize = 1 << 20;
+
 /// Bytes on their way from one socket to the other.
 #[derive(Default)]
 pub struct Flow {
     pipe: Option<Pipe>,
     /// Bytes in the pipe.
     held: usize,
+    /// No more of them go into it before some have left it.
+    full: bool,
+    /// Bytes passed on, counted up to `STREAM_BYTES`.
+    passed: usize,
     ended: bool,
     over: bool,
 }
@@ -94,14 +105,21 @@ impl Flow {
         self.over
     }
 
-    /// Moves up to `budget` bytes and takes from it what was moved.
-    pub fn run(
+    /// All that its source ever said was passed on.
+    fn is_complete(&self) -> bool {
+        self.over && self.ended
+    }
+
+    /// Moves up to `budget` bytes and takes from it what was moved. Where it is the `last` flow of
+    /// the two, its end is passed on by closing, which is the caller's.
+    fn run(
         &mut self,
         from: &mut End,
         to: &mut End,
         pipes: &mut Pipes,
         count: &AtomicU64,
         budget: &mut usize,
+        last: bool,
     ) -> Step {
         loop {
             if self.over {
@@ -110,13 +128,13 @@ impl Flow {
             if *budget == 0 {
                 return Step::More;
             }
-            let step = if self.held > 0 {
-                self.pass_on(to, count, budget)
+            let step = if self.held > 0 && !self.gathers(from, to) {
+                self.pass_on(from, to, count, budget)
             } else if self.ended {
                 // The end of what was reset is none that a peer should take for a regular one.
                 match from.failed {
                     true => Some(Step::Broken),
-                    false => self.pass_end(to, pipes),
+                    false => self.pass_end(to, last),
                 }
             } else if from.can_read && to.can_write {
                 self.take_in(from, pipes)
@@ -133,7 +151,7 @@ impl Flow {
     fn take_in(&mut self, from: &mut End, pipes: &mut Pipes) -> Option<Step> {
         let pipe = match self.pipe.take() {
             Some(pipe) => pipe,
-            None => match pipes.take() {
+            None => match pipes.take(self.size()) {
                 Ok(pipe) => pipe,
                 Err(_) => return Some(Step::Starved),
             },
@@ -142,21 +160,40 @@ impl Flow {
         self.pipe = Some(pipe);
         match result {
             Ok(0) => self.ended = true,
-            Ok(count) => self.held = count,
+            Ok(count) => self.held += count,
+            Err(Errno::EAGAIN) if self.held > 0 => self.full = true,
             Err(Errno::EAGAIN) => from.can_read = false,
+            // What it said before is passed on first.
+            Err(_) if self.held > 0 => (self.ended, from.failed) = (true, true),
             Err(_) => return Some(Step::Broken),
         }
         None
     }
 
-    fn pass_on(&mut self, to: &mut End, count: &AtomicU64, budget: &mut usize) -> Option<Step> {
+    /// Whether more is to be taken in before anything is passed on: the last bytes and the end then
+    /// go as one, for which the network and who waits for them do half of the work.
+    fn gathers(&self, from: &End, to: &End) -> bool {
+        let rest_is_there = from.ending && from.can_read && !self.ended;
+        rest_is_there && !self.full && to.can_write
+    }
+
+    fn pass_on(
+        &mut self,
+        from: &End,
+        to: &mut End,
+        count: &AtomicU64,
+        budget: &mut usize,
+    ) -> Option<Step> {
         if !to.can_write {
             return Some(Step::Waits);
         }
         let pipe = self.pipe.as_ref()?;
-        match pipe.drain(to.fd.as_fd(), self.held) {
+        let end_follows = self.ended && !from.failed;
+        match pipe.drain(to.fd.as_fd(), self.held, end_follows) {
             Ok(moved) => {
                 self.held -= moved;
+                self.full = false;
+                self.passed = STREAM_BYTES.min(self.passed + moved);
                 count.fetch_add(moved as u64, Ordering::Relaxed);
                 *budget = budget.saturating_sub(moved);
             }
@@ -166,12 +203,20 @@ impl Flow {
         None
     }
 
-    fn pass_end(&mut self, to: &End, pipes: &mut Pipes) -> Option<Step> {
-        // It is an error only where the other side has gone altogether, which is told otherwise.
-        let _ = shutdown(to.fd.as_raw_fd(), Shutdown::Write);
+    fn size(&self) -> Size {
+        match self.passed < STREAM_BYTES {
+            true => Size::Ordinary,
+            false => Size::Large,
+        }
+    }
+
+    fn pass_end(&mut self, to: &End, last: bool) -> Option<Step> {
+        if !last {
+            // It is an error only where the other side has gone altogether, which is told otherwise.
+            let _ = shutdown(to.fd.as_raw_fd(), Shutdown::Write);
+        }
         self.over = true;
-        self.give_back(pipes);
-        None
+        Some(Step::Over)
     }
 
     /// Nobody takes these bytes any more.
@@ -234,12 +279,14 @@ impl Flows {
             self.from_backend.give_up();
         }
         let (mut there, mut back) = (budget, budget);
+        let last = self.from_backend.is_complete();
         let to = self
             .to_backend
-            .run(client, backend, pipes, tally.to_backend, &mut there);
-        let from = self
-            .from_backend
-            .run(backend, client, pipes, tally.from_backend, &mut back);
+            .run(client, backend, pipes, tally.to_backend, &mut there, last);
+        let last = self.to_backend.is_complete();
+        let from =
+            self.from_backend
+                .run(backend, client, pipes, tally.from_backend, &mut back, last);
         // What a backend said before its reset is the client's. A client that was reset is not
         // there any more, whoever would still listen to what it said.
         if client.failed || to == Step::Broken {

@@ -74,8 +74,6 @@ fn open_at(place: &Place, address: &Address) -> io::Result<Listener> {
     let (fd, raw) = place.socket()?;
     let Address::Unix { path } = address else {
         setsockopt(&fd, sockopt::ReuseAddr, &true)?;
-        // Its connections inherit it: bytes are passed on as they come.
-        setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
         bind(fd.as_raw_fd(), &raw)?;
         listen(&fd, Backlog::new(BACKLOG)?)?;
         return Ok(Listener {

@@ -7,33 +7,62 @@ use nix::{
     sys::resource::{getrlimit, Resource},
     unistd::pipe2,
 };
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+};
 
-/// Kept for the next one who needs one.
+/// Kept of each size for the next one who needs one.
 const FREE_MAX: usize = 32;
-/// More than a pipe of ordinary size ever takes at a time.
-const MOST: usize = 1 << 20;
+/// What a large pipe takes at a time; an ordinary one takes 64 KiB. A stream through a large one
+/// costs a third of the processor time. It is also the kernel's default limit (pipe-max-size).
+const LARGE: usize = 1 << 20;
+/// Who has got a large pipe may leave it full for long, so they bound what the kernel holds. A
+/// user without privileges may have four times as many (pipe-user-pages-soft).
+const LARGE_MAX: usize = 16;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Size {
+    Ordinary,
+    /// Where one is to be had.
+    Large,
+}
 
 /// An empty pipe, unless somebody who holds it knows better.
 pub struct Pipe {
     read: OwnedFd,
     write: OwnedFd,
+    /// Of a large one: one of the references that are counted.
+    large: Option<Arc<()>>,
 }
 
 impl Pipe {
-    /// Moves what is there, without waiting. 0: the source has ended.
-    pub fn fill(&self, from: BorrowedFd<'_>) -> nix::Result<usize> {
-        move_bytes(from, self.write.as_fd(), MOST)
+    pub fn is_large(&self) -> bool {
+        self.large.is_some()
     }
 
-    /// Moves up to so many bytes on.
-    pub fn drain(&self, to: BorrowedFd<'_>, count: usize) -> nix::Result<usize> {
-        move_bytes(self.read.as_fd(), to, count)
+    /// Moves what is there, without waiting. 0: the source has ended.
+    pub fn fill(&self, from: BorrowedFd<'_>) -> nix::Result<usize> {
+        move_bytes(from, self.write.as_fd(), LARGE, SpliceFFlags::empty())
+    }
+
+    /// Moves up to so many bytes on. Where the end follows at once, they may wait for it.
+    pub fn drain(&self, to: BorrowedFd<'_>, count: usize, end_follows: bool) -> nix::Result<usize> {
+        let flags = match end_follows {
+            true => SpliceFFlags::SPLICE_F_MORE,
+            false => SpliceFFlags::empty(),
+        };
+        move_bytes(self.read.as_fd(), to, count, flags)
     }
 }
 
-fn move_bytes(from: BorrowedFd<'_>, to: BorrowedFd<'_>, count: usize) -> nix::Result<usize> {
-    let flags = SpliceFFlags::SPLICE_F_MOVE | SpliceFFlags::SPLICE_F_NONBLOCK;
+fn move_bytes(
+    from: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    count: usize,
+    flags: SpliceFFlags,
+) -> nix::Result<usize> {
+    let flags = flags | SpliceFFlags::SPLICE_F_MOVE | SpliceFFlags::SPLICE_F_NONBLOCK;
     loop {
         match splice(from, None, to, None, count, flags) {
             Err(Errno::EINTR) => {}
@@ -43,23 +72,44 @@ fn move_bytes(from: BorrowedFd<'_>, to: BorrowedFd<'_>, count: usize) -> nix::Re
 }
 
 pub struct Pipes {
-    free: Vec<Pipe>,
+    ordinary: Vec<Pipe>,
+    large: Vec<Pipe>,
+    /// A reference for each large pipe that there is, and this one.
+    count: Arc<()>,
     room: Room,
 }
 
 impl Pipes {
     pub fn new(room: Room) -> Pipes {
         Pipes {
-            free: Vec::new(),
+            ordinary: Vec::new(),
+            large: Vec::new(),
+            count: Arc::new(()),
             room,
         }
     }
 
-    pub fn take(&mut self) -> nix::Result<Pipe> {
-        match self.free.pop() {
+    pub fn take(&mut self, size: Size) -> nix::Result<Pipe> {
+        if size == Size::Large {
+            if let Some(pipe) = self.large.pop().or_else(|| self.make_large()) {
+                return Ok(pipe);
+            }
+        }
+        match self.ordinary.pop() {
             Some(pipe) => Ok(pipe),
             None => self.make(),
         }
+    }
+
+    fn make_large(&self) -> Option<Pipe> {
+        if Arc::strong_count(&self.count) > LARGE_MAX {
+            return None;
+        }
+        let mut pipe = self.make().ok()?;
+        let size = FcntlArg::F_SETPIPE_SZ(LARGE as i32);
+        fcntl(&pipe.write, size).ok()?;
+        pipe.large = Some(Arc::clone(&self.count));
+        Some(pipe)
     }
 
     fn make(&self) -> nix::Result<Pipe> {
@@ -67,13 +117,21 @@ impl Pipes {
         if self.room.is_beyond(read.as_raw_fd().max(write.as_raw_fd())) {
             return Err(Errno::EMFILE);
         }
-        Ok(Pipe { read, write })
+        Ok(Pipe {
+            read,
+            write,
+            large: None,
+        })
     }
 
     /// It is empty again.
     pub fn give(&mut self, pipe: Pipe) {
-        if self.free.len() < FREE_MAX {
-            self.free.push(pipe);
+        let free = match pipe.is_large() {
+            true => &mut self.large,
+            false => &mut self.ordinary,
+        };
+        if free.len() < FREE_MAX {
+            free.push(pipe);
         }
     }
 }

@@ -359,6 +359,66 @@ fn who_does_not_read_holds_up_who_writes() {
     assert_eq!(world.facts("p").bytes_to_backend, sent);
 }
 
+/// Its end is known before the first byte is taken, and it is many pipefuls long.
+#[test]
+fn what_was_said_before_the_end_arrives_with_it() {
+    let mut world = World::new("said");
+    let (port, listener) = (free_port(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let mut proxy = world.proxy();
+    proxy.listen = vec![tcp(port)];
+    proxy.backend = tcp(listener.local_addr().unwrap().port());
+    proxy.up = false;
+    world.open("p", &proxy);
+    let mut client = tcp_client(port);
+    client.set_nonblocking(true).unwrap();
+    let mut said: Vec<u8> = (0..3 << 20).map(|place: u32| (place % 251) as u8).collect();
+    let mut count = 0;
+    while let Ok(put @ 1..) = client.write(&said[count..]) {
+        count += put;
+    }
+    said.truncate(count);
+    client.set_nonblocking(false).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert!(matches!(world.event(), Event::ProxyWanted { .. }));
+    world.proxies.set_up("p", true);
+    let (mut served, _) = listener.accept().unwrap();
+    let mut heard = Vec::new();
+    served.read_to_end(&mut heard).unwrap();
+    assert!(heard == said, "{} bytes of {count}", heard.len());
+    served.write_all(&said).unwrap();
+    drop(served);
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    assert!(answer == said, "{} bytes of {count}", answer.len());
+    world.await_active("p", 0);
+}
+
+/// Pacing within the machine would halve what a stream moves.
+#[test]
+fn nothing_is_paced_within_the_machine() {
+    use nix::sys::socket::{getsockopt, sockopt::TcpCongestion};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = tcp(listener.local_addr().unwrap().port());
+    let places = dial::places(&address).unwrap();
+    let dial::Dialled::Connected(fd) = dial::dial(&places[0]).unwrap() else {
+        panic!("it is not connected at once");
+    };
+    assert_eq!(getsockopt(&fd, TcpCongestion).unwrap(), "reno");
+}
+
+#[test]
+fn large_pipes_are_few() {
+    use pipes::{Pipes, Room, Size};
+    let mut pipes = Pipes::new(Room::new());
+    let mut taken: Vec<_> = (0..20).map(|_| pipes.take(Size::Large).unwrap()).collect();
+    assert_eq!(taken.iter().filter(|pipe| pipe.is_large()).count(), 16);
+    taken.truncate(15);
+    assert!(pipes.take(Size::Large).unwrap().is_large());
+    pipes.give(taken.pop().unwrap());
+    assert!(!pipes.take(Size::Ordinary).unwrap().is_large());
+    assert!(pipes.take(Size::Large).unwrap().is_large());
+}
+
 #[test]
 fn one_at_a_time() {
     let mut world = World::new("single");
