@@ -1,11 +1,11 @@
 /** HTTP → operation → reply. Framing, limits and access are the nucleus's. */
 import type { Call, Command } from "../generated/protocol.ts";
+import { isObject } from "../model/objects.ts";
 import { orNearest } from "../model/suggest.ts";
 import { type Answer, type Problem, type ProblemAnswer, problem, type Waiting } from "./answer.ts";
 import type { Context } from "./context.ts";
 import { completeArguments, NOTHING_GIVEN, REPEATABLE, readArguments } from "./parameters.ts";
 import { allParameters, isLater, pathParameters, type Route } from "./routes.ts";
-import { isObject } from "./values.ts";
 
 type HttpCall = Extract<Call, { type: "http" }>;
 type Reply = Extract<Command, { type: "reply" }>;

@@ -3,12 +3,12 @@
  * name, all of them in one object, whether HTTP has them in the path, the query or the body.
  */
 import type { Command, Part } from "../generated/protocol.ts";
+import { isObject } from "../model/objects.ts";
 import { orNearest } from "../model/suggest.ts";
 import { type Answer, PROBLEMS, type ProblemAnswer, problem, type Waiting } from "./answer.ts";
 import type { Context } from "./context.ts";
 import { completeArguments, NOTHING_GIVEN, readArguments } from "./parameters.ts";
 import { allParameters, isLater, type Route } from "./routes.ts";
-import { isObject } from "./values.ts";
 
 type Reply = Extract<Command, { type: "reply" }>;
 /** A whole number beyond those that are exact otherwise is a bigint. */

@@ -9,10 +9,6 @@ import { type Parsed, type Problem, parseDuration } from "../model/units.ts";
 export type Read<T> = { readonly value: T } | { readonly wrong: string };
 export type Reader<T> = (raw: unknown) => Read<T>;
 
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
 /** A point in time: RFC 3339, or a duration that reaches back from now. */

@@ -1,6 +1,6 @@
 /** The control socket's client: finds the supervisor, asks, and turns problems into exit codes. */
 import type { Problem } from "../api/answer.ts";
-import { isObject } from "../api/values.ts";
+import { isObject } from "../model/objects.ts";
 import { EXIT, Failure } from "./failure.ts";
 import type { CliHost, HostError, HttpAnswer, HttpCall } from "./host.ts";
 import { type Place, refuseStrangersFolder } from "./locate.ts";

@@ -2,7 +2,7 @@
  * Readers of the documents that the socket gives: by hand and forgiving, since the supervisor at
  * the other end may be of another version. What is missing or of another type counts as absent.
  */
-import { isObject } from "../api/values.ts";
+import { isObject } from "../model/objects.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 

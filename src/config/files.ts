@@ -1,6 +1,6 @@
 /** From the PATHs of the command line to the texts of the files. */
 import type { FileHost, HostError } from "../cli/host.ts";
-import { lookup } from "../model/lookup.ts";
+import { lookup } from "../model/objects.ts";
 import type { LoadInput } from "./contract.ts";
 import type { Issues } from "./issues.ts";
 import { absolutePath, folderOf, joinPath } from "./paths.ts";

@@ -4,8 +4,8 @@ import type { Definition, Dialect, ReadContext, Reading } from "../dialects/dial
 import { foreignFormat, foreignText } from "../dialects/foreign.ts";
 import { readNative } from "../dialects/native/read.ts";
 import { SUPERVISOR_DEFAULTS } from "../model/defaults.ts";
-import { lookup } from "../model/lookup.ts";
 import type { Node } from "../model/node.ts";
+import { lookup } from "../model/objects.ts";
 import type { SupervisorSettings } from "../model/spec.ts";
 import type { ConfigIssue, Elsewhere, Loaded, LoadInput, LoadOutput } from "./contract.ts";
 import { readDocument } from "./document.ts";

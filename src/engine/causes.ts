@@ -16,7 +16,7 @@ import { heldText, PUBLIC, type Service, type State, touch, type World } from ".
 
 const CHAIN_LIMIT = 16;
 /** A cause that quotes another one, which quotes another one, has to end somewhere. */
-const CAUSE_LIMIT = 200;
+const QUOTE_LIMIT = 200;
 /** What stands in the chain for a goal whose consequence has not come yet. */
 const ASKED = "asked";
 
@@ -144,7 +144,7 @@ function brokenText(broken: Service): string {
   const cause = causeOf(broken);
   const text =
     broken.state === "waiting" ? cause : `${broken.state === "failed" ? "failed" : "ended"}: ${cause}`;
-  return text.length <= CAUSE_LIMIT ? text : `${text.slice(0, CAUSE_LIMIT)}…`;
+  return text.length <= QUOTE_LIMIT ? text : `${text.slice(0, QUOTE_LIMIT)}…`;
 }
 
 // ---- the event stream

@@ -13,18 +13,18 @@
  * edges is a case of its own. The configuration goes to the nucleus in the step that changes it,
  * with what runs at work have begun with; so a fresh brain finds it together with the records.
  */
-import type { Command } from "../generated/protocol.ts";
 import { withDefaults } from "../model/defaults.ts";
 import type { Config, ServiceSpec, SparseSpec } from "../model/spec.ts";
 import { dropFromBoot, growBoot } from "./boot.ts";
 import { enter, publishChange } from "./causes.ts";
 import { endDelay } from "./delay.ts";
+import { linkAll } from "./edges.ts";
 import { findFaults, judgeFaults } from "./faults.ts";
 import { rankAgain } from "./gate.ts";
 import { endLook } from "./guard.ts";
+import { closeLogs, hasLog, logOptions, openLog } from "./logs.ts";
 import { dropFds } from "./notify.ts";
 import { resetCounts, settleFacts, unlink } from "./order.ts";
-import { linkAll } from "./recovery.ts";
 import { endSchedule, reschedule } from "./schedule.ts";
 import { dropRecord } from "./slate.ts";
 import {
@@ -36,7 +36,6 @@ import {
   plannedSpec,
   pushFact,
   pushWork,
-  type Role,
   Service,
   touch,
   type World,
@@ -230,34 +229,6 @@ function demandFit(world: World, defined: readonly Service[]): void {
     if (service.edges.requires.some((other) => !wantsUp(other))) fit.add(service);
   }
   for (const service of fit) world.demands.push({ type: "refit", service });
-}
-
-// ---- logs
-
-function hasLog({ kind, stdio }: ServiceSpec): boolean {
-  return kind !== "target" && stdio === "log";
-}
-
-/** Making a log that is there already changes its options. */
-export function openLog(world: World, service: Service): void {
-  const spec = plannedSpec(world, service);
-  if (!hasLog(spec)) return;
-  world.out.push({ type: "openLog", log: spec.name, options: logOptions(spec) });
-}
-
-function logOptions({ log }: ServiceSpec): Extract<Command, { type: "openLog" }>["options"] {
-  const { file: path, maxSize: maxBytes, keep, format, console, lines, split, stamp } = log;
-  const pieces = split ? { split: { stamp } } : {};
-  return { lines, console, file: path === null ? null : { path, maxBytes, keep, format, ...pieces } };
-}
-
-const ROLES: readonly Role[] = ["before-start", "after-start", "before-stop", "after-exit", "stop", "reload"];
-
-/** Also those of hooks that it had long ago; what is not open is not closed. */
-function closeLogs(world: World, { spec: { name } }: Service): void {
-  for (const log of [name, ...ROLES.map((role) => `${name}/${role}`)]) {
-    world.out.push({ type: "closeLog", log });
-  }
 }
 
 // ---- what the nucleus keeps

@@ -2,7 +2,8 @@
  * Circles in what waits for what. Nothing is looked at twice where there is none: what waits for
  * nobody is taken away, again and again, until nothing is left.
  */
-import { ahead, behind, type Service } from "./world.ts";
+import { ahead, behind } from "./edges.ts";
+import type { Service } from "./world.ts";
 
 /** Each circle with all that belongs to it, in the order of the services. */
 export function cyclesOf(services: readonly Service[]): Service[][] {

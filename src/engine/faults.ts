@@ -7,13 +7,13 @@
 import { enter, tell } from "./causes.ts";
 import { cyclesOf } from "./cycles.ts";
 import { endDelay } from "./delay.ts";
+import { ahead } from "./edges.ts";
 import { dropTurn } from "./gate.ts";
 import { endLook } from "./guard.ts";
 import { fire } from "./lifecycle.ts";
 import { restCall } from "./rescue.ts";
 import { cancelBackoff, comeToRest, wake } from "./runs.ts";
 import {
-  ahead,
   type Edges,
   isDoomed,
   ownPast,
@@ -27,7 +27,7 @@ import {
 /** How many names of a circle stand in a cause. */
 const CAUSE_NAMES = 8;
 /** How many names of a circle are told. */
-const PATH_MAX = 64;
+export const PATH_MAX = 64;
 
 // ---- finding
 

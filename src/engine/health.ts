@@ -1,7 +1,7 @@
 /**
- * Health: while a service is ready (or from its start on, where its readiness waits for it) it is asked again and again whether it is well. A check asks
- * all its probes and waits for all their answers; the next one is armed only then, so two are
- * never at work at once. The first one comes at a random part of the interval, so that services
+ * Health: while a service is ready (or from its start on, where its readiness waits for it) it is
+ * asked again and again whether it is well. A check asks all its probes and waits for all their
+ * answers; the next one is armed only then, so two are never at work at once. The first one comes at a random part of the interval, so that services
  * that became ready together are not checked together; the others keep that phase.
  *
  * So many failed checks in a row, and it is unhealthy: the input `sick` of the life cycle, or only
@@ -188,13 +188,8 @@ function endRound(
   if (service.watch !== null && !ok) service.watch.reason = reason;
   if (ok && health.healthy !== true && health.successes >= spec.successes) recovered(world, service, reason);
   if (!ok && health.healthy !== false && health.failures >= spec.failures) sickened(world, service, reason);
-  if (ok) meetCondition(world, service);
-}
-
-/** One good check is what its readiness waits for. */
-function meetCondition(world: World, service: Service): void {
-  const ready = service.state === "starting" && meet(world, service, conditionOf(service.spec));
-  if (ready) fire(world, service, "met", null);
+  // One good check is what its readiness waits for.
+  if (ok && isHealthAwaited(service)) meet(world, service, conditionOf(service.spec));
 }
 
 /** What no rule asks for any more is not worth a record. */

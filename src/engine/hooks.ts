@@ -22,16 +22,7 @@ import { restCall } from "./rescue.ts";
 import { conclude, hookEnd, surviveRun } from "./restart.ts";
 import { admit, isKilled, leaveAlone, rest, spawnMain, stopRun } from "./runs.ts";
 import { cutSides, hasSides, openSide, roleText } from "./sides.ts";
-import {
-  type Around,
-  type End,
-  mustLeave,
-  type Role,
-  type Service,
-  type Side,
-  touch,
-  type World,
-} from "./world.ts";
+import { type Around, type End, mustLeave, type Service, type Side, touch, type World } from "./world.ts";
 
 /** Bits of `Around.done`. */
 const BEFORE_STOP = 1;
@@ -285,14 +276,4 @@ function startAsOther(world: World, service: Service, because: string): void {
   restCall(service, true);
   markAutomatic(world, service);
   admit(world, service, `${because}, is a ${service.spec.kind} now`);
-}
-
-/** Whose logs belong to a service beside its own. */
-export function sideRoles({ spec }: Service): Role[] {
-  const roles: Role[] = [];
-  const hooks: readonly HookName[] = ["before-start", "after-start", "before-stop", "after-exit"];
-  for (const hook of hooks) if (spec.hooks !== null && spec.hooks[hook] !== undefined) roles.push(hook);
-  if (spec.stopCommand !== null) roles.push("stop");
-  if (spec.reload?.type === "command") roles.push("reload");
-  return roles;
 }

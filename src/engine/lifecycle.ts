@@ -199,7 +199,7 @@ export const LIFECYCLE: { readonly [S in State]: Row } = {
   preparing: {
     start: ignore,
     need: ignore,
-    halt: noteAndLeave,
+    halt: leaveUnbegun,
     turn: leavePrepared,
     hurry: leavePreparing,
     spawned: never,
@@ -467,9 +467,8 @@ function leaveLater(world: World, service: Service, { because }: Halt): void {
   note(world, service, because);
 }
 
-function leaveSoon(world: World, service: Service, { because }: Halt): void {
-  assert(mustLeave(service), "a live service that is halted has to leave");
-  note(world, service, because);
+function leaveSoon(world: World, service: Service, halt: Halt): void {
+  leaveLater(world, service, halt);
   pushWork(world, service);
 }
 
@@ -477,10 +476,10 @@ function noteGoalOf(world: World, service: Service, { because }: Halt): void {
   noteGoal(world, service, because);
 }
 
-function noteAndLeave(world: World, service: Service, { because }: Halt): void {
-  assert(mustLeave(service), "a live service that is halted has to leave");
-  noteGoal(world, service, because);
-  pushWork(world, service);
+/** What its before-start hook was at work for is over: that is the cause to end with. */
+function leaveUnbegun(world: World, service: Service, halt: Halt): void {
+  noteGoalOf(world, service, halt);
+  leaveSoon(world, service, halt);
 }
 
 function leavePrepared(world: World, service: Service): void {

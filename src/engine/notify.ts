@@ -8,7 +8,6 @@ import type { ServiceSpec } from "../model/spec.ts";
 import { noteState, publishReload } from "./causes.ts";
 import { stopHealth } from "./health.ts";
 import { extendLinger } from "./hooks.ts";
-import { fire } from "./lifecycle.ts";
 import { meet } from "./readiness.ts";
 import { noticeReload } from "./reload.ts";
 import { armRun, shutdownLeftMs } from "./runs.ts";
@@ -81,8 +80,7 @@ function learn(world: World, service: Service, told: Told, notice: Notice, at: n
 
 function meetNotify(world: World, service: Service): void {
   const index = service.spec.ready.findIndex(({ type }) => type === "notify");
-  if (index === -1 || !meet(world, service, index)) return;
-  if (service.state === "starting") fire(world, service, "met", null);
+  if (index !== -1) meet(world, service, index);
 }
 
 /** Another process of the set is the main one. */

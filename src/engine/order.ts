@@ -9,14 +9,11 @@
 import { assert } from "./assert.ts";
 import { noteRelease } from "./boot.ts";
 import { isDelayed } from "./delay.ts";
+import { ahead, behind, dropEdges } from "./edges.ts";
 import {
-  ahead,
-  behind,
-  type Edges,
   heldText,
   isLive,
   mustLeave,
-  NO_EDGES,
   pushFact,
   pushWork,
   remainsUp,
@@ -120,32 +117,7 @@ export function settleFacts(world: World): void {
 /** It is no neighbour of anybody any more. It has no run, and nobody counts it once it is in nobody's way. */
 export function unlink(world: World, service: Service): void {
   tellFacts(world, service, FACT_READY | FACT_CLEAR | FACT_BEGUN);
-  const { edges } = service;
-  service.edges = NO_EDGES;
-  for (const [forth, back] of MIRRORED) {
-    for (const other of edges[forth]) other.edges[back] = without(other.edges[back], service);
-  }
-}
-
-/** Each list of edges, and where its members have the same edge. */
-const MIRRORED: readonly (readonly [keyof Edges, keyof Edges])[] = [
-  ["requires", "dependents"],
-  ["order", "successors"],
-  ["begun", "begunFor"],
-  ["awaited", "awaitedBy"],
-  ["loose", "looseFor"],
-  ["dependents", "requires"],
-  ["successors", "order"],
-  ["begunFor", "begun"],
-  ["awaitedBy", "awaited"],
-  ["looseFor", "loose"],
-  ["conflicts", "conflicts"],
-  ["failWith", "failFor"],
-  ["failFor", "failWith"],
-];
-
-function without(services: readonly Service[], one: Service): Service[] {
-  return services.filter((service) => service !== one);
+  dropEdges(service);
 }
 
 function block(world: World, by: Service, neighbours: readonly Service[], blocks: boolean): void {

@@ -9,6 +9,7 @@
 import type { Event, Probe } from "../generated/protocol.ts";
 import type { ProbeCondition, ReadyCondition, ServiceSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
+import { fire } from "./lifecycle.ts";
 import { outsideSpec, probeSpec } from "./spawn.ts";
 import { stretchFactor } from "./starvation.ts";
 import { probeText } from "./text.ts";
@@ -81,14 +82,14 @@ export function dropWatch(world: World, service: Service): void {
   service.watch = null;
 }
 
-/** A condition holds. True if it was the last one. */
-export function meet(world: World, service: Service, index: number): boolean {
+/** A condition holds. A service that is not known to run yet becomes ready with the news of its start. */
+export function meet(world: World, service: Service, index: number): void {
   const watch = service.watch;
-  if (watch === null || !(watch.unmet & (1 << index))) return false; // Late: nobody asks any more.
+  if (watch === null || !(watch.unmet & (1 << index))) return; // Late: nobody asks any more.
   watch.unmet &= ~(1 << index);
   watch.flying &= ~(1 << index);
   touch(world, service);
-  return watch.unmet === 0;
+  if (watch.unmet === 0 && service.state === "starting") fire(world, service, "met", null);
 }
 
 /** A probe said no: it is tried again a little later. */

@@ -8,17 +8,19 @@
  */
 import type { Boot, ChildRecord } from "../generated/protocol.ts";
 import { withDefaults } from "../model/defaults.ts";
-import type { Config, Following, ServiceSpec, SparseSpec } from "../model/spec.ts";
+import type { Config, ServiceSpec, SparseSpec } from "../model/spec.ts";
 import { assert } from "./assert.ts";
 import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
-import { openLog, takePlanned } from "./change.ts";
+import { takePlanned } from "./change.ts";
 import { armDelay, isDelayed } from "./delay.ts";
+import { linkAll } from "./edges.ts";
 import { findFaults, judgeFaults } from "./faults.ts";
 import { makeGate } from "./gate.ts";
 import { isHealthAwaited, resumeHealth } from "./health.ts";
 import { afterRun, armLinger } from "./hooks.ts";
 import { fire } from "./lifecycle.ts";
+import { openLog } from "./logs.ts";
 import { newTold, takeNotice } from "./notify.ts";
 import { newOccasions } from "./occasions.ts";
 import { resetCounts } from "./order.ts";
@@ -42,17 +44,14 @@ import {
 } from "./slate.ts";
 import { resumeWatchdog } from "./watchdog.ts";
 import {
-  type Edges,
   isLive,
   isTarget,
   isTask,
   mustLeave,
   type Named,
-  NO_EDGES,
   newChildId,
   PUBLIC,
   pinnedUp,
-  plannedSpec,
   pushFact,
   pushWork,
   Service,
@@ -123,79 +122,6 @@ export function makeWorld(boot: BootInput, now: number, wall: number): World {
   findFaults(world);
   world.gate = makeGate(settings.supervisor, services);
   return world;
-}
-
-// ---- the graph
-
-/** Each pair once, whatever it is named by; a requirement says more than an order. */
-export function linkAll(world: Pick<World, "services" | "byName" | "planned">): void {
-  const { services, byName } = world;
-  const follows = reverseBefore(world);
-  for (const service of services) service.edges = NO_EDGES;
-  for (const service of services) {
-    const { name, requires, wants, after, conflicts, failWith } = plannedSpec(world, service);
-    const reverse = follows.get(name) ?? NONE;
-    const lists = [requires, wants, after, reverse, conflicts, failWith];
-    if (lists.every((list) => list.length === 0)) continue; // As most are: no set is made for them.
-    const following = (until: Following["until"]) =>
-      after.filter((one) => one.until === until).map((one) => one.name);
-    const required = requires.map((requirement) => requirement.name);
-    const ordered = [...wants, ...following("ready"), ...reverse];
-    const begun = following("begun");
-    const linkEach = (
-      names: readonly string[],
-      but: readonly string[],
-      forth: keyof Edges,
-      back: keyof Edges,
-    ) => {
-      for (const other of new Set(names)) {
-        if (!but.includes(other)) link(service, byName.get(other), forth, back);
-      }
-    };
-    linkEach(required, [], "requires", "dependents");
-    linkEach(ordered, required, "order", "successors");
-    // Beside "ready": that lets pass what nobody wants up, this does not.
-    linkEach(begun, required, "begun", "begunFor");
-    linkEach(following("up"), required, "awaited", "awaitedBy");
-    linkEach(following("any"), [...required, ...ordered, ...begun], "loose", "looseFor");
-    for (const conflict of conflicts) linkConflict(service, byName.get(conflict.name));
-    linkEach(failWith, [], "failWith", "failFor");
-  }
-}
-
-const NONE: readonly string[] = Object.freeze([]);
-
-/** Who names whom in `before`, the other way round. */
-function reverseBefore(world: Pick<World, "services" | "planned">): Map<string, string[]> {
-  const follows = new Map<string, string[]>();
-  for (const service of world.services) {
-    const spec = plannedSpec(world, service);
-    for (const name of spec.before) {
-      const followers = follows.get(name);
-      if (followers === undefined) follows.set(name, [spec.name]);
-      else followers.push(spec.name);
-    }
-  }
-  return follows;
-}
-
-function link(from: Service, to: Service | undefined, forth: keyof Edges, back: keyof Edges): void {
-  if (to === undefined || to === from) return;
-  addNeighbour(from, forth, to);
-  addNeighbour(to, back, from);
-}
-
-/** Both may name each other. */
-function linkConflict(service: Service, other: Service | undefined): void {
-  if (other === undefined || service.edges.conflicts.includes(other)) return;
-  link(service, other, "conflicts", "conflicts");
-}
-
-/** Lists that stay empty stay shared. */
-function addNeighbour(service: Service, list: keyof Edges, other: Service): void {
-  if (service.edges === NO_EDGES) service.edges = { ...NO_EDGES };
-  if (service.edges[list] === NO_EDGES[list]) service.edges[list] = [other];
-  else service.edges[list].push(other);
 }
 
 // ---- first start and every later one

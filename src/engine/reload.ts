@@ -34,7 +34,7 @@ export function askReload(world: World, service: Service, because: string): void
   else begin(world, service, service.reload, because);
 }
 
-export function newReload(): Reload {
+function newReload(): Reload {
   return { begun: 0, over: 0, failure: null, again: false, side: null, deadline: 0, told: false };
 }
 
@@ -48,7 +48,7 @@ function begin(world: World, service: Service, reload: Reload, because: string):
     return;
   }
   world.out.push({ type: "signal", id: service.child, signal: how.signal, scope: "main" });
-  if (canTell(service)) await_(world, service, reload, HOPE_MS);
+  if (canTell(service)) waitForNotice(world, service, reload, HOPE_MS);
   else over(world, service, reload, null);
 }
 
@@ -57,7 +57,8 @@ function canTell({ spec }: Service): boolean {
   return notifyOf(spec)?.type === "socket";
 }
 
-function await_(world: World, service: Service, reload: Reload, ms: number): void {
+/** Of what it does about its reload, for so long. */
+function waitForNotice(world: World, service: Service, reload: Reload, ms: number): void {
   reload.deadline = world.now + ms;
   armReload(world, service);
 }
@@ -78,7 +79,7 @@ export function noticeReload(
   touch(world, service);
   if (notice.reloading) {
     reload.told = true;
-    await_(world, service, reload, service.spec.startTimeoutMs || READY_AGAIN_MS);
+    waitForNotice(world, service, reload, service.spec.startTimeoutMs || READY_AGAIN_MS);
   } else if (notice.ready) over(world, service, reload, null);
 }
 

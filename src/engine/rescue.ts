@@ -21,7 +21,8 @@ import {
   type World,
 } from "./world.ts";
 
-const TRAIL_MAX = 16;
+/** How many failures may follow from one another. */
+export const TRAIL_MAX = 16;
 
 /** `failed` has failed for good. */
 export function runHandler(

@@ -3,20 +3,23 @@
  * with care. `undefined`: nothing to keep; `null`: not to be understood.
  */
 import type { Exit } from "../generated/protocol.ts";
-import type { Around, Call, End, Failure, Pin, Reason, Reload, Role, Side } from "./world.ts";
+import { PATH_MAX } from "./faults.ts";
+import { TRAIL_MAX } from "./rescue.ts";
+import {
+  type Around,
+  type Call,
+  type End,
+  type Failure,
+  type Pin,
+  type Reason,
+  type Reload,
+  ROLES,
+  type Role,
+  type Side,
+} from "./world.ts";
 
-const ROLES: readonly string[] = [
-  "before-start",
-  "after-start",
-  "before-stop",
-  "after-exit",
-  "stop",
-  "reload",
-] satisfies Role[];
 const KINDS: readonly string[] = ["judged", "hopeless", "survived"] satisfies End["kind"][];
 const TEXT_MAX = 16_384;
-const TRAIL_MAX = 64;
-const PATH_MAX = 64;
 /** As many services as may fail one after the other. */
 const FELLOWS_MAX = 10_000;
 
@@ -80,7 +83,7 @@ function isFlag(value: unknown): value is boolean {
 }
 
 function isRole(value: unknown): value is Role {
-  return typeof value === "string" && ROLES.includes(value);
+  return ROLES.some((role) => role === value);
 }
 
 function isKind(value: unknown): value is End["kind"] {

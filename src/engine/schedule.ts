@@ -28,7 +28,8 @@ const SET_BACK_MS = 3 * 3_600_000;
 const JUMP_MS = 1000;
 /** A start that is late by less than this part of its interval does not move the next one. */
 const ON_TIME = 0.1;
-const CAUSE_LIMIT = 200;
+/** So many characters of its cause are remembered of a run. */
+const RUN_CAUSE_LIMIT = 200;
 
 interface Scheduled {
   readonly service: Service;
@@ -309,7 +310,7 @@ function openRun(world: World, scheduled: Scheduled): void {
   // What is tried again is still due to what it was due to at first.
   const due = occasions.occasion === 0 && retry ? (newest(occasions)?.scheduled ?? 0) : occasions.occasion;
   const times = { scheduled: due, started: 0, ended: 0, durationMs: 0 };
-  const cause = causeOf(service).slice(0, CAUSE_LIMIT);
+  const cause = causeOf(service).slice(0, RUN_CAUSE_LIMIT);
   keepRuns(occasions, [...occasions.runs, { ...times, exit: null, success: false, skipped: 0, cause }]);
   occasions.open = true;
   // An interval counts from the last start; a further try is none.
@@ -346,7 +347,7 @@ function closeRun(world: World, { service, occasions }: Scheduled): void {
   const started = run.started || world.wall;
   const unseen = { ended: world.wall, durationMs: Math.max(0, world.wall - started) };
   const success = service.state === "exited";
-  const cause = causeOf(service).slice(0, CAUSE_LIMIT);
+  const cause = causeOf(service).slice(0, RUN_CAUSE_LIMIT);
   changeNewest(occasions, { started, success, cause, ...(run.ended === 0 ? unseen : {}) });
 }
 

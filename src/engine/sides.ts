@@ -8,6 +8,7 @@ import type { Event, Exit } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { noteHook, publishHook, publishReceipt, say } from "./causes.ts";
 import { fire } from "./lifecycle.ts";
+import { openSideLog } from "./logs.ts";
 import { overReload } from "./reload.ts";
 import { reportReceipt, shutdownLeftMs } from "./runs.ts";
 import { spawnSpec } from "./spawn.ts";
@@ -16,15 +17,9 @@ import { newChildId, type Role, type Service, type Side, touch, type World } fro
 
 export type SideEvent = Extract<Event, { type: "spawned" | "spawnFailed" | "exited" | "stopped" }>;
 
-const LOG_LINES = 100;
-
 /** As a person would call it: `before-start hook`. */
 export function roleText(role: Role): string {
   return role === "stop" || role === "reload" ? `${role} command` : `${role} hook`;
-}
-
-export function logOf(service: Service, role: Role): string {
-  return `${service.spec.name}/${role}`;
 }
 
 export interface SideCommand {
@@ -42,14 +37,14 @@ export function openSide(
   const { spec } = service;
   const child = newChildId(world);
   world.sets.set(child, service);
-  const options = { lines: LOG_LINES, console: spec.log.console, file: null };
-  world.out.push({ type: "openLog", log: logOf(service, role), options });
+  openSideLog(world, service, role);
   const environment = sideEnvironment(service, role, because);
   world.out.push({ type: "spawn", id: child, spec: spawnSpec(spec, role, argv, environment) });
   const deadline = world.now + timeoutMs;
-  world.out.push({ type: "arm", key: `hook ${child}`, at: deadline });
+  const side = { role, child, deadline, pid: 0, ended: false, stopping: false, cut: false, failure: null };
+  armSide(world, side);
   touch(world, service);
-  return { role, child, deadline, pid: 0, ended: false, stopping: false, cut: false, failure: null };
+  return side;
 }
 
 function sideEnvironment(service: Service, role: Role, because: string): Record<string, string> {

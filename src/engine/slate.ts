@@ -6,6 +6,7 @@
  * A record is a JSON array without names, because a thousand of them are kept. It is read with
  * care: the former brain may have been lost to the very fault that spoiled it.
  */
+import { isObject } from "../model/objects.ts";
 import { type BootLog, loadBoot, saveBoot } from "./boot.ts";
 import type { Gate } from "./gate.ts";
 import { isHealthAwaited, newHealth } from "./health.ts";
@@ -445,8 +446,4 @@ function isWish(value: unknown): value is Wish {
 
 function isPhase(value: unknown): value is ShutdownPhase {
   return typeof value === "string" && PHASES.includes(value);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

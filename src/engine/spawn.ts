@@ -1,6 +1,7 @@
 /** What the nucleus needs to know to start a process of a service. */
 import type { SpawnSpec } from "../generated/protocol.ts";
 import type { ServiceSpec } from "../model/spec.ts";
+import { sideLog } from "./logs.ts";
 import { notifyOf } from "./notify.ts";
 import type { Role } from "./world.ts";
 
@@ -57,7 +58,7 @@ export function spawnSpec(
   argv: readonly string[],
   more: Environment | null = null,
 ): SpawnSpec {
-  const log = role === "main" || role === "probe" ? spec.name : `${spec.name}/${role}`;
+  const log = role === "main" || role === "probe" ? spec.name : sideLog(spec, role);
   return {
     service: spec.name,
     role,

@@ -125,16 +125,6 @@ export type Reason =
   /** It has been restarted as often as is allowed; `last`: why it would have been once more. */
   | { readonly type: "limit"; readonly restarts: number; readonly last: Reason | null };
 
-/** Whom it follows and stops before. */
-export function ahead({ edges }: Service): readonly (readonly Service[])[] {
-  return [edges.requires, edges.order, edges.begun, edges.loose];
-}
-
-/** Who follows it and stops before it. */
-export function behind({ edges }: Service): readonly (readonly Service[])[] {
-  return [edges.dependents, edges.successors, edges.begunFor, edges.looseFor];
-}
-
 /** What its former runs left behind. */
 export interface Past {
   /** Restarts in a row, without a run that lasted. -1: the next one does not count, nor wait. */
@@ -231,7 +221,16 @@ export interface Eviction {
   readonly trail?: readonly string[];
 }
 
-export type Role = HookName | "stop" | "reload";
+/** What runs beside a service: its hooks, the stop command, the reload command. */
+export const ROLES = [
+  "before-start",
+  "after-start",
+  "before-stop",
+  "after-exit",
+  "stop",
+  "reload",
+] as const satisfies readonly (HookName | "stop" | "reload")[];
+export type Role = (typeof ROLES)[number];
 
 /** A process set beside the main one: a hook's, the stop command's or the reload command's. */
 export interface Side {

@@ -1,6 +1,6 @@
 /** Names of signals as people write them, and the one form the rest of the program knows. */
 
-import { lookup } from "./lookup.ts";
+import { lookup } from "./objects.ts";
 import type { Parsed } from "./units.ts";
 
 /** Without SIG, in the order of their numbers on Linux. */

@@ -1,5 +1,5 @@
 /** "Did you mean": the known word nearest to a mistyped one. */
-import { lookup } from "./lookup.ts";
+import { lookup } from "./objects.ts";
 
 /** What other programs call a field, and what it is called here. */
 const ALIASES: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@
  * Durations and sizes as people write them: `"1m30s"`, `"64MiB"`. Used by the configuration, the
  * command line and the API.
  */
-import { lookup } from "./lookup.ts";
+import { lookup } from "./objects.ts";
 
 /** A value, or what is wrong with the text: one sentence, and what to write instead. */
 export type Parsed<T> = { readonly value: T } | Problem;

@@ -1,11 +1,11 @@
 /** What must hold in every world between two steps, computed from scratch. */
 
+import { behind } from "../../src/engine/edges.ts";
 import { isHealthAwaited } from "../../src/engine/health.ts";
 import { LIFECYCLE } from "../../src/engine/lifecycle.ts";
 import { isBroken, isReady } from "../../src/engine/order.ts";
 import { sidesOf } from "../../src/engine/sides.ts";
 import {
-  behind,
   heldText,
   isLive,
   isTarget,

@@ -3,8 +3,8 @@ import type { Issues } from "../../config/issues.ts";
 import type { AnyField, DeepReadonly, Field, Fields, Group } from "../../model/fields.ts";
 import { kindOf, type Out, type Reader } from "../../model/kit.ts";
 import { LATER } from "../../model/later.ts";
-import { lookup } from "../../model/lookup.ts";
 import type { Node } from "../../model/node.ts";
+import { lookup } from "../../model/objects.ts";
 import { didYouMean } from "../../model/suggest.ts";
 
 /**

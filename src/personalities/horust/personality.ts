@@ -1,5 +1,5 @@
 /** What the command line gives the brain to know, beside the services (`Config.personality`). */
-import { isObject } from "../../api/values.ts";
+import { isObject } from "../../model/objects.ts";
 
 export interface HorustPersonality {
   /** Nothing of the supervisor's own is to be said. */

@@ -1,5 +1,5 @@
 /** What the command line gives the brain to know, beside the programs (`Config.personality`). */
-import { isObject } from "../../api/values.ts";
+import { isObject } from "../../model/objects.ts";
 
 export interface SupervisorsPersonality {
   /** As it was written; empty: there is no HTTP API. */

@@ -1,5 +1,5 @@
 /** The file that a server leaves for its successor, and whether it is meant for this one. */
-import { isObject } from "../../api/values.ts";
+import { isObject } from "../../model/objects.ts";
 
 /** Of the file's form. */
 export const STATE_VERSION = 1;

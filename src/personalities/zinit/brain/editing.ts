@@ -3,7 +3,6 @@
  * the config program; here is decided what to ask of it, and what of the engine afterwards.
  */
 import type { Services, Ticket } from "../../../api/services.ts";
-import { isObject } from "../../../api/values.ts";
 import type {
   ZinitDeleteOutput,
   ZinitFailure,
@@ -13,6 +12,7 @@ import type {
 } from "../../../config/contract.ts";
 import { reload as compare, knownServices } from "../../../dialects/zinit/running.ts";
 import type { QueryAnswer } from "../../../generated/protocol.ts";
+import { isObject } from "../../../model/objects.ts";
 import type { ServiceSpec } from "../../../model/spec.ts";
 import { hasBegun, refusal } from "./acting.ts";
 import { type Work, when } from "./changes.ts";

@@ -2,8 +2,9 @@
  * What the server's own log says of its services: a line for each change of a state, made from the
  * event that is published for it.
  */
-import { isObject } from "../../../api/values.ts";
+
 import type { Command, Level } from "../../../generated/protocol.ts";
+import { isObject } from "../../../model/objects.ts";
 
 const LINES: Readonly<Record<string, readonly [level: Level, text: string]>> = {
   waiting: ["debug", "service waits"],

@@ -3,7 +3,7 @@
  * What is not of its type counts as absent, as clients are used to.
  */
 import type { RpcError } from "../../../api/jsonrpc.ts";
-import { isObject } from "../../../api/values.ts";
+import { isObject } from "../../../model/objects.ts";
 import { failure } from "./errors.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;

@@ -1,8 +1,9 @@
 /** Methods about proxies: listeners that start a service when somebody connects. */
-import { isObject } from "../../../api/values.ts";
+
 import type { ZinitFailure, ZinitXinetOutput } from "../../../config/contract.ts";
 import { addressText, listenText, readProxy } from "../../../dialects/zinit/xinet.ts";
 import type { ProxyFacts, QueryAnswer } from "../../../generated/protocol.ts";
+import { isObject } from "../../../model/objects.ts";
 import type { ProxySpec } from "../../../model/spec.ts";
 import { refusal } from "./acting.ts";
 import type { Work } from "./changes.ts";

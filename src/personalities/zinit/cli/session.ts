@@ -1,6 +1,7 @@
 /** One run of a verb: the server it talks to, and ways to answer. */
-import { isObject } from "../../../api/values.ts";
+
 import type { CliHost, LineError } from "../../../cli/host.ts";
+import { isObject } from "../../../model/objects.ts";
 import { Failure } from "./failure.ts";
 
 const CONNECT_TIMEOUT_MS = 3000;

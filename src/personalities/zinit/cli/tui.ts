@@ -1,7 +1,8 @@
 /** Facts for the interface from zinit's JSON-RPC. */
-import { isObject } from "../../../api/values.ts";
+
 import { type Fields, list, number, object, objects, text, textOrNull } from "../../../cli/documents.ts";
 import type { Reply } from "../../../cli/screen.ts";
+import { isObject } from "../../../model/objects.ts";
 import type { Action, Details, Manner, Message, Request, Service, Why } from "../../../tui/model.ts";
 import { ACTION_MS, failed, QUESTION_MS, type Source, type Step } from "../../../tui/source.ts";
 

@@ -1,6 +1,7 @@
 /** A connection: what `connect()` returns. */
-import { isObject } from "../../../api/values.ts";
+
 import { type Fields, number, object, objects, text, textOrNull } from "../../../cli/documents.ts";
+import { isObject } from "../../../model/objects.ts";
 import { attempt, type Context } from "./context.ts";
 import { Fraction } from "./fraction.ts";
 import type { ProxyBuilder } from "./proxy.ts";

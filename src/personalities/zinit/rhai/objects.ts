@@ -1,6 +1,7 @@
 /** Objects of a script: they stay here, the script has their numbers. */
-import { isObject } from "../../../api/values.ts";
+
 import type { RhaiValue } from "../../../cli/rhai.ts";
+import { isObject } from "../../../model/objects.ts";
 import { Factory } from "./factory.ts";
 import { Fraction } from "./fraction.ts";
 import { Handle } from "./handle.ts";

@@ -1,6 +1,7 @@
 /** A zinit server, as scripts talk to it. */
-import { isObject } from "../../../api/values.ts";
+
 import type { CliHost, LineError } from "../../../cli/host.ts";
+import { isObject } from "../../../model/objects.ts";
 
 const CONNECT_MS = 3000;
 const REPLY_MS = 5000;
