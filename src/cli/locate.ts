@@ -5,7 +5,7 @@
 import { EXIT, Failure } from "./failure.ts";
 import type { CliHost } from "./host.ts";
 
-export const SYSTEM_SOCKET = "/run/oneup/oneup.sock";
+const SYSTEM_SOCKET = "/run/oneup/oneup.sock";
 const SYSTEM_CONFIGURATION = "/etc/oneup";
 const CONFIGURATION = "oneup.toml";
 
@@ -71,6 +71,11 @@ export function placeNamed(host: Machine, option: string | null): Place | null {
   return place === null ? null : fitting(place);
 }
 
+/** Somebody named this very socket. */
+export function isExplicit(place: Place): boolean {
+  return place.by === "--socket" || place.by === "ONEUP_SOCKET";
+}
+
 /** True if the path of a socket fits the address of a Unix socket. */
 export function socketFits(socket: string): boolean {
   return utf8Length(socket) <= LONGEST_SOCKET;
@@ -85,7 +90,7 @@ function projectPlace(host: Machine, configuration: string): Place {
 }
 
 /** The user's own folder for run state. Who makes it, makes it with mode 0700. */
-export function privateFolder(host: Pick<Machine, "environment" | "uid">): string {
+function privateFolder(host: Pick<Machine, "environment" | "uid">): string {
   const runtime = host.environment.XDG_RUNTIME_DIR ?? "";
   // The base directory rules want an absolute path, and nothing else to be believed.
   if (runtime.startsWith("/")) return `${trim(runtime)}/oneup`;
@@ -115,7 +120,7 @@ export function strangersFolder(host: Machine, place: Place): string | null {
 }
 
 /** `oneup.toml` in the current folder or the nearest one above; its real path. */
-export function nearestConfiguration(host: Machine): string | null {
+function nearestConfiguration(host: Machine): string | null {
   let folder = host.cwd;
   for (;;) {
     const path = join(folder, CONFIGURATION);

@@ -1,14 +1,13 @@
 import type { ConfigIssue } from "../../config/contract.ts";
-import type { Supervise } from "../../generated/protocol.ts";
 import type { Input } from "../arguments.ts";
 import { complainAbout, load } from "../configuration.ts";
-import { EXIT, Failure, usage } from "../failure.ts";
-import { type Place, placeToListen, socketFits, strangersFolder } from "../locate.ts";
-import { type Session, wantsColours } from "../session.ts";
-import { PLAIN } from "../supervise.ts";
+import { EXIT, usage } from "../failure.ts";
+import { isExplicit, type Place, placeToListen, socketFits, strangersFolder } from "../locate.ts";
+import type { Session } from "../session.ts";
+import { refuseSecond, supervision } from "../supervise.ts";
 import type { Verb } from "../verb.ts";
 import { plural } from "../words.ts";
-import { runCommand } from "./init.ts";
+import { runCommand } from "./run-command.ts";
 
 export const run: Verb = {
   name: "run",
@@ -30,7 +29,7 @@ export const run: Verb = {
     input.rest === null ? runConfiguration(session, input) : runCommand(session, input),
 };
 
-export function runConfiguration(session: Session, input: Input): number {
+function runConfiguration(session: Session, input: Input): number {
   if (input.has("stop-timeout"))
     throw usage("--stop-timeout goes with a command: oneup --stop-timeout 10s -- CMD", "run");
   const loaded = load(session.host, input.words);
@@ -56,41 +55,6 @@ function configurationProblem(errors: readonly ConfigIssue[]): unknown {
   const title = "Wrong usage or configuration";
   const detail = `the configuration has ${plural(errors.length, "error")}; nothing was started`;
   return { type: "about:blank", title, detail, exit_code: EXIT.usage, errors };
-}
-
-/** What a configuration and a single command have in common. */
-export function supervision(session: Session, config: unknown): Supervise {
-  return {
-    ...PLAIN,
-    config,
-    brain: "brain",
-    colour: wantsColours(session.host),
-  };
-}
-
-/** A live socket is never stolen: whoever answers there, whatever it says, holds it. */
-export function refuseSecond(session: Session, place: Place): void {
-  // Where none can be made, none of ours can be there.
-  if (!socketFits(place.socket) || strangersFolder(session.host, place) !== null) return;
-  const { socket } = place;
-  const answer = session.host.request({ socket, method: "GET", target: "/status", timeoutMs: 2000 });
-  if ("error" in answer && ["EACCES", "EPERM"].includes(answer.error)) {
-    throw new Failure(
-      EXIT.usage,
-      `${socket} cannot be used, it or its folder is somebody else's: ${answer.message}`,
-      "name a socket in a folder of your own with --socket",
-    );
-  }
-  // Who accepts and then says nothing is there all the same.
-  if ("error" in answer && answer.error !== "ETIMEDOUT") return;
-  const what = isExplicit(place) || place.configuration === null ? "" : ` of ${place.configuration}`;
-  throw new Failure(EXIT.usage, `a supervisor${what} is already there: it answers at ${socket}`, HINT);
-}
-
-const HINT = "stop it with oneup shutdown, or give this one a socket of its own with --socket";
-
-export function isExplicit(place: Place): boolean {
-  return place.by === "--socket" || place.by === "ONEUP_SOCKET";
 }
 
 /** A default path that is too long or not safe costs the control verbs, and a message. */

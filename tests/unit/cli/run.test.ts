@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { run } from "../../../src/cli/cli.ts";
 import { nameOf } from "../../../src/cli/locate.ts";
-import { serviceName } from "../../../src/cli/verbs/init.ts";
+import { serviceName } from "../../../src/cli/verbs/run-command.ts";
 import { FakeHost, giving, oneup } from "./fake.ts";
 
 const ROOT = "/home/me/project/oneup.toml";

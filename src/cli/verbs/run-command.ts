@@ -1,10 +1,10 @@
-/** `oneup -- CMD ARG…`: one command, as init runs it. */
+/** `oneup -- CMD ARG…`, a form of the verb `run`: one command, as init runs it. */
 import type { Config } from "../../model/spec.ts";
 import type { Input } from "../arguments.ts";
 import { EXIT, usage } from "../failure.ts";
 import { placeNamed } from "../locate.ts";
 import type { Session } from "../session.ts";
-import { refuseSecond, supervision } from "./run.ts";
+import { refuseSecond, supervision } from "../supervise.ts";
 
 const STOP_TIMEOUT_MS = 10_000;
 const SHUTDOWN_TIMEOUT_MS = 60_000;
@@ -28,7 +28,7 @@ export function runCommand(session: Session, input: Input): number {
   return EXIT.done;
 }
 
-export function configFor(argv: readonly string[], stopTimeoutMs: number): Config {
+function configFor(argv: readonly string[], stopTimeoutMs: number): Config {
   return {
     services: [
       {
