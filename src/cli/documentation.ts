@@ -62,7 +62,7 @@ export const CLI_SCHEMAS: Readonly<Record<string, Schema>> = {
 };
 
 /** Which document each verb writes with `--json`. */
-export const DOCUMENT_OF: Readonly<Record<string, string>> = {
+const DOCUMENT_OF: Readonly<Record<string, string>> = {
   check: "Check",
   status: "Services",
   tree: "Tree",

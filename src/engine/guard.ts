@@ -194,7 +194,7 @@ function processText({ name, pid }: Pick<ProcessFacts, "name" | "pid">): string 
   return `${name} (PID ${pid})`;
 }
 
-export function obstacleText({ port, process }: Obstacle): string {
+function obstacleText({ port, process }: Obstacle): string {
   if (port !== null) return port;
   if (process === null) return "nothing";
   const names = process.processes.map(processText);

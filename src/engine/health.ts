@@ -244,7 +244,7 @@ function setHealthy(
   touch(world, service);
 }
 
-export function healthWord(healthy: boolean | null): HealthWord {
+function healthWord(healthy: boolean | null): HealthWord {
   if (healthy === null) return "unknown";
   return healthy ? "healthy" : "unhealthy";
 }

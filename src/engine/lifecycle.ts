@@ -438,9 +438,9 @@ export function fire<I extends Input>(world: World, service: Service, input: I, 
   row[input](world, service, value);
 }
 
-export function ignore(): void {}
+function ignore(): void {}
 
-export function never(_world: World, service: Service): void {
+function never(_world: World, service: Service): void {
   assert(false, `${service.spec.name}: an event that cannot come in state ${service.state}`);
 }
 

@@ -24,7 +24,7 @@ export type PinAsk =
   | { readonly type: "unpin" | "mask" | "unmask"; readonly name: string; readonly because: string };
 
 /** `up`, `down`, `masked`, `down, masked`; `null`: free. */
-export function pinText({ pin }: Service): string | null {
+function pinText({ pin }: Service): string | null {
   if (pin === null) return null;
   const parts = [pin.state, pin.masked ? "masked" : null].filter((part) => part !== null);
   return parts.length === 0 ? null : parts.join(", ");

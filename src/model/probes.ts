@@ -94,7 +94,7 @@ export type StatusRange = readonly [number, number];
 const STATUS = { title: "status ranges", expected: 'HTTP statuses such as "200-299,304" or 204' };
 
 /** `"200-399"`, `"200-299,304"`. */
-export function parseStatus(input: string): Parsed<readonly StatusRange[]> {
+function parseStatus(input: string): Parsed<readonly StatusRange[]> {
   const ranges: StatusRange[] = [];
   let offset = 0;
   for (const part of input.split(",")) {
@@ -154,7 +154,7 @@ export type NotifyCondition =
   | { readonly type: "notify"; readonly way: "socket"; readonly path: string | null }
   | { readonly type: "notify"; readonly way: "descriptor"; readonly fd: number };
 
-export function parseNotify(input: string): Parsed<NotifyCondition> {
+function parseNotify(input: string): Parsed<NotifyCondition> {
   const type = "notify";
   if (input === "sd") return { value: { type, way: "socket", path: null } };
   if (input.startsWith("sd:")) {

@@ -32,7 +32,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   url: "http",
 };
 
-export function suggest(word: string, known: readonly string[]): string | undefined {
+function suggest(word: string, known: readonly string[]): string | undefined {
   const plain = word.toLowerCase().replaceAll("_", "-");
   if (known.includes(plain)) return plain;
   const alias = lookup(ALIASES, plain);
@@ -70,7 +70,7 @@ export function orNearest(word: string, known: readonly string[]): string {
  * Insertions, deletions, replacements and swaps of neighbours that lead from one word to the
  * other; anything from `limit` on counts as `limit`.
  */
-export function editDistance(from: string, to: string, limit: number): number {
+function editDistance(from: string, to: string, limit: number): number {
   if (Math.abs(from.length - to.length) >= limit) return limit;
   let older: number[] = [];
   let old = Array.from({ length: to.length + 1 }, (_, index) => index);

@@ -431,7 +431,7 @@ export interface HostPort {
 }
 
 /** `"5432"`, `"localhost:5432"`, `"[::1]:5432"`. */
-export function parseHostPort(input: string): Parsed<HostPort> {
+function parseHostPort(input: string): Parsed<HostPort> {
   const match = /^(?:(?:\[([0-9A-Fa-f:.%A-Za-z]+)\]|([^[\]:/\s]*)):)?([0-9]+)$/.exec(input);
   const port = Number(match?.[3]);
   if (!match) return { message: "not an address", hint: 'write a port, "host:port" or "[::1]:port"' };

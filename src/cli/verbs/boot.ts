@@ -28,7 +28,7 @@ export const boot: Verb = {
   },
 };
 
-export function bootLines(session: Session, document: Fields): string[] {
+function bootLines(session: Session, document: Fields): string[] {
   return [
     headline(document),
     ...section("", chainLines(session, document)),

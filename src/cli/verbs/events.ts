@@ -37,7 +37,7 @@ export const events: Verb = {
   },
 };
 
-export function eventLines(session: Session, event: Fields): string[] {
+function eventLines(session: Session, event: Fields): string[] {
   const time = session.paint("dim", text(event, "time"));
   const head = `${time} ${textOrNull(event, "service") ?? "supervisor"}:`;
   if (text(event, "event") === "receipt") {

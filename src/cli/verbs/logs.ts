@@ -94,7 +94,7 @@ function severalIn(records: readonly Fields[]): boolean {
   return new Set(records.map((record) => record.service)).size > 1;
 }
 
-export function logLine(session: Session, record: Fields, prefix: boolean): string {
+function logLine(session: Session, record: Fields, prefix: boolean): string {
   const service = text(record, "service");
   const lost = number(record, "lost_lines");
   const words =

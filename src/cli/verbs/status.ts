@@ -23,7 +23,7 @@ export const status: Verb = {
   run: showStatus,
 };
 
-export function showStatus(session: Session, input: Input): number {
+function showStatus(session: Session, input: Input): number {
   const all = objects(session.client().get("/v1/services"));
   const services = input.words.length === 0 ? all : pick(all, input.words);
   if (session.json) session.document(services);

@@ -27,7 +27,7 @@ interface Edge {
   readonly how: "" | "wanted" | "after";
 }
 
-export function treeLines(session: Session, services: readonly Fields[]): string[] {
+function treeLines(session: Session, services: readonly Fields[]): string[] {
   const edges = new Map(services.map((service) => [text(service, "name"), edgesOf(service)]));
   const needed = new Set([...edges.values()].flatMap((list) => list.filter(needs).map((edge) => edge.to)));
   const roots = [...edges.keys()].filter((name) => !needed.has(name));

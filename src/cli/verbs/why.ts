@@ -30,7 +30,7 @@ export const why: Verb = {
 };
 
 /** The answer, then how it came to it: oldest first, whoever it concerns, so that causes stand above effects. */
-export function whyLines(session: Session, document: Fields): string[] {
+function whyLines(session: Session, document: Fields): string[] {
   const state = text(document, "state");
   const answer = textOrNull(document, "answer") ?? `is ${state}`;
   const lines = [`${paintState(session, state, text(document, "service"))} ${answer}`];

@@ -2,7 +2,7 @@
 import type { Parsed } from "../../model/units.ts";
 
 /** Ten years: longer than any wait that is meant as one. */
-export const LONGEST_MS = 315_360_000_000;
+const LONGEST_MS = 315_360_000_000;
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

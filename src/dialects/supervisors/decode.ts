@@ -4,7 +4,7 @@ import type { Node } from "../../model/node.ts";
 import { didYouMean } from "../../model/suggest.ts";
 import type { ReadContext } from "../dialect.ts";
 
-export const DEFAULT_LISTEN = "localhost:3000";
+const DEFAULT_LISTEN = "localhost:3000";
 
 export interface Program {
   readonly name: string;

@@ -48,7 +48,7 @@ export function loadFolders(places: ZinitPlaces, host: FileHost): ZinitLoadOutpu
 }
 
 /** Those of the system's folder are protected, whatever they say of themselves. */
-export function ofSystem({ file, document }: Found): Found {
+function ofSystem({ file, document }: Found): Found {
   if (isTarget(document)) return { file, document };
   return { file, document: { ...document, service: { ...document.service, class: "system" } } };
 }

@@ -44,7 +44,7 @@ export function wrong<Run>(called: Called<Run> | null, message: string, usage?: 
   return new Stop(`error: ${message}\n\n${line}${MORE}`, 2);
 }
 
-export function usageOf<Run>({ path, command, common }: Called<Run>): string {
+function usageOf<Run>({ path, command, common }: Called<Run>): string {
   const flags = [...(command.flags ?? []), ...common];
   return [
     path,

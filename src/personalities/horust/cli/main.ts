@@ -8,7 +8,7 @@ import { horustctl } from "./horustctl.ts";
 declare const host: CliHost;
 
 /** The whole program: looks at its own name and arguments, returns the exit code. */
-export function run(host: CliHost): number {
+function run(host: CliHost): number {
   const [called = "", ...args] = host.argv;
   const name = called.slice(called.lastIndexOf("/") + 1);
   try {

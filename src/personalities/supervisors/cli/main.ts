@@ -35,7 +35,7 @@ const SUPERVISORS: Command<true> = {
 };
 
 /** The whole program; returns the exit code, unless it becomes a supervisor. */
-export function run(host: CliHost): number {
+function run(host: CliHost): number {
   try {
     const { input } = parse(SUPERVISORS, [], host.argv.slice(1));
     return start(host, input.value("configfile") ?? FILE);

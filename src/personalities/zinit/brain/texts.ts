@@ -90,7 +90,7 @@ function describe(state: ZinitState, view: ServiceView): string {
 }
 
 /** `45s`, `1m30s`, `1h1m`; `?` without a process. */
-export function uptimeText(ms: number | null): string {
+function uptimeText(ms: number | null): string {
   if (ms === null) return "?";
   const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds}s`;

@@ -18,7 +18,7 @@ type Run = Entry["run"];
 type Rows = Readonly<Record<string, Run>>;
 
 /** Several functions with the same parameters. */
-export function all(parameters: readonly Parameter[], rows: Rows): Entry[] {
+function all(parameters: readonly Parameter[], rows: Rows): Entry[] {
   return Object.entries(rows).map(([name, run]) => ({ name, parameters, run }));
 }
 
