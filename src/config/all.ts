@@ -1,7 +1,7 @@
 /** The config program with every dialect, and with what changes files of a running supervisor. */
 
 import { plainDialect } from "../dialects/dialect.ts";
-import { loadServices } from "../dialects/horust/folder.ts";
+import { loadHorust } from "../dialects/horust/load.ts";
 import { horust } from "../dialects/horust/read.ts";
 import { loadSupervisors } from "../dialects/supervisors/load.ts";
 import { readSupervisors } from "../dialects/supervisors/read.ts";
@@ -15,7 +15,7 @@ serve({
     supervisors: plainDialect(readSupervisors),
     zinit: plainDialect(readZinit),
   },
-  horust: loadServices,
+  horust: loadHorust,
   supervisors: loadSupervisors,
   zinit: answerZinit,
 });

@@ -9,7 +9,7 @@ import type { OwnLines } from "../../common/own-lines.ts";
 import { parse } from "../../common/parse.ts";
 import type { HorustPersonality } from "../personality.ts";
 import { Failure } from "./failure.ts";
-import { ownLines } from "./log.ts";
+import { ownLines } from "./own-lines.ts";
 import { SAMPLE } from "./sample.ts";
 import { CONFIG_PATH, readSettings } from "./settings.ts";
 

@@ -14,12 +14,12 @@ import { reload as compare, knownServices } from "../../../dialects/zinit/runnin
 import type { QueryAnswer } from "../../../generated/protocol.ts";
 import { isObject } from "../../../model/objects.ts";
 import type { ServiceSpec } from "../../../model/spec.ts";
+import { zinitPersonality } from "../personality.ts";
 import { hasBegun, refusal } from "./acting.ts";
 import { type Work, when } from "./changes.ts";
 import { failure, noSuchService } from "./errors.ts";
 import { type Call, OK, type Result, result } from "./method.ts";
 import type { Arguments } from "./params.ts";
-import { zinitPersonality } from "./personality.ts";
 import { bulkNames, closureOf } from "./roles.ts";
 
 // --- adding and replacing

@@ -6,10 +6,10 @@ import type { Services } from "../../../api/services.ts";
 import { documentOf } from "../../../dialects/zinit/document.ts";
 import type { ServiceView } from "../../../engine/index.ts";
 import { STATE_VERSION, statePath } from "../former.ts";
+import { zinitPersonality } from "../personality.ts";
 import { refusal } from "./acting.ts";
 import { failure } from "./errors.ts";
 import { type Call, type Result, result } from "./method.ts";
-import { zinitPersonality } from "./personality.ts";
 import { signalNumber } from "./signals.ts";
 import { stateOf } from "./states.ts";
 

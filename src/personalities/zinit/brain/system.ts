@@ -1,7 +1,8 @@
 /** Methods about the server itself. */
+
+import { zinitPersonality } from "../personality.ts";
 import { failure } from "./errors.ts";
 import { type Call, OK, type Result, result } from "./method.ts";
-import { zinitPersonality } from "./personality.ts";
 
 /** What clients take this server for. */
 const VERSION = "0.3.9";

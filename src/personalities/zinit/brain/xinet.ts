@@ -5,13 +5,13 @@ import { addressText, listenText, readProxy } from "../../../dialects/zinit/xine
 import type { ProxyFacts, QueryAnswer } from "../../../generated/protocol.ts";
 import { isObject } from "../../../model/objects.ts";
 import type { ProxySpec } from "../../../model/spec.ts";
+import { zinitPersonality } from "../personality.ts";
 import { refusal } from "./acting.ts";
 import type { Work } from "./changes.ts";
 import { configure, outputOf, rpcError } from "./editing.ts";
 import { failure } from "./errors.ts";
 import { type Call, later, type Method, OK, type Result, result } from "./method.ts";
 import type { Arguments, Schema } from "./params.ts";
-import { zinitPersonality } from "./personality.ts";
 
 // ---- changing
 

@@ -6,7 +6,7 @@ import type { CliHost } from "../../../cli/host.ts";
 import type { Command } from "../../common/command.ts";
 import { parse } from "../../common/parse.ts";
 import { Stop } from "../../common/usage.ts";
-import { ownLines } from "./own-log.ts";
+import { ownLines } from "./own-lines.ts";
 import { SYSTEM_OWN_SERVICES, SYSTEM_SERVICES, SYSTEM_SOCKET, variable } from "./places.ts";
 import { type Serving, serve } from "./serve.ts";
 import { VERSION } from "./version.ts";

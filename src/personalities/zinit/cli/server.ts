@@ -2,7 +2,7 @@
 import type { CliHost } from "../../../cli/host.ts";
 import type { Command, Input } from "../../common/command.ts";
 import { parse } from "../../common/parse.ts";
-import { ownLines } from "./own-log.ts";
+import { ownLines } from "./own-lines.ts";
 import {
   SYSTEM_OWN_SERVICES,
   SYSTEM_SERVICES,

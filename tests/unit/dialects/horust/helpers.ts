@@ -1,5 +1,5 @@
 import type { HorustLoadInput, HorustLoadOutput } from "../../../../src/config/contract.ts";
-import { loadServices } from "../../../../src/dialects/horust/folder.ts";
+import { loadHorust } from "../../../../src/dialects/horust/load.ts";
 import type { SparseSpec } from "../../../../src/model/spec.ts";
 import { FakeHost } from "../../config/helpers.ts";
 
@@ -22,7 +22,7 @@ export function loaded(
   const host = new FakeHost({ ...machine, ...files }, FOLDER);
   prepare?.(host);
   const input = { horust: "load", paths: [FOLDER], cwd: "/srv", environment: ENVIRONMENT } as const;
-  return loadServices({ ...input, ...more }, host);
+  return loadHorust({ ...input, ...more }, host);
 }
 
 /** The one service of a file with these lines below its command. */

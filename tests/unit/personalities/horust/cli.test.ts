@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { HorustLoadInput, HorustLoadOutput } from "../../../../src/config/contract.ts";
 import { horust } from "../../../../src/personalities/horust/cli/horust.ts";
 import { horustctl } from "../../../../src/personalities/horust/cli/horustctl.ts";
-import { ownLines } from "../../../../src/personalities/horust/cli/log.ts";
+import { ownLines } from "../../../../src/personalities/horust/cli/own-lines.ts";
 import {
   decodeRequest,
   encodeResponse,

@@ -1,7 +1,7 @@
 /** What the command line gave the brain to know, beside the services (`Config.personality`). */
 
-import type { ZinitPlaces } from "../../../config/contract.ts";
-import { isObject } from "../../../model/objects.ts";
+import type { ZinitPlaces } from "../../config/contract.ts";
+import { isObject } from "../../model/objects.ts";
 
 export interface ZinitPersonality extends ZinitPlaces {
   readonly socket: string;

@@ -12,7 +12,7 @@ import { surroundingsOf } from "./surroundings.ts";
 
 type Host = FileHost & { readonly uid: number };
 
-export function loadServices(input: HorustLoadInput, host: Host): HorustLoadOutput {
+export function loadHorust(input: HorustLoadInput, host: Host): HorustLoadOutput {
   const surroundings = surroundingsOf({ host, inherit: true, ...input });
   if (input.command !== undefined) {
     const { name, words, line } = input.command;
@@ -132,7 +132,7 @@ function isServiceFile(path: string): boolean {
 }
 
 /** `file:line:column: message (hint)` */
-export function issueText({ file, line, column, message, hint }: ConfigIssue): string {
+function issueText({ file, line, column, message, hint }: ConfigIssue): string {
   const place = line === null ? file : `${file}:${line}:${column}`;
   return `${place}: ${message}${hint === null ? "" : ` (${hint})`}`;
 }

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import type { EditHost } from "../../../src/cli/host.ts";
+import type { EditHost } from "../../../../src/cli/host.ts";
 import {
   addressText,
   keepProxies,
   listenText,
   loadProxies,
   readProxy,
-} from "../../../src/dialects/zinit/xinet.ts";
-import type { ProxySpec } from "../../../src/model/spec.ts";
+} from "../../../../src/dialects/zinit/xinet.ts";
+import type { ProxySpec } from "../../../../src/model/spec.ts";
 
 const good = { name: "p", listen: ["tcp:127.0.0.1:80"], backend: "/run/back", service: "web" };
 
