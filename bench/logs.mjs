@@ -13,7 +13,7 @@ const MEGABYTES = 200;
 const FILE_BYTES = 16_000_000;
 const KEPT = 20;
 const WAIT_MS = 120_000;
-/** DESIGN §8: so much of the speed of `cat > file`. */
+/** The goal: so much of the speed of `cat > file`. */
 const OF_CAT = 0.95;
 
 export const title = "logs";

@@ -3,7 +3,7 @@ import { interleave, row } from "./lib/figures.mjs";
 import { pause, read, serviceNames, withInstance } from "./lib/instance.mjs";
 import { supervisors } from "./lib/peers.mjs";
 
-/** DESIGN §8, in MB. */
+/** In MB. */
 const goals = { 10: { pss: 3.0, anon: 0.8 }, 100: { pss: 3.5, anon: 1.0 }, 1000: { pss: 6, anon: 3 } };
 const SETTLE_MS = 3_000;
 

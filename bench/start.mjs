@@ -3,7 +3,7 @@ import { interleave, row } from "./lib/figures.mjs";
 import { serviceNames, withInstance } from "./lib/instance.mjs";
 import { supervisors } from "./lib/peers.mjs";
 
-/** DESIGN §8, in ms. */
+/** In ms. */
 const goals = { 100: 44, 1000: 500 };
 
 export const title = "start";

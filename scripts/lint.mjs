@@ -1,4 +1,4 @@
-// `npm run lint`: types, style, and that generated files are what they are generated from.
+// `npm run lint`: types and style.
 import { join } from "node:path";
 import { command, compiler, make, needCommands, needPackages, root, run, rust } from "./tools.mjs";
 

@@ -105,7 +105,7 @@ export const compiler = command("cc", "gcc", "libc6-dev");
 /** LuaJIT is built by its own makefile. */
 export const make = command("make", "make");
 
-/** Builds the host: `extra` are arguments to `cargo build --release`. */
+/** The target that is this machine, which cargo has to be told by name (see `build.mjs`). */
 export function cargoTarget() {
   const host = /^host: (.+)$/m.exec(output("rustc", ["-vV"]) ?? "")?.[1];
   if (!host) {

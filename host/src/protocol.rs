@@ -944,7 +944,7 @@ pub struct LogFile {
     pub max_bytes: u64,
     /// How many rotated files to keep: `path.1` (newest) … `path.keep`.
     pub keep: u32,
-    /// `text`: the bytes as they came. `json`: one record of CONTRACT §6 a line.
+    /// `text`: the bytes as they came. `json`: one `LogRecord` of `docs/json.md` a line.
     pub format: LogFormat,
     /// Instead of rotation: pieces of exactly `max_bytes`.
     #[serde(default)]

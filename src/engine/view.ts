@@ -28,7 +28,7 @@ export interface Clock {
   readonly wall: number;
 }
 
-/** A service as the API shows it (CONTRACT §4). */
+/** A service as the API shows it (`Service` in `docs/json.md`). */
 export interface ServiceView {
   readonly name: string;
   readonly kind: Kind;
