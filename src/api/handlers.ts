@@ -224,9 +224,6 @@ function reloadProblem(context: Context, name: string): ProblemAnswer | null {
 }
 
 export function pin(context: Context, args: Arguments): Result {
-  if (args.state === null) {
-    return problem("bad-request", '"state" is missing: "up" or "down"', { parameter: "state" });
-  }
   return hold(context, args.name, { type: "pin", state: args.state });
 }
 

@@ -25,13 +25,13 @@ export interface Arguments {
   service: readonly string[] | null;
   after: number | null;
   for: "ready" | "stopped" | "succeeded";
-  state: "up" | "down" | null;
+  state: "up" | "down";
   fault: "throw" | "loop" | "memory" | "stack";
 }
 
 export type ParameterName = keyof Arguments;
 
-/** What an operation gets where a parameter is absent. */
+/** What an operation gets where a parameter is absent; of those in `REQUIRED` nobody gets it. */
 export const NOTHING_GIVEN: Arguments = {
   name: "",
   names: [],
@@ -48,7 +48,7 @@ export const NOTHING_GIVEN: Arguments = {
   service: null,
   after: null,
   for: "ready",
-  state: null,
+  state: "up",
   fault: "throw",
 };
 
