@@ -1,10 +1,13 @@
 /** The values of `ready` and `health`: what is asked of a service, and what it tells by itself. */
+
+import { argv, COMMAND, command, commandWords, sideOf } from "./commands.ts";
 import {
   boolean,
   complain,
   either,
   integer,
   map,
+  object,
   parsed,
   type Reader,
   record,
@@ -13,6 +16,9 @@ import {
 } from "./kit.ts";
 import type { Node } from "./node.ts";
 import type { Parsed } from "./units.ts";
+import { duration, parseHostPort, path } from "./values.ts";
+
+// ---- what is asked over HTTP
 
 /** Where an HTTP request goes. */
 export interface HttpTarget {
@@ -140,6 +146,56 @@ export const headers = record(headerText, {
     return FRAME_HEADERS.includes(key.toLowerCase()) ? `"${key}" is set by the probe itself` : undefined;
   },
 });
+
+// ---- what is asked otherwise
+
+const PROBE = {
+  title: "command, or table",
+  expected: 'a command such as "pg_isready -q", or { command = "…", shell = true, outside = true }',
+};
+
+export interface ExecCondition {
+  readonly type: "exec";
+  readonly argv: readonly string[];
+  /** In the supervisor's own surroundings, not the service's. */
+  readonly outside: boolean;
+  /** `PATH` of one that is outside; absent: a plain one. */
+  readonly searchPath?: string;
+}
+
+const probeWords = parsed(COMMAND, (line) => commandWords(line, 'write ["/bin/sh", "-c", "…"]'));
+const probePlain = map(
+  either({ string: probeWords, list: argv }, COMMAND),
+  (words): ExecCondition => ({ type: "exec", argv: words, outside: false }),
+);
+const probeTable = map(
+  object({ command, shell: boolean, outside: boolean }, PROBE),
+  (given, node, reader): ExecCondition | undefined => {
+    const side = sideOf(given, node, reader);
+    return side && { type: "exec", argv: side.argv, outside: given.outside ?? false };
+  },
+);
+export const execProbe = either({ string: probePlain, list: probePlain, table: probeTable }, PROBE);
+
+const ADDRESS = { title: 'port or "host:port"', expected: 'a port from 1 to 65535, or "host:port"' };
+
+export const tcpProbe = map(
+  either(
+    {
+      string: parsed(ADDRESS, parseHostPort),
+      integer: map(integer(1, 65_535, ADDRESS), (port) => ({ host: "127.0.0.1", port })),
+    },
+    ADDRESS,
+  ),
+  ({ host, port }) => ({ type: "tcp" as const, host, port }),
+);
+
+export const fileProbe = map(path, (input) => ({ type: "file" as const, path: input }));
+export const delayProbe = map(duration, (ms) => ({ type: "delay" as const, ms }));
+export const logProbe = map(
+  string({ title: "regular expression", expected: "a regular expression" }),
+  (pattern) => ({ type: "log" as const, pattern }),
+);
 
 // ---- what a service tells by itself
 

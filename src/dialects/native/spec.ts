@@ -2,6 +2,7 @@
 
 import { parseDotenv } from "../../config/dotenv.ts";
 import { absolutePath, folderOf, joinPath } from "../../config/paths.ts";
+import { commandWords } from "../../model/commands.ts";
 import {
   DEFAULTS,
   GUARD_DEFAULTS,
@@ -21,7 +22,7 @@ import type {
   ServiceSpec,
   SparseSpec,
 } from "../../model/spec.ts";
-import { commandWords } from "../../model/values.ts";
+
 import type { ReadContext } from "../dialect.ts";
 import { type Draft, sparse } from "../sparse.ts";
 import { checkHealthCondition, checkWatchdog, readConditions, readHealth } from "./probes.ts";
