@@ -3,6 +3,7 @@
  * when. The set is empty and forgotten by now.
  */
 import type { Exit, SpawnFailure } from "../generated/protocol.ts";
+import { signalNumber } from "../model/signals.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, noteState, say, tell } from "./causes.ts";
 import { bar } from "./faults.ts";
@@ -33,13 +34,7 @@ const LATE: Reason = { type: "start-timeout" };
 
 type Verdict = "again" | "exited" | "failed";
 
-const SIGNALS =
-  " HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
-    " ",
-  );
 const PINNED_DELAY_MS = 100;
-const RTMIN = 34;
-const RTMAX = 64;
 
 /** The run came to its end by itself. */
 export function exitEnd(service: Service): End {
@@ -324,16 +319,6 @@ function demandShutdown(world: World, because: string, code: number): void {
 export function outwardCode(exit: Exit): number {
   if ("unknown" in exit) return 0;
   return "code" in exit ? exit.code : 128 + signalNumber(exit.signal);
-}
-
-function signalNumber(name: string): number {
-  const plain = SIGNALS.indexOf(name);
-  if (plain > 0) return plain;
-  const realtime = /^RTM(IN|AX)(?:([+-])(\d+))?$/.exec(name);
-  if (realtime === null) return 0;
-  const base = realtime[1] === "IN" ? RTMIN : RTMAX;
-  const offset = Number(realtime[3] ?? 0);
-  return realtime[2] === "-" ? base - offset : base + offset;
 }
 
 /** As a shell puts it: 127 for no such program, 126 for one that cannot be run. */

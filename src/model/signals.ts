@@ -3,7 +3,7 @@
 import { lookup } from "./objects.ts";
 import type { Parsed } from "./units.ts";
 
-/** Without SIG, in the order of their numbers on Linux. */
+/** Without SIG, in the order of their numbers on Linux; real-time ones are not among them. */
 export const SIGNAL_NAMES: readonly string[] =
   "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
     " ",
@@ -11,7 +11,8 @@ export const SIGNAL_NAMES: readonly string[] =
 
 const ALIASES: Readonly<Record<string, string>> = { IOT: "ABRT", CLD: "CHLD", POLL: "IO", INFO: "PWR" };
 
-/** SIGRTMAX - SIGRTMIN, as programs see them (the C library keeps two for itself). */
+/** SIGRTMIN, as programs see it (the C library keeps two for itself), and SIGRTMAX - SIGRTMIN. */
+const REAL_TIME_FIRST = 34;
 const REAL_TIME_SPAN = 30;
 
 export const SIGNAL_PATTERN = new RegExp(
@@ -44,4 +45,13 @@ export function parseSignal(text: string): Parsed<string> {
   };
 }
 
-/** Every name without SIG, for suggestions and completion; real-time ones are not listed. */
+/** `"KILL"` → 9; 0: none of Linux's. */
+export function signalNumber(name: string): number {
+  const index = SIGNAL_NAMES.indexOf(name);
+  if (index >= 0) return index + 1;
+  const real = /^RTM(IN|AX)(?:([+-])(\d+))?$/.exec(name);
+  if (real === null) return 0;
+  const base = real[1] === "IN" ? REAL_TIME_FIRST : REAL_TIME_FIRST + REAL_TIME_SPAN;
+  const distance = Number(real[3] ?? 0);
+  return real[2] === "-" ? base - distance : base + distance;
+}
