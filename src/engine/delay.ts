@@ -14,7 +14,7 @@ export function passDelay(world: World, service: Service, because: string): bool
   if (isDelayed(service)) return world.now >= service.deadline;
   enter(world, service, "waiting", `${because}, starts in ${durationText(startDelayMs)}`);
   service.deadline = world.now + startDelayMs;
-  armDelay(world, service);
+  armAgain(world, service);
   return false;
 }
 
@@ -36,11 +36,12 @@ export function endDelay(world: World, service: Service): void {
 /** Its timer. */
 export function delayDue(world: World, service: Service): void {
   if (!isDelayed(service)) return;
-  if (world.now < service.deadline) armDelay(world, service);
+  if (world.now < service.deadline) armAgain(world, service);
   else pushWork(world, service);
 }
 
-export function armDelay(world: World, service: Service): void {
+/** The timer of a delay, and of a backoff: at its deadline it starts. */
+export function armAgain(world: World, service: Service): void {
   world.out.push({ type: "arm", key: `again ${service.spec.name}`, at: service.deadline });
 }
 

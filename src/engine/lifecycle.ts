@@ -54,7 +54,7 @@
 import type { Event } from "../generated/protocol.ts";
 import { assert } from "./assert.ts";
 import { note, tell } from "./causes.ts";
-import { delayDue, endDelay } from "./delay.ts";
+import { armAgain, delayDue, endDelay } from "./delay.ts";
 import { bar, free } from "./faults.ts";
 import { unbegunEnd } from "./fellows.ts";
 import { dropTurn } from "./gate.ts";
@@ -77,7 +77,6 @@ import { errnoText } from "./notify.ts";
 import { isReady, mayStop, setWish } from "./order.ts";
 import { restCall } from "./rescue.ts";
 import {
-  armAgain,
   conclude,
   exitEnd,
   expiredEnd,

@@ -13,7 +13,7 @@ import { assert } from "./assert.ts";
 import { beginBoot, limitBoot, makeBootLog } from "./boot.ts";
 import { enter, note, publishSupervisor, say } from "./causes.ts";
 import { takePlanned } from "./change.ts";
-import { armDelay, isDelayed } from "./delay.ts";
+import { armAgain, isDelayed } from "./delay.ts";
 import { linkAll } from "./edges.ts";
 import { findFaults, judgeFaults } from "./faults.ts";
 import { makeGate } from "./gate.ts";
@@ -28,7 +28,7 @@ import { resumeProxies } from "./proxies.ts";
 import { Random } from "./random.ts";
 import { newWatch, reopenWatch } from "./readiness.ts";
 import { armReload } from "./reload.ts";
-import { armAgain, vanishedEnd } from "./restart.ts";
+import { vanishedEnd } from "./restart.ts";
 import { forgetRun, sendStop, watchRun } from "./runs.ts";
 import { startSchedules } from "./schedule.ts";
 import { armShutdown, lowerAll, restStopped, stopRest, stopStray } from "./shutdown.ts";
@@ -317,7 +317,7 @@ function rearm(world: World, matched: ReadonlyMap<Service, ChildRecord>): void {
   for (const service of world.services) {
     if (service.state === "backoff") armAgain(world, service);
     // What has waited long enough starts in its turn.
-    if (isDelayed(service) && service.deadline > world.now) armDelay(world, service);
+    if (isDelayed(service) && service.deadline > world.now) armAgain(world, service);
     rearmSides(world, service);
     const child = matched.get(service);
     if (child === undefined) continue;

@@ -6,6 +6,7 @@ import type { Exit, SpawnFailure } from "../generated/protocol.ts";
 import { signalNumber } from "../model/signals.ts";
 import { assert } from "./assert.ts";
 import { causeOf, enter, noteState, say, tell } from "./causes.ts";
+import { armAgain } from "./delay.ts";
 import { bar } from "./faults.ts";
 import { failFellows } from "./fellows.ts";
 import { markAutomatic } from "./gate.ts";
@@ -174,16 +175,8 @@ function startAgain(world: World, service: Service, end: End, allowed: boolean):
     return;
   }
   const room = allowed && takeFromWindow(world, service);
-  if (!room && !kept && end.success && service.spec.restartLimitMeans === "end") {
-    enter(world, service, "exited", `${limitText(service)}, last: ${end.text}`);
-    endMain(world, service, end.outward);
-    endCall(world, service, true);
-    return;
-  }
   if (!room && !kept) {
-    const reason: Reason = { type: "limit", restarts: service.spec.restartLimit, last: end.reason };
-    fail(world, service, { ...end, text: `${limitText(service)}, last: ${end.text}`, reason });
-    endCall(world, service, true);
+    endByLimit(world, service, end);
     return;
   }
   if (!end.success) followFailure(world, service, end, "each");
@@ -193,6 +186,25 @@ function startAgain(world: World, service: Service, end: End, allowed: boolean):
     enter(world, service, "waiting", `${end.text}, not started again: it ${held}`);
     return;
   }
+  restartLater(world, service, end, room);
+}
+
+/** It has been restarted as often as is allowed. */
+function endByLimit(world: World, service: Service, end: End): void {
+  const { restartLimit, restartLimitMeans } = service.spec;
+  const text = `${limitText(service)}, last: ${end.text}`;
+  if (end.success && restartLimitMeans === "end") {
+    enter(world, service, "exited", text);
+    endMain(world, service, end.outward);
+  } else {
+    const reason: Reason = { type: "limit", restarts: restartLimit, last: end.reason };
+    fail(world, service, { ...end, text, reason });
+  }
+  endCall(world, service, true);
+}
+
+/** At once, or after its delay. `room`: its own rules allow it, as opposed to a pin alone. */
+function restartLater(world: World, service: Service, end: End, room: boolean): void {
   // Where its own rules would have put an end to it, a pin alone must not make it spin.
   const delay = Math.max(backoffMs(world, service), room ? 0 : PINNED_DELAY_MS);
   const past = ownPast(service);
@@ -216,10 +228,6 @@ function limitText({ spec }: Service): string {
   const { restartLimit: limit, restartWindowMs } = spec;
   const restarts = `more than ${limit} ${limit === 1 ? "restart" : "restarts"}`;
   return `${restarts} ${restartWindowMs === 0 ? "in a row" : `within ${durationText(restartWindowMs)}`}`;
-}
-
-export function armAgain(world: World, service: Service): void {
-  world.out.push({ type: "arm", key: `again ${service.spec.name}`, at: service.deadline });
 }
 
 /** Counts this restart; false if the window holds as many as are allowed. */
