@@ -5,7 +5,7 @@ import { DEFAULTS, SUPERVISOR_DEFAULTS } from "../../../src/model/defaults.ts";
 import type { AnyField, AnyGroup, Fields } from "../../../src/model/fields.ts";
 import { renderEmbeddedSchema, renderJsonSchema, renderReference } from "../../../src/model/reference.ts";
 import { serviceFields, supervisorFields, taskFields } from "../../../src/model/schema.ts";
-import { good } from "./helpers.ts";
+import { good } from "../config/helpers.ts";
 
 const root = new URL("../../../", import.meta.url);
 
