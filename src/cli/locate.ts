@@ -174,3 +174,24 @@ function* utf8(text: string): Generator<number> {
 function utf8Length(text: string): number {
   return [...utf8(text)].length;
 }
+
+/** A live socket is never stolen: whoever answers there, whatever it says, holds it. */
+export function refuseSecond(host: Machine & Pick<CliHost, "request">, place: Place): void {
+  // Where none can be made, none of ours can be there.
+  if (!socketFits(place.socket) || strangersFolder(host, place) !== null) return;
+  const { socket } = place;
+  const answer = host.request({ socket, method: "GET", target: "/status", timeoutMs: 2000 });
+  if ("error" in answer && ["EACCES", "EPERM"].includes(answer.error)) {
+    throw new Failure(
+      EXIT.usage,
+      `${socket} cannot be used, it or its folder is somebody else's: ${answer.message}`,
+      "name a socket in a folder of your own with --socket",
+    );
+  }
+  // Who accepts and then says nothing is there all the same.
+  if ("error" in answer && answer.error !== "ETIMEDOUT") return;
+  const what = isExplicit(place) || place.configuration === null ? "" : ` of ${place.configuration}`;
+  throw new Failure(EXIT.usage, `a supervisor${what} is already there: it answers at ${socket}`, HINT);
+}
+
+const HINT = "stop it with oneup shutdown, or give this one a socket of its own with --socket";

@@ -2,9 +2,9 @@
 import type { Config } from "../../model/spec.ts";
 import type { Input } from "../arguments.ts";
 import { EXIT, usage } from "../failure.ts";
-import { placeNamed } from "../locate.ts";
-import type { Session } from "../session.ts";
-import { refuseSecond, supervision } from "../supervise.ts";
+import { placeNamed, refuseSecond } from "../locate.ts";
+import { type Session, wantsColours } from "../session.ts";
+import { PLAIN } from "../supervise.ts";
 
 const STOP_TIMEOUT_MS = 10_000;
 const SHUTDOWN_TIMEOUT_MS = 60_000;
@@ -18,9 +18,12 @@ export function runCommand(session: Session, input: Input): number {
   if (session.json) throw usage("a command's output is its own: --json has no place here", "run");
   // An init for one command has a socket only if it is asked for by name.
   const place = placeNamed(session.host, session.socket);
-  if (place !== null) refuseSecond(session, place);
+  if (place !== null) refuseSecond(session.host, place);
   session.host.supervise({
-    ...supervision(session, configFor(argv, input.duration("stop-timeout") ?? STOP_TIMEOUT_MS)),
+    ...PLAIN,
+    config: configFor(argv, input.duration("stop-timeout") ?? STOP_TIMEOUT_MS),
+    brain: "brain",
+    colour: wantsColours(session.host),
     socket: place?.socket ?? null,
     socketRequired: place !== null,
     single: true,

@@ -2,9 +2,16 @@ import type { ConfigIssue } from "../../config/contract.ts";
 import type { Input } from "../arguments.ts";
 import { complainAbout, load } from "../configuration.ts";
 import { EXIT, usage } from "../failure.ts";
-import { isExplicit, type Place, placeToListen, socketFits, strangersFolder } from "../locate.ts";
-import type { Session } from "../session.ts";
-import { refuseSecond, supervision } from "../supervise.ts";
+import {
+  isExplicit,
+  type Place,
+  placeToListen,
+  refuseSecond,
+  socketFits,
+  strangersFolder,
+} from "../locate.ts";
+import { type Session, wantsColours } from "../session.ts";
+import { PLAIN } from "../supervise.ts";
 import type { Verb } from "../verb.ts";
 import { plural } from "../words.ts";
 import { runCommand } from "./run-command.ts";
@@ -40,9 +47,12 @@ function runConfiguration(session: Session, input: Input): number {
     return EXIT.usage;
   }
   const place = placeToListen(session.host, session.socket, loaded.root);
-  refuseSecond(session, place);
+  refuseSecond(session.host, place);
   session.host.supervise({
-    ...supervision(session, loaded.config),
+    ...PLAIN,
+    config: loaded.config,
+    brain: "brain",
+    colour: wantsColours(session.host),
     ...loaded.supervise,
     ...(session.json ? { consoleFormat: "json" } : {}),
     socket: usableSocket(session, place),
