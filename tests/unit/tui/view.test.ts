@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { clean, heightOf, rowsOf, widthOf } from "../../../src/tui/cells.ts";
 import { merge } from "../../../src/tui/log.ts";
-import { uptimeText } from "../../../src/tui/view.ts";
+import { uptimeText } from "../../../src/tui/paint.ts";
 import { Bench, LIST, TABLE, widgets } from "./bench.ts";
 
 describe("the list look", () => {
