@@ -2,6 +2,7 @@
 //! is TypeScript, embedded as bytecode.
 
 mod brain;
+mod characters;
 mod cli;
 mod lua;
 mod nucleus;

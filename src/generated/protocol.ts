@@ -258,7 +258,7 @@ maxBytes: number,
  */
 keep: number, 
 /**
- * `text`: the bytes as they came. `json`: one record of CONTRACT §6 a line.
+ * `text`: the bytes as they came. `json`: one `LogRecord` of `docs/json.md` a line.
  */
 format: LogFormat, 
 /**

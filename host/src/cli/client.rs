@@ -1,6 +1,7 @@
 //! The client of the control socket: one request, one connection, blocking. A verb makes one or
 //! two calls, so that starting a runtime for them would cost more than they do.
 
+use crate::characters;
 use nix::{
     errno::Errno,
     sys::{
@@ -94,17 +95,14 @@ pub struct MessageCall {
 pub fn call_message(call: &MessageCall) -> Value {
     let mut connected = false;
     let result = exchange_message(call, &mut connected);
-    let text = |bytes: Vec<u8>| bytes.into_iter().map(char::from).collect::<String>();
     told(
-        result.map(|bytes| json!({ "bytes": text(bytes) })),
+        result.map(|bytes| json!({ "bytes": characters::of_bytes(&bytes) })),
         connected,
     )
 }
 
 fn exchange_message(call: &MessageCall, connected: &mut bool) -> io::Result<Vec<u8>> {
-    let bytes = call.bytes.chars().map(|char| u8::try_from(char).ok());
-    let bytes: Option<Vec<u8>> = bytes.collect();
-    let bytes = bytes.ok_or(ErrorKind::InvalidInput)?;
+    let bytes = characters::to_bytes(&call.bytes).ok_or(ErrorKind::InvalidInput)?;
     let mut connection = Connection::open(&call.socket, call.timeout_ms)?;
     *connected = true;
     connection.write(&bytes)?;

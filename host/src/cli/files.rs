@@ -1,5 +1,6 @@
 //! What the command-line and config programs may ask of files, users and patterns.
 
+use crate::characters;
 use nix::{
     errno::Errno,
     poll::{poll, PollFd, PollFlags},
@@ -43,10 +44,9 @@ pub fn read_file(path: &str) -> Value {
     or_failure(read_text(path).map(|text| json!({ "text": text })))
 }
 
-/// For what is not text: a character from U+0000 to U+00FF for each byte.
+/// For what is not text.
 pub fn read_bytes(path: &str) -> Value {
-    let characters = read_all(path).map(|bytes| bytes.into_iter().map(char::from).collect());
-    or_failure(characters.map(|bytes: String| json!({ "bytes": bytes })))
+    or_failure(read_all(path).map(|bytes| json!({ "bytes": characters::of_bytes(&bytes) })))
 }
 
 fn read_text(path: &str) -> io::Result<String> {

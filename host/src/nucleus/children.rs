@@ -14,6 +14,7 @@ use super::{
     datagram,
     foreign::{Foreign, Watch},
     limits::{Bounds, Limits},
+    log,
     notify::{Hearing, Made},
     procfs::{self, Environment, Process, Which},
     signals,
@@ -537,7 +538,7 @@ impl Children {
                 "parent": if process.parent == 0 { own } else { process.parent },
                 "command": self.command_of(id, process.pid),
                 "found": seen.found,
-                "started_at": procfs::wall_started(process).map(rfc3339),
+                "started_at": procfs::wall_started(process).map(log::time_text),
                 "memory_bytes": facts.as_ref().map(|facts| facts.memory_bytes),
                 "cpu_ms": facts.as_ref().map(|facts| facts.cpu_ms),
             })
@@ -894,38 +895,6 @@ fn how_found(set: &Set, process: &Process, root: i32) -> Found {
     }
 }
 
-/// UTC with milliseconds.
-fn rfc3339(wall: f64) -> String {
-    let ms = wall.max(0.0) as i64;
-    let (days, ms) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
-        ms % 1000
-    )
-}
-
-/// Days since 1970 as year, month, day; counted in years that begin in March, so that the odd day
-/// comes last.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let since = days + 719_468;
-    let era = since.div_euclid(146_097);
-    let day_of_era = since.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -943,12 +912,5 @@ mod tests {
             last.keep(&later, (7, 101), start + DOUBT_MAX),
             "another of that number"
         );
-    }
-
-    #[test]
-    fn dates() {
-        assert_eq!(rfc3339(0.0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(rfc3339(951_782_400_000.0), "2000-02-29T00:00:00.000Z");
-        assert_eq!(rfc3339(1_767_225_599_999.0), "2025-12-31T23:59:59.999Z");
     }
 }

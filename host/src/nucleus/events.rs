@@ -1,7 +1,7 @@
 //! The ring of published events, and those who follow it.
 
 use super::bell::Bell;
-use super::log::{json_string, rfc3339, Progress};
+use super::log::{json_string, time_text, Progress};
 use crate::protocol::{EventQuery, StreamFormat};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -190,7 +190,7 @@ fn lost_event(count: u64, now: f64) -> String {
     );
     format!(
         r#"{{"seq":null,"time":"{}","service":null,"event":"lost","from":null,"to":null,"cause":{}}}"#,
-        String::from_utf8_lossy(&rfc3339(now.max(0.0) as u64)),
+        time_text(now),
         String::from_utf8_lossy(&cause)
     )
 }

@@ -1,36 +1,40 @@
 //! The API's server. It frames: HTTP/1.1 here, lines of JSON-RPC in `rpc`. What a request means
-//! is decided by the brain, to which it goes as an event; the reply comes back, and the parts of it that are logs or events are written from their rings here.
+//! is decided by the brain, to which it goes as an event; the reply comes back and is written by
+//! `http/reply.rs`.
 
-use super::bell::{Bell, Waiter};
-use super::events::{EventReader, Events};
+mod adapters;
+mod reply;
+
+pub use adapters::Io;
+pub use reply::ReplyBody;
+
+use super::bell::Bell;
+use super::events::Events;
 use super::handover::{Packer, Passed, Road};
 use super::listen::{self, Credentials, Gate, ListenError, SavedSocket, SocketFile};
-use super::log::{json_string, LogReader, Logs, Progress};
+use super::log::{json_string, Logs};
 use super::message;
 use super::requests;
 use super::rpc;
 use crate::protocol::{Call, ListenTcp, Part, Speech};
-use bytes::Bytes;
+use adapters::TokioTimer;
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Frame, Incoming as IncomingBody, SizeHint};
+use hyper::body::{Body as _, Incoming as IncomingBody};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::rt::{Read, ReadBufCursor, Sleep, Timer, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use nix::sys::socket::MsgFlags;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::pin::{pin, Pin};
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{ready, Context, Poll};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot, Notify};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -40,15 +44,7 @@ const MOST_BODY: usize = 1 << 20;
 const MOST_HEAD: usize = 16 << 10;
 const HEAD_TIME: Duration = Duration::from_secs(10);
 const BODY_TIME: Duration = Duration::from_secs(30);
-/// How much of a log is written in one piece.
-const PIECE: usize = 32 << 10;
-/// A step through a log that took so long is followed by as long a time without another, or many
-/// slow readers together would leave none to the supervisor.
-const SLOW: Duration = Duration::from_millis(20);
 pub const PROBLEM: &str = "application/problem+json";
-
-const OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.bin"));
-const OPENAPI_SIZE: usize = include!(concat!(env!("OUT_DIR"), "/openapi_size.rs"));
 
 /// How many requests may lie in the channel to the main loop.
 pub const CALLS_MAX: usize = 256;
@@ -202,22 +198,11 @@ impl Server {
     /// removed. To be called inside a `LocalSet`.
     pub fn listen_unix(&self, path: &str, terms: Terms) -> Result<(), ListenError> {
         let (listener, file) = listen::bind_unix(path, terms.mode)?;
-        self.accept_at(path, terms, listener, file)
+        self.adopt_unix(path, terms, listener, file)
     }
 
-    /// Goes on with the socket that the former program listened on: who waits in its queue is
-    /// served.
+    /// Goes on with a socket, also with that of a former program: who waits in its queue is served.
     pub fn adopt_unix(
-        &self,
-        path: &str,
-        terms: Terms,
-        listener: std::os::unix::net::UnixListener,
-        file: SocketFile,
-    ) -> Result<(), ListenError> {
-        self.accept_at(path, terms, listener, file)
-    }
-
-    fn accept_at(
         &self,
         path: &str,
         terms: Terms,
@@ -703,287 +688,6 @@ fn respond(shared: &Rc<Shared>, reply: ReplyData) -> Response<ReplyBody> {
         }
     }
     response
-}
-
-/// A reply's body, written as its parts can give it.
-pub struct ReplyBody {
-    shared: Rc<Shared>,
-    pieces: VecDeque<Piece>,
-    waiter: Option<Box<Waiter>>,
-    rest: Option<TokioSleep>,
-}
-
-enum Piece {
-    Text(Bytes),
-    /// Its text is made when its turn has come: one request may ask for many.
-    OpenApi,
-    Logs(Box<LogReader>),
-    Events(EventReader),
-}
-
-impl ReplyBody {
-    /// Fails with a sentence about what is wrong with a query.
-    pub fn new(shared: &Rc<Shared>, parts: Vec<Part>) -> Result<ReplyBody, String> {
-        let mut pieces = VecDeque::new();
-        for part in parts {
-            pieces.push_back(match part {
-                Part::Text { text } if text.is_empty() => continue,
-                Part::Text { text } => Piece::Text(text.into()),
-                Part::Bytes { bytes } => Piece::Text(message::decode(&bytes).into()),
-                Part::Logs { query, format } => {
-                    let logs = shared.logs.borrow();
-                    Piece::Logs(Box::new(LogReader::new(&logs, query, format)?))
-                }
-                Part::Events { query, format } => {
-                    let events = shared.events.borrow();
-                    Piece::Events(EventReader::new(&events, &query, format))
-                }
-                // The main loop has put a text in its place; if not, there is nothing known.
-                Part::Processes { .. } | Part::Usage { .. } => {
-                    Piece::Text(Bytes::from_static(b"[]"))
-                }
-                Part::OpenApi => Piece::OpenApi,
-            });
-        }
-        Ok(ReplyBody {
-            shared: shared.clone(),
-            pieces,
-            waiter: None,
-            rest: None,
-        })
-    }
-
-    /// The next bytes of the body; `None` at its end.
-    pub async fn next(&mut self) -> Option<Bytes> {
-        std::future::poll_fn(|cx| self.poll_next(cx)).await
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        loop {
-            let Some(piece) = self.pieces.front_mut() else {
-                return Poll::Ready(None);
-            };
-            if let Piece::Text(text) = piece {
-                let text = std::mem::take(text);
-                self.pieces.pop_front();
-                return Poll::Ready(Some(text));
-            }
-            if let Piece::OpenApi = piece {
-                self.pieces.pop_front();
-                // A test unpacks what is embedded.
-                let text = crate::inflate(OPENAPI, OPENAPI_SIZE).unwrap_or_default();
-                return Poll::Ready(Some(text.into()));
-            }
-            if self.shared.is_to_rest(piece, &mut self.rest, cx) {
-                return Poll::Pending;
-            }
-            let mut out = Vec::new();
-            let progress = self.shared.step(piece, &mut out);
-            if progress == Progress::Done {
-                self.pieces.pop_front();
-                self.waiter = None;
-            }
-            if !out.is_empty() {
-                return Poll::Ready(Some(out.into()));
-            }
-            match progress {
-                Progress::Done => {}
-                Progress::More => {
-                    // Others first.
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Progress::Wait => {
-                    self.wait(cx);
-                    return Poll::Pending;
-                }
-            }
-        }
-    }
-
-    fn wait(&mut self, cx: &Context<'_>) {
-        let bell = match self.pieces.front() {
-            Some(Piece::Events(_)) => self.shared.events.borrow().bell(),
-            _ => self.shared.logs.borrow().bell(),
-        };
-        self.waiter
-            .get_or_insert_with(|| Waiter::new(&bell))
-            .wait(cx);
-    }
-}
-
-impl Shared {
-    /// True if the piece is to wait until others have had their time; the task is woken then.
-    fn is_to_rest(
-        &self,
-        piece: &Piece,
-        rest: &mut Option<TokioSleep>,
-        cx: &mut Context<'_>,
-    ) -> bool {
-        let may_be_slow = matches!(piece, Piece::Logs(reader) if reader.may_be_slow());
-        let quiet = self.quiet_until.get().filter(|_| may_be_slow);
-        *rest = quiet
-            .filter(|until| *until > Instant::now())
-            .map(|until| TokioSleep(Box::pin(tokio::time::sleep_until(until.into()))));
-        rest.as_mut()
-            .is_some_and(|rest| rest.0.as_mut().poll(cx).is_pending())
-    }
-
-    fn note_step(&self, began: Instant) {
-        let now = Instant::now();
-        let took = now - began;
-        if took >= SLOW {
-            self.quiet_until.set(Some(now + took));
-        }
-    }
-
-    fn step(&self, piece: &mut Piece, out: &mut Vec<u8>) -> Progress {
-        let now = wall_now();
-        match piece {
-            Piece::Text(_) | Piece::OpenApi => Progress::Done,
-            Piece::Logs(reader) => {
-                let began = Instant::now();
-                let progress = reader.step(&self.logs.borrow(), out, PIECE, now);
-                self.note_step(began);
-                if progress == Progress::Wait && self.closing.get() {
-                    reader.end(out);
-                    return Progress::Done;
-                }
-                progress
-            }
-            Piece::Events(reader) => {
-                let progress = reader.step(&self.events.borrow(), out, PIECE, now);
-                if progress == Progress::Wait && self.closing.get() {
-                    reader.end(out);
-                    return Progress::Done;
-                }
-                progress
-            }
-        }
-    }
-}
-
-impl Drop for ReplyBody {
-    fn drop(&mut self) {
-        let is_log = |piece: &Piece| matches!(piece, Piece::Logs(_));
-        if self.pieces.iter().any(is_log) {
-            self.pieces.clear();
-            // What rings held for a follower they need not hold any longer.
-            if let Ok(mut logs) = self.shared.logs.try_borrow_mut() {
-                logs.trim();
-            }
-        }
-    }
-}
-
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let bytes = ready!(self.poll_next(cx));
-        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let mut size = 0;
-        for piece in &self.pieces {
-            match piece {
-                Piece::Text(text) => size += text.len() as u64,
-                Piece::OpenApi => size += OPENAPI_SIZE as u64,
-                _ => return SizeHint::default(),
-            }
-        }
-        SizeHint::with_exact(size)
-    }
-}
-
-fn wall_now() -> f64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0.0, |since| since.as_secs_f64() * 1000.0)
-}
-
-/// A stream of tokio's as hyper wants it.
-pub(super) struct Io<T>(pub T);
-
-impl<T: AsyncRead + Unpin> Read for Io<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        // Requests are small, so a copy is cheaper than what would spare it.
-        let mut place = [0; 4096];
-        let size = place.len().min(buf.remaining());
-        let mut place = ReadBuf::new(&mut place[..size]);
-        ready!(Pin::new(&mut self.0).poll_read(cx, &mut place))?;
-        buf.put_slice(place.filled());
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<T: AsyncWrite + Unpin> Write for Io<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
-
-/// tokio's clock as hyper wants it.
-#[derive(Clone, Copy)]
-struct TokioTimer;
-
-struct TokioSleep(Pin<Box<tokio::time::Sleep>>);
-
-impl Future for TokioSleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl Sleep for TokioSleep {}
-
-impl Timer for TokioTimer {
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        Box::pin(TokioSleep(Box::pin(tokio::time::sleep(duration))))
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        let deadline = tokio::time::Instant::from_std(deadline);
-        Box::pin(TokioSleep(Box::pin(tokio::time::sleep_until(deadline))))
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use super::http::{Hangup, Peer, ReplyBody, Shared, PROBLEM};
 use super::rpc;
+use crate::characters;
 use crate::protocol::Call;
 use std::io;
 use std::rc::Rc;
@@ -47,7 +48,7 @@ async fn answer(
     peer: Peer,
     message: &[u8],
 ) -> io::Result<()> {
-    let bytes = message.iter().copied().map(char::from).collect();
+    let bytes = characters::of_bytes(message);
     let reply = shared.ask(peer, Call::Message { bytes }).await;
     // A problem is told in a form that these clients do not know.
     if reply.content_type == PROBLEM {
@@ -60,9 +61,4 @@ async fn answer(
         rpc::write(stream, &bytes).await?;
     }
     Ok(())
-}
-
-/// The bytes of a text that has a character for each.
-pub fn decode(text: &str) -> Vec<u8> {
-    text.chars().filter_map(|c| u8::try_from(c).ok()).collect()
 }

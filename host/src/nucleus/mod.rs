@@ -282,18 +282,8 @@ async fn supervise(
             error.message
         ));
     }
-    let syslog = options.syslog.as_deref().and_then(|path| {
-        let opened = Syslog::open(path).and_then(|syslog| {
-            // SAFETY: hands out the one descriptor it owns and keeps open as long as it lives.
-            Ok(unsafe { AsyncFd::register(syslog) }?)
-        });
-        opened
-            .map_err(|error| {
-                let text = format!("cannot take log messages at {path}: {error}");
-                logs.borrow_mut().say(&text);
-            })
-            .ok()
-    });
+    let syslog = options.syslog.as_deref();
+    let syslog = syslog.and_then(|path| open_syslog(path, &logs));
     let mut nucleus = Nucleus {
         children: Children::new(inherited, options.single),
         started_by: startup::started_by(),
@@ -336,26 +326,14 @@ async fn supervise(
         proxies,
         calls,
     };
-    let code = loop {
-        match without_panic(nucleus.run(&mut inboxes)).await {
-            Ok(Leaving::Exit(code)) => break code,
-            Ok(Leaving::Renew { binary }) => nucleus.renew(&server, &mut inboxes, binary).await,
-            Ok(Leaving::Keep { key, path, state }) => {
-                if nucleus
-                    .keep(&server, &mut inboxes, key, &path, &state)
-                    .await
-                {
-                    nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
-                    // Files and cgroups are the successor's.
-                    mem::forget(nucleus);
-                    return Ok(End {
-                        code: 0,
-                        machine: None,
-                    });
-                }
-            }
-            Err(_) => nucleus.after_panic().await,
-        }
+    let Some(code) = nucleus.live(&server, &mut inboxes).await else {
+        nucleus.logs.borrow_mut().finish(wall_ms(), LEAVE_WITHIN);
+        // Files and cgroups are the successor's.
+        mem::forget(nucleus);
+        return Ok(End {
+            code: 0,
+            machine: None,
+        });
     };
     // Nobody answers any more those who still wait.
     nucleus.requests = Requests::default();
@@ -366,6 +344,20 @@ async fn supervise(
         code,
         machine: nucleus.machine,
     })
+}
+
+/// `None`: it cannot be made, and that has been said.
+fn open_syslog(path: &str, logs: &RefCell<Logs>) -> Option<AsyncFd<Syslog>> {
+    let opened = Syslog::open(path).and_then(|syslog| {
+        // SAFETY: hands out the one descriptor it owns and keeps open as long as it lives.
+        Ok(unsafe { AsyncFd::register(syslog) }?)
+    });
+    opened
+        .map_err(|error| {
+            let text = format!("cannot take log messages at {path}: {error}");
+            logs.borrow_mut().say(&text);
+        })
+        .ok()
 }
 
 /// PID 1 does not end because of a fault of its own: the loop starts over on the same tables.
@@ -403,6 +395,22 @@ fn listen(
 }
 
 impl Nucleus {
+    /// To its exit code; `None`: a keeper has all of it now, for a successor.
+    async fn live(&mut self, server: &Server, inboxes: &mut Inboxes) -> Option<i32> {
+        loop {
+            match without_panic(self.run(inboxes)).await {
+                Ok(Leaving::Exit(code)) => return Some(code),
+                Ok(Leaving::Renew { binary }) => self.renew(server, inboxes, binary).await,
+                Ok(Leaving::Keep { key, path, state }) => {
+                    if self.keep(server, inboxes, key, &path, &state).await {
+                        return None;
+                    }
+                }
+                Err(_) => self.after_panic().await,
+            }
+        }
+    }
+
     /// The panic's message is on stderr already. Half of a batch may have been applied, so the
     /// brain's picture may be wrong: a fresh one starts from the tables.
     async fn after_panic(&mut self) {

@@ -1,6 +1,8 @@
 //! The server with real sockets, and a stand-in for the main loop and the brain.
 
+use super::reply::SLOW;
 use super::*;
+use crate::nucleus::wall_ms;
 use crate::protocol::{EventQuery, LogFormat, LogOptions, LogQuery, StreamFormat};
 use crate::testing::{self, join, DEADLINE};
 use nix::fcntl::{FcntlArg, OFlag};
@@ -10,6 +12,7 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc as std_mpsc;
+use std::task::Context;
 use std::thread;
 use tokio::task::LocalSet;
 
@@ -152,7 +155,7 @@ impl Stage {
         loop {
             tokio::select! {
                 guard = output.readable() => {
-                    if !self.logs.borrow_mut().on_readable(wall_now()).more {
+                    if !self.logs.borrow_mut().on_readable(wall_ms()).more {
                         guard.unwrap().clear_ready();
                     }
                 }
@@ -186,7 +189,7 @@ impl Stage {
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock),
             }
-            self.logs.borrow_mut().on_readable(wall_now());
+            self.logs.borrow_mut().on_readable(wall_ms());
         }
     }
 
@@ -836,7 +839,7 @@ fn after_a_slow_look_through_logs_others_have_their_time_first() {
         let mut stage = Stage::new(std_mpsc::channel().0);
         let line = "a".repeat(16_000) + "\n";
         stage.writer.write_all(line.as_bytes()).unwrap();
-        stage.logs.borrow_mut().on_readable(wall_now());
+        stage.logs.borrow_mut().on_readable(wall_ms());
         let shared = stage.server.shared.clone();
         let body = |grep: Option<&str>| {
             let query = LogQuery {

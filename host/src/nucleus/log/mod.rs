@@ -27,7 +27,7 @@ mod tests;
 pub use carry::SavedLogs;
 pub use console::{Console, Unwritten};
 pub use query::{LogReader, Progress};
-pub use record::{json_string, rfc3339};
+pub use record::{json_string, time_text};
 
 use super::bell::Bell;
 use crate::protocol::{Level, LogFile, LogOptions};

@@ -211,6 +211,11 @@ pub fn rfc3339(ms: u64) -> [u8; 24] {
     text
 }
 
+/// The same as text, of a wall time in ms.
+pub fn time_text(wall: f64) -> String {
+    String::from_utf8_lossy(&rfc3339(wall.max(0.0) as u64)).into_owned()
+}
+
 fn digits(place: &mut [u8], mut n: u32) {
     for digit in place.iter_mut().rev() {
         *digit = b'0' + (n % 10) as u8;
