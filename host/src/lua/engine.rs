@@ -439,13 +439,17 @@ unsafe extern "C-unwind" fn handle(state: *mut lua_State) -> c_int {
     1
 }
 
-/// Ends everything with TERM, with KILL after so many seconds; the key of the news of its end.
+/// Ends everything with TERM, with KILL after so many seconds; the key of the news of its end, or
+/// nil if nobody does that any more.
 unsafe extern "C-unwind" fn stop(state: *mut lua_State) -> c_int {
     let timeout_ms = lua::lua_tonumber(state, 1).min(WAIT_MAX_S) * 1000.0;
     let key = engine(state)
         .desk
         .ask(move |nursery| nursery.stop(libc::SIGTERM, timeout_ms));
-    lua::lua_pushinteger(state, key.unwrap_or(0).into());
+    match key {
+        Some(key) => lua::lua_pushinteger(state, key.into()),
+        None => lua::lua_pushnil(state),
+    }
     1
 }
 

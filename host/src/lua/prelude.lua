@@ -473,8 +473,9 @@ local stops = {}
 
 function more.stop(seconds)
   seconds = seconds == nil and 10 or duration(1, seconds)
-  local wait = {}
-  stops[host.stop(seconds)] = wait
+  local wait, key = {}, host.stop(seconds)
+  if key == nil then raise("nobody ends processes any more") end
+  stops[key] = wait
   local report = suspend(wait)
   return report.clean, report
 end

@@ -3,9 +3,9 @@
 //! its own. It has no brain; what it does is asked for by the script (`Desk`), one call at a time.
 
 use super::{
-    caught::{self, Caught},
+    caught::{self, bit, Caught},
     children::{Children, Stdio},
-    gather::Gathered,
+    gather::{self, Gathered},
     monotonic_ms,
     settle::{self, Settling},
     spawn::{failure, Kin},
@@ -173,6 +173,8 @@ impl<T> Queue<T> {
 
 /// The script's side.
 pub struct Desk {
+    /// A script may fork: nobody works for the copy.
+    owner: u32,
     work: Arc<Queue<Work>>,
     answers: Arc<Queue<Answer>>,
     bell: Arc<EventFd>,
@@ -183,11 +185,15 @@ pub struct Desk {
 type Answer = Box<dyn Any + Send>;
 
 impl Desk {
-    /// Has something done, and waits for it. `None`: it went wrong, which stderr was told.
+    /// Has something done, and waits for it. `None`: it went wrong, which stderr was told, or this is
+    /// a copy of the process.
     pub fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Nursery) -> T + Send + 'static,
     ) -> Option<T> {
+        if std::process::id() != self.owner {
+            return None;
+        }
         let work = move |nursery: &mut Nursery| {
             let done = panic::catch_unwind(AssertUnwindSafe(|| work(nursery)));
             let answer: Answer = Box::new(done.ok());
@@ -206,10 +212,6 @@ impl Desk {
         }
         news
     }
-}
-
-fn bit(number: i32) -> u64 {
-    1 << (number.clamp(1, 64) - 1)
 }
 
 pub struct Nursery {
@@ -283,6 +285,7 @@ pub fn prepare() -> io::Result<(Nursery, Desk)> {
         piece: Vec::new(),
     };
     let desk = Desk {
+        owner: std::process::id(),
         work,
         answers,
         bell,
