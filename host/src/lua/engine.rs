@@ -4,7 +4,7 @@
 use super::{Own, Script};
 use crate::{
     nucleus::{
-        gather::{Gathered, Line, Wanted, Whole},
+        gather::{self, Gathered, Line, Wanted, Whole},
         monotonic_ms,
         nursery::{Desk, Input, News, Sink, Start, Stream},
         signals,
@@ -15,7 +15,7 @@ use mlua_sys as lua;
 use mlua_sys::lua_State;
 use nix::{errno::Errno, libc, sys::signal::Signal};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
     ffi::{c_int, CStr},
     io::{self, Write},
@@ -28,6 +28,9 @@ const PRELUDE: &[u8] = include_bytes!("prelude.lua");
 
 /// Longer ones LuaJIT cannot make.
 const STRING_MAX: usize = 0x7fff_ff00;
+/// What children have written is freed with their handles, and Lua thinks those small: with so many
+/// bytes more than twice what was left the last time, it looks which are not needed any more.
+const GARBAGE_MIN: usize = 32 << 20;
 /// Of a wait: some thirty years.
 const WAIT_MAX_S: f64 = 1e9;
 
@@ -43,6 +46,10 @@ struct Engine {
     own: Own,
     /// What is being made a string of: an error of memory then finds it here, and it is not lost.
     moving: RefCell<Option<Whole>>,
+    /// Below this address no further coroutine is resumed.
+    floor: usize,
+    /// What streams held when Lua last looked which handles are needed.
+    kept: Cell<usize>,
 }
 
 /// What Lua holds of a child.
@@ -52,12 +59,20 @@ struct Handle {
 
 const HANDLE: &CStr = c"oneup.child";
 
-/// Runs a script in a fresh engine on this thread.
-pub fn run(desk: Desk, own: Own, script: &Script, source: &[u8], chunk: &[u8]) -> Ended {
+/// Runs a script in a fresh engine on this thread, whose stack is `stack` bytes.
+pub fn run(
+    desk: Desk,
+    own: Own,
+    script: &Script,
+    (source, chunk): (&[u8], &[u8]),
+    stack: usize,
+) -> Ended {
     let engine = Box::leak(Box::new(Engine {
         desk,
         own,
         moving: RefCell::new(None),
+        floor: here().saturating_sub(stack / 4),
+        kept: Cell::new(0),
     }));
     // SAFETY: a state of our own, used on this thread only; every index is of a value pushed here.
     unsafe {
@@ -110,7 +125,7 @@ unsafe fn load(state: *mut lua_State, source: &[u8], chunk: &[u8]) -> Result<(),
 
 type Primitive = unsafe extern "C-unwind" fn(*mut lua_State) -> c_int;
 
-const PRIMITIVES: [(&CStr, Primitive); 13] = [
+const PRIMITIVES: [(&CStr, Primitive); 14] = [
     (c"now", now),
     (c"poll", poll),
     (c"complain", complain),
@@ -124,6 +139,7 @@ const PRIMITIVES: [(&CStr, Primitive); 13] = [
     (c"line", line),
     (c"handle", handle),
     (c"stop", stop),
+    (c"deep", deep),
 ];
 
 unsafe fn push_host(state: *mut lua_State, engine: &'static Engine) {
@@ -165,6 +181,20 @@ unsafe fn bytes<'a>(state: *mut lua_State, index: c_int) -> Option<&'a [u8]> {
 
 unsafe fn push_text(state: *mut lua_State, text: &str) {
     push(state, text.as_bytes());
+}
+
+/// Where this thread's stack ends at this moment.
+#[inline(never)]
+fn here() -> usize {
+    let place = 0u8;
+    ptr::from_ref(std::hint::black_box(&place)) as usize
+}
+
+/// Whether there are too many functions in each other for one more coroutine. What Lua itself lets
+/// one coroutine have of this stack, by `string.gsub` in `string.gsub`, is three quarters of it.
+unsafe extern "C-unwind" fn deep(state: *mut lua_State) -> c_int {
+    lua::lua_pushboolean(state, (here() < engine(state).floor).into());
+    1
 }
 
 // --- time and news
@@ -300,6 +330,10 @@ unsafe extern "C-unwind" fn kill(state: *mut lua_State) -> c_int {
 /// Words and options → handle, number, pid; or nil and what went wrong.
 unsafe extern "C-unwind" fn exec(state: *mut lua_State) -> c_int {
     let engine = engine(state);
+    if gather::weight() > 2 * engine.kept.get() + GARBAGE_MIN {
+        lua::lua_gc(state, lua::LUA_GCCOLLECT, 0);
+        engine.kept.set(gather::weight());
+    }
     let words = list(state, 1);
     let is_us = words.first() == Some(&engine.own.name);
     let start = Start {

@@ -6,17 +6,32 @@
 -- script made: those that resume them hand it on, up to the task, and back when it is over.
 local host = ...
 
-local create, resume, yield, status = coroutine.create, coroutine.resume, coroutine.yield, coroutine.status
+local create, yield, status = coroutine.create, coroutine.yield, coroutine.status
 local pack, unpack, select, type, tostring = table.pack, table.unpack, select, type, tostring
 local tonumber, error, pcall, ipairs, pairs = tonumber, error, pcall, ipairs, pairs
 local setmetatable, traceback, format = setmetatable, debug.traceback, string.format
 local floor, insert, remove = math.floor, table.insert, table.remove
-local now, poll, complain = host.now, host.poll, host.complain
+local now, poll, complain, deep = host.now, host.poll, host.complain, host.deep
 
 local WAIT = {}
 local streams = { stdout = "out", stderr = "err" }
 
 -- ---------------------------------------------------------------- tasks
+
+-- Coroutines in coroutines take from the one stack of the thread, which Lua does not look after.
+local step = coroutine.resume
+local depth, depth_max = 0, 5000
+
+local function back(...)
+  depth = depth - 1
+  return ...
+end
+
+local function resume(co, ...)
+  if depth >= depth_max or deep() then return false, "C stack overflow" end
+  depth = depth + 1
+  return back(step(co, ...))
+end
 
 local ready, first, last = {}, 1, 0
 
@@ -538,6 +553,7 @@ return function(main)
       local task = ready[first]
       ready[first] = nil
       first = first + 1
+      depth = 0
       local ok, message = on_pause(task, resume(task.co))
       if task == whole and status(task.co) == "dead" then
         if ok then return nil end

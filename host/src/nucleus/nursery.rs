@@ -468,7 +468,7 @@ impl Nursery {
         self.settling.on_answer(WORK_OF_A_START, monotonic_ms());
         let mut gather = |opened: Option<&mut Opened>, stream| {
             let end = opened?.read.take()?;
-            let gathered = Arc::new(Gathered::new(limit));
+            let gathered = Arc::new(Gathered::new(limit, gather::named_folder()));
             self.watch(end, id, stream, &gathered);
             Some(gathered)
         };
