@@ -44,8 +44,6 @@ pub enum Ended {
 struct Engine {
     desk: Desk,
     own: Own,
-    /// What is being made a string of: an error of memory then finds it here, and it is not lost.
-    moving: RefCell<Option<Whole>>,
     /// Below this address no further coroutine is resumed.
     floor: usize,
     /// What streams held when Lua last looked which handles are needed.
@@ -55,6 +53,9 @@ struct Engine {
 /// What Lua holds of a child.
 struct Handle {
     output: [Option<Arc<Gathered>>; 2],
+    /// What is being made a string of. Here, as it is then not lost to an error of memory, and no
+    /// finalizer that Lua runs meanwhile can put something else in its place.
+    moving: [RefCell<Option<Whole>>; 2],
 }
 
 const HANDLE: &CStr = c"oneup.child";
@@ -70,7 +71,6 @@ pub fn run(
     let engine = Box::leak(Box::new(Engine {
         desk,
         own,
-        moving: RefCell::new(None),
         floor: here().saturating_sub(stack / 4),
         kept: Cell::new(0),
     }));
@@ -491,7 +491,8 @@ unsafe extern "C-unwind" fn stop(state: *mut lua_State) -> c_int {
 
 unsafe fn push_handle(state: *mut lua_State, output: [Option<Arc<Gathered>>; 2]) {
     let place = lua::lua_newuserdata(state, size_of::<Handle>()).cast::<Handle>();
-    place.write(Handle { output });
+    let moving = Default::default();
+    place.write(Handle { output, moving });
     lua::lua_getfield(state, lua::LUA_REGISTRYINDEX, HANDLE.as_ptr());
     lua::lua_setmetatable(state, -2);
 }
@@ -503,10 +504,15 @@ unsafe extern "C-unwind" fn drop_handle(state: *mut lua_State) -> c_int {
     0
 }
 
-/// The stream of handle and name. `None`: it is not gathered.
-unsafe fn stream<'a>(state: *mut lua_State) -> Option<&'a Gathered> {
+/// Handle and number of the stream that is named.
+unsafe fn named<'a>(state: *mut lua_State) -> (&'a Handle, usize) {
     let handle = &*lua::lua_touserdata(state, 1).cast::<Handle>();
-    let index = usize::from(bytes(state, 2) == Some(b"err"));
+    (handle, usize::from(bytes(state, 2) == Some(b"err")))
+}
+
+/// `None`: it is not gathered.
+unsafe fn stream<'a>(state: *mut lua_State) -> Option<&'a Gathered> {
+    let (handle, index) = named(state);
     handle.output[index].as_deref()
 }
 
@@ -526,7 +532,8 @@ unsafe extern "C-unwind" fn take(state: *mut lua_State) -> c_int {
     let Some(gathered) = stream(state) else {
         return 0;
     };
-    let moving = &engine(state).moving;
+    let (handle, index) = named(state);
+    let moving = &handle.moving[index];
     let length = match gathered.take() {
         Ok(whole) => {
             let length = whole.as_ref().len();

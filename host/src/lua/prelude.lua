@@ -474,6 +474,24 @@ local more = {}
 setmetatable(init, { __index = more })
 
 local handlers = {}
+-- How many calls of a signal's handler have not ended, and whether one has come since there were so many.
+local at_work, again, at_work_max = {}, {}, 16
+
+local function handle(number)
+  if (at_work[number] or 0) >= at_work_max then
+    again[number] = true
+    return
+  end
+  at_work[number] = (at_work[number] or 0) + 1
+  start(function()
+    repeat
+      again[number] = nil
+      local handler = handlers[number]
+      if handler then guarded("'init.on' handler", handler, number) end
+    until not again[number]
+    at_work[number] = at_work[number] - 1
+  end)
+end
 
 function more.on(signal, handler)
   signal = integer(1, signal)
@@ -518,10 +536,7 @@ local told = {
     local child = children[id]
     if child and child.waits[stream] then finish(child.waits[stream]) end
   end,
-  signal = function(number)
-    local handler = handlers[number]
-    if handler then start(function() guarded("'init.on' handler", handler, number) end) end
-  end,
+  signal = handle,
   stopped = function(key, report)
     local wait = stops[key]
     stops[key] = nil
