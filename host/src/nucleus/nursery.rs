@@ -312,6 +312,7 @@ impl Nursery {
         let count = match self.epoll.wait(&mut events, self.patience()) {
             Ok(count) => count,
             Err(Errno::EINTR) => 0,
+            Err(Errno::EBADF | Errno::EINVAL) => disowned(),
             Err(error) => panic!("nothing can be waited for: {error}"),
         };
         let keys = events.iter().take(count).map(EpollEvent::data);
@@ -601,6 +602,17 @@ impl Nursery {
             self.tell(News::Stopped { key, receipts });
         }
     }
+}
+
+/// The script has closed what is not its own. Deaf to signals, ends and its calls we would only be in
+/// the way.
+fn disowned() -> ! {
+    // Nobody may be there to be told.
+    let _ = io::stderr().write_all(
+        b"luavisors: the script has closed descriptors that are not its own (all above 2 are not)\n",
+    );
+    // SAFETY: no pointers. The script's thread may be anywhere, so nothing else of it is run.
+    unsafe { libc::_exit(1) }
 }
 
 fn is_in_our_group(pid: i32) -> bool {

@@ -88,6 +88,20 @@ ours(
   },
 );
 
+ours("who closes descriptors of others is told, and that is the end", async ({ lua }) => {
+  const end = await lua.run(`
+    local ffi = require("ffi")
+    ffi.cdef "int close(int);"
+    for fd = 3, 255 do ffi.C.close(fd) end
+    -- Something happens, at the latest with the end of this one.
+    os.execute("true")
+    init.exec("true")
+    init.sleep(99)
+  `);
+  expect(end).toMatchObject({ code: 1, out: "" });
+  expect(end.err).toMatch(/^luavisors: the script has closed descriptors that are not its own .*\n$/);
+});
+
 test("errors name what is missing", async ({ lua }) => {
   const end = await lua.run(`
     local ffi = require("ffi")
