@@ -181,11 +181,14 @@ impl Gathered {
 
 impl Held {
     fn append(&mut self, bytes: &[u8], limit: usize, folder: Option<&Path>) {
-        if self.file.is_none() && self.memory.len() - self.taken + bytes.len() > limit {
+        let is_full = self.memory.len() - self.taken + bytes.len() > limit;
+        if self.file.is_none() && (is_full || self.memory.try_reserve(bytes.len()).is_err()) {
             if let Err(reason) = self.overflow(limit, folder) {
                 let room = limit.saturating_sub(self.memory.len() - self.taken);
-                self.memory
-                    .extend_from_slice(&bytes[..room.min(bytes.len())]);
+                let room = room.min(bytes.len());
+                if self.memory.try_reserve(room).is_ok() {
+                    self.memory.extend_from_slice(&bytes[..room]);
+                }
                 self.lost = Some(reason);
                 return;
             }

@@ -238,6 +238,18 @@ describe("what was wrong", () => {
     expect(end.out).toMatch(lost);
   });
 
+  ours("where address space is rationed the limit is not reached, and that ends nothing", async ({ lua }) => {
+    const end = await lua.runWith(
+      { prelude: "ulimit -v 250000" },
+      `init.limit(math.huge)
+      local child = init.exec("head", "-c", 400000000, "/dev/zero")
+      print(child:status())
+      print((pcall(child.stdout)))
+      print(init.exec("echo", "on"):stdout())`,
+    );
+    expect(end).toMatchObject({ code: 0, err: "", out: "0\nfalse\non\n\n" });
+  });
+
   ours("what nobody can ask for any more is not kept", async ({ lua }) => {
     const end = await lua.run(`
       local function megabytes()
