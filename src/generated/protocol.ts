@@ -6,6 +6,427 @@
 export type Address = { "type": "tcp", host: string, port: number, } | { "type": "unix", path: string, };
 
 /**
+ * What the nucleus gives the brain in one go. The brain's answer to a batch is applied whole or
+ * not at all: a brain that is lost in the middle of a batch has changed nothing.
+ */
+export type Batch = { 
+/**
+ * CLOCK_MONOTONIC now, ms.
+ */
+now: number, 
+/**
+ * Wall clock now, ms since 1970.
+ */
+wall: number, events: Array<Event>, };
+
+/**
+ * What a fresh brain starts from: everything the nucleus knows. After a loss this is all that
+ * is left of the former brain, so it must be enough to go on.
+ */
+export type Boot = { 
+/**
+ * `null` at the first start, else why the former brain was lost.
+ */
+lost: string | null, 
+/**
+ * Everything comes from a supervisor before this one (`Renew`, `HandOver`). The configuration is
+ * that one's, too, and worth being read again.
+ */
+renewed?: boolean, 
+/**
+ * The configuration as the config program made it (`src/model/spec.ts`: `Config`). Opaque
+ * to the nucleus.
+ */
+config: unknown, 
+/**
+ * Seed of the brain's random numbers.
+ */
+seed: number, 
+/**
+ * The smallest child id and event number that no brain has used.
+ */
+nextId: number, nextSeq: number, 
+/**
+ * Every process set that was not forgotten. `Boot` waits for spawns on their way: each
+ * `Spawn` is in here, or has failed.
+ */
+children: Array<ChildRecord>, 
+/**
+ * What former brains wrote by `Slate`.
+ */
+slate: { [key in string]: string }, 
+/**
+ * The proxies that are open.
+ */
+proxies?: Array<ProxyRecord>, 
+/**
+ * The supervisor's own process.
+ */
+pid: number, pidOne: boolean, wallStarted: number, };
+
+/**
+ * A port that somebody listens on.
+ */
+export type BusyPort = { port: number, 
+/**
+ * Empty where nobody can tell.
+ */
+owners: Array<ProcessFacts>, };
+
+export type Call = { "type": "http", method: string, 
+/**
+ * Path without the query, still percent-encoded.
+ */
+path: string, 
+/**
+ * After the `?`, still encoded; empty if none.
+ */
+query: string, body: string, 
+/**
+ * Anybody may have sent it: it came over a TCP address without a token.
+ */
+public?: boolean, } | { "type": "jsonRpc", text: string, } | { "type": "message", bytes: string, };
+
+/**
+ * One process set in the nucleus's table.
+ */
+export type ChildRecord = { id: number, 
+/**
+ * As given by `Spawn`.
+ */
+service: string, role: string, pid: number, started: number, 
+/**
+ * Set once the leader has ended (and was reaped).
+ */
+exit: Exit | null, exited: number | null, leftovers: number, 
+/**
+ * A `Stop` is at work.
+ */
+stopping: boolean, 
+/**
+ * The `Stop` has ended.
+ */
+receipt: Receipt | null, 
+/**
+ * All that its processes have told over `Notify` so far, as one; the deadline-like ones
+ * (`extend_ms`) as they were told last.
+ */
+notice: Notice | null, 
+/**
+ * When the last `WATCHDOG=1` came; 0: none did.
+ */
+watchdogAt: number, };
+
+export type Command = { "type": "spawn", id: number, spec: SpawnSpec, } | { "type": "signal", id: number, signal: string, scope: Scope, } | { "type": "stop", id: number, signal: string, timeoutMs: number, 
+/**
+ * False: the set is the leader's process group.
+ */
+tree: boolean, } | { "type": "extendStop", id: number, timeoutMs: number, } | { "type": "stopRest", id: number, signal: string, timeoutMs: number, } | { "type": "forget", id: number, } | { "type": "arm", key: string, at: number, } | { "type": "armWall", key: string, wall: number, } | { "type": "cancel", key: string, } | { "type": "dropFds", service: string, } | { "type": "probe", key: string, probe: Probe, timeoutMs: number, } | { "type": "cancelProbe", key: string, } | { "type": "matchLog", key: string, log: string, pattern: string, 
+/**
+ * Lines of this process that the ring still holds count too: the brain that waited for
+ * them may have been lost with the match.
+ */
+sincePid: number | null, } | { "type": "unmatchLog", key: string, } | { "type": "query", key: string, query: Query, } | { "type": "keepConfig", config: unknown, } | { "type": "openProxy", name: string, 
+/**
+ * Whose backend it is. Proxies of the same service are idle together.
+ */
+service: string, proxy: Proxy, } | { "type": "closeProxy", name: string, } | { "type": "proxyUp", name: string, up: boolean, } | { "type": "proxyRefuse", name: string, } | { "type": "openLog", log: string, options: LogOptions, } | { "type": "closeLog", log: string, } | { "type": "publish", seq: number, text: string, } | { "type": "slate", key: string, value: string | null, } | { "type": "reply", request: number, status: number, contentType: string, 
+/**
+ * Further header fields, such as `Allow`.
+ */
+headers: { [key in string]: string }, parts: Array<Part>, } | { "type": "say", text: string, 
+/**
+ * Matters only with `Supervise.ownLog`; absent: info.
+ */
+level?: Level, } | { "type": "print", text: string, } | { "type": "renew", 
+/**
+ * Another program than the one that was started.
+ */
+binary?: string, } | { "type": "exit", code: number, 
+/**
+ * As PID 1 of a machine, do this to it instead of leaving. Where the kernel refuses, the
+ * process sleeps for ever: PID 1 does not return.
+ */
+machine?: Machine, };
+
+export type Event = { "type": "boot" } & Boot | { "type": "spawned", id: number, pid: number, at: number, } | { "type": "spawnFailed", id: number, at: number, failure: SpawnFailure, } | { "type": "exited", id: number, at: number, exit: Exit, 
+/**
+ * It left a core.
+ */
+core?: boolean, leftovers: number, } | { "type": "stopped", id: number, at: number, receipt: Receipt, } | { "type": "timer", key: string, at: number, } | { "type": "clockSet", at: number, } | { "type": "probed", key: string, at: number, ok: boolean, 
+/**
+ * Why not, or what was found (`200 OK`), for people; one line of at most 256 bytes.
+ */
+reason: string, tookMs: number, 
+/**
+ * It failed because its time was over, so that a slow machine may be the reason.
+ */
+timedOut: boolean, 
+/**
+ * With `timed_out`, and with `Probe::Pressure`: how much of the last ten seconds
+ * something in the set's cgroup, or on the machine, had to wait for a processor, memory
+ * or a disk (PSI `some avg10`, the highest of them), in percent. `null`: not known here.
+ */
+pressure: number | null, } | { "type": "notified", id: number, at: number, notice: Notice, } | { "type": "logMatched", key: string, at: number, } | { "type": "answered", key: string, at: number, answer: QueryAnswer, } | { "type": "proxyWanted", name: string, at: number, } | { "type": "proxyIdle", name: string, at: number, } | { "type": "proxyFailed", name: string, at: number, 
+/**
+ * Sentences for people, each with its address.
+ */
+failures: Array<string>, } | { "type": "request" } & Request | { "type": "gone", request: number, } | { "type": "signal", 
+/**
+ * Name without SIG: `TERM`, `HUP`, `RTMIN+3`.
+ */
+signal: string, 
+/**
+ * Who sent it, where the kernel says so (0: the kernel itself, such as Ctrl-C).
+ */
+sender: number, at: number, };
+
+export type EventQuery = { lines: number | null, 
+/**
+ * Only events with a number above this.
+ */
+afterSeq: number | null, follow: boolean, };
+
+/**
+ * How a process ended.
+ */
+export type Exit = { "code": number } | { "signal": string } | { "unknown": null };
+
+/**
+ * How a process was found to belong to its set.
+ */
+export type Found = "child" | "group" | "session" | "cgroup" | "adopted";
+
+export type HttpMethod = "GET" | "HEAD";
+
+export type HttpProbe = { method: HttpMethod, 
+/**
+ * How many are followed within the one attempt; `headers` go to the same scheme, host and
+ * port only. 0: an answer that redirects is looked at as it is.
+ */
+redirects: number, 
+/**
+ * Whose cgroup `pressure` is of, too.
+ */
+set: number, tls: boolean, host: string, port: number, 
+/**
+ * With the query; begins with `/`.
+ */
+path: string, headers: { [key in string]: string }, 
+/**
+ * Ranges of statuses that are good, both ends included.
+ */
+status: Array<[number, number]>, 
+/**
+ * A regular expression that the first 64 KiB of the body must match.
+ */
+body: string | null, 
+/**
+ * Certificates to trust (PEM) instead of the system's.
+ */
+caFile: string | null, 
+/**
+ * Do not look at the certificate at all.
+ */
+insecure: boolean, };
+
+/**
+ * Where a process reads from.
+ */
+export type Input = "null" | "inherit";
+
+/**
+ * How much a line of the supervisor's own matters.
+ */
+export type Level = "trace" | "debug" | "info" | "warn" | "error";
+
+export type Limit = { soft: number | null, hard: number | null, };
+
+export type ListenTcp = { address: string, 
+/**
+ * `null`: nobody has to show one, and requests are `public`.
+ */
+tokenFile: string | null, };
+
+export type LogFile = { path: string, 
+/**
+ * Rotate before the file would grow beyond this; 0: never.
+ */
+maxBytes: number, 
+/**
+ * How many rotated files to keep: `path.1` (newest) … `path.keep`.
+ */
+keep: number, 
+/**
+ * `text`: the bytes as they came. `json`: one record of CONTRACT §6 a line.
+ */
+format: LogFormat, 
+/**
+ * Instead of rotation: pieces of exactly `max_bytes`.
+ */
+split?: Split, };
+
+export type LogFormat = "text" | "json";
+
+export type LogOptions = { 
+/**
+ * Lines kept in memory.
+ */
+lines: number, 
+/**
+ * Show `name | line` on the supervisor's stdout.
+ */
+console: boolean, file: LogFile | null, };
+
+export type LogQuery = { 
+/**
+ * `null`: all logs, merged in the order the lines came.
+ */
+logs: Array<string> | null, 
+/**
+ * The last so many that fit the other conditions; `null`: all.
+ */
+lines: number | null, wallSince: number | null, wallUntil: number | null, 
+/**
+ * `out`, `err` or `syslog`.
+ */
+stream: string | null, 
+/**
+ * A regular expression; lines without a match are left out.
+ */
+grep: string | null, follow: boolean, };
+
+/**
+ * What becomes of the machine whose PID 1 we are.
+ */
+export type Machine = "poweroff" | "reboot";
+
+export type MatchedProcesses = { 
+/**
+ * The part of a name that was asked for.
+ */
+part: string, found: Array<ProcessFacts>, };
+
+/**
+ * A set of processes, by the name that an answer shall call it.
+ */
+export type NamedSet = { name: string, id: number, };
+
+/**
+ * What a service tells of itself: sd_notify(3), or a line on the descriptor of s6's protocol,
+ * which is `ready`. Only what comes from a process of the set counts.
+ */
+export type Notice = { 
+/**
+ * `READY=1`, also as the end of a reload.
+ */
+ready: boolean, 
+/**
+ * `RELOADING=1`, and no `READY=1` after it.
+ */
+reloading: boolean, 
+/**
+ * `STOPPING=1`.
+ */
+stopping: boolean, 
+/**
+ * `STATUS=`, at most 256 bytes.
+ */
+status: string | null, 
+/**
+ * `ERRNO=`.
+ */
+errno: number | null, 
+/**
+ * `MAINPID=`, a process of the set: it is the leader from now on; as soon as the present
+ * leader has ended, its end is told as `Exited`.
+ */
+mainPid: number | null, 
+/**
+ * `WATCHDOG=1` came.
+ */
+watchdog: boolean, 
+/**
+ * `WATCHDOG=trigger` came.
+ */
+watchdogTrigger: boolean, 
+/**
+ * `WATCHDOG_USEC=`.
+ */
+watchdogMs: number | null, 
+/**
+ * `EXTEND_TIMEOUT_USEC=`: the present start, stop or watchdog deadline is at least so far
+ * from now.
+ */
+extendMs: number | null, 
+/**
+ * Descriptors kept for the service (`FDSTORE=1`), after this notice.
+ */
+storedFds: number, };
+
+/**
+ * How a process tells that it is ready, and more.
+ */
+export type Notify = { "type": "socket", path: string | null, 
+/**
+ * Announced by `WATCHDOG_USEC` and `WATCHDOG_PID`.
+ */
+watchdogMs: number | null, } | { "type": "descriptor", fd: number, };
+
+/**
+ * Where a process writes to.
+ */
+export type Output = { "type": "log" } | { "type": "own", stream: OwnStream, } | { "type": "file", path: string, 
+/**
+ * Permissions of a new file, less the umask.
+ */
+mode: number, } | { "type": "same" };
+
+/**
+ * The supervisor's own lines as a log of their own: `TIME LEVEL text`.
+ */
+export type OwnLog = { 
+/**
+ * Lines below this level are left out; `null`: all of them.
+ */
+least: Level | null, colour: boolean, stream?: OwnStream, };
+
+export type OwnStream = "stdout" | "stderr";
+
+/**
+ * A piece of a reply's body. The nucleus writes log and event bytes itself; they never pass
+ * through the brain.
+ */
+export type Part = { "type": "text", text: string, } | { "type": "bytes", bytes: string, } | { "type": "logs", query: LogQuery, format: StreamFormat, } | { "type": "events", query: EventQuery, format: StreamFormat, } | { "type": "processes", id: number, } | { "type": "usage", sets: Array<NamedSet>, } | { "type": "openApi" };
+
+export type Probe = { "type": "tcp", host: string, port: number, 
+/**
+ * Whose cgroup `pressure` is of, too.
+ */
+set: number, } | { "type": "exec", spec: SpawnSpec, } | { "type": "file", path: string, } | { "type": "http" } & HttpProbe | { "type": "listen", set: number, } | { "type": "pressure", set: number, };
+
+/**
+ * A process as /proc shows it.
+ */
+export type ProcessFacts = { pid: number, parent: number, 
+/**
+ * /proc/PID/comm.
+ */
+name: string, command: string, 
+/**
+ * The letter of /proc/PID/stat: `R`, `S`, `D`, `Z`, …; empty where nobody can tell.
+ */
+state: string, 
+/**
+ * Resident memory.
+ */
+memoryBytes: number, 
+/**
+ * Processor time used so far, user and system.
+ */
+cpuMs: number, };
+
+/**
  * A listener that passes bytes on (`nucleus/proxy`).
  */
 export type Proxy = { listen: Array<Address>, backend: Address, 
@@ -61,3 +482,244 @@ wanted: boolean,
  * The same of `ProxyIdle`.
  */
 idle: boolean, };
+
+/**
+ * A question of the brain's to the nucleus.
+ */
+export type Query = { "type": "processes", ids: Array<number>, } | { "type": "proxies" } | { "type": "configure", input: string, } | { "type": "handOver", 
+/**
+ * A file that is written for the successor, with this text.
+ */
+path: string, state: string, } | { "type": "obstacles", 
+/**
+ * TCP ports that nobody may listen on.
+ */
+ports: Array<number>, 
+/**
+ * Parts of process names (/proc/PID/comm), whatever their case.
+ */
+processes: Array<string>, own: Array<number>, 
+/**
+ * Kill them with their descendants first and wait for their end; what is still there
+ * afterwards is the answer.
+ */
+kill: boolean, };
+
+export type QueryAnswer = { "type": "processes", sets: Array<Array<ProcessFacts>>, } | { "type": "proxies", proxies: Array<ProxyFacts>, } | { "type": "configured", output: string, } | { "type": "obstacles", ports: Array<BusyPort>, processes: Array<MatchedProcesses>, } | { "type": "handedOver" } | { "type": "failed", message: string, };
+
+/**
+ * Proof of a stop. Field names are those of the API, which passes it on as it is.
+ */
+export type Receipt = { 
+/**
+ * The service's name; `null` for what belonged to none.
+ */
+service: string | null, 
+/**
+ * The set was seen to be empty. False: something could not be ended.
+ */
+empty: boolean, duration_ms: number, processes: Array<ReceiptProcess>, };
+
+export type ReceiptProcess = { pid: number, command: string, found: Found, 
+/**
+ * Names without SIG, in order.
+ */
+signals: Array<string>, 
+/**
+ * When it left, ms after the stop began; `null` if it did not.
+ */
+left_ms: number | null, 
+/**
+ * `null` where the process was not the supervisor's own child when it ended, so that
+ * nobody can know.
+ */
+exit: Exit | null, killed: boolean, };
+
+export type Request = { request: number, 
+/**
+ * Peer's user and process, from the socket (0 and 0 over TCP, where a token was checked).
+ */
+uid: number, pid: number, call: Call, };
+
+/**
+ * Bounds of a cgroup; `null`: none. What cannot be bounded here costs a message.
+ */
+export type Resources = { 
+/**
+ * Processors.
+ */
+cpu: number | null, 
+/**
+ * Bytes.
+ */
+memory: number | null, 
+/**
+ * Processes and threads.
+ */
+pids: number | null, };
+
+export type Scope = "main" | "group" | "tree";
+
+/**
+ * Why a child never came to run its program.
+ */
+export type SpawnFailure = { 
+/**
+ * The step that failed: `pipe`, `user`, `group`, `fork`, `session`, `limits`, `umask`,
+ * `nice`, `oom-score`, `groups`, `gid`, `uid`, `directory`, `stdio`, `terminal`, `exec`, `fresh`, …
+ */
+step: string, 
+/**
+ * Its errno (0 where the failure is not a system call's) and the errno's name (`ENOENT`).
+ */
+errno: number, error: string, 
+/**
+ * One sentence for people, with the next step where one is known:
+ * `user "www" not found: the image has no /etc/passwd`.
+ */
+message: string, 
+/**
+ * True for a shortage that may pass by itself (EAGAIN, ENOMEM, EMFILE, ENFILE, …).
+ */
+transient: boolean, };
+
+/**
+ * Everything a child needs. Names of users and groups are looked up at every start.
+ */
+export type SpawnSpec = { 
+/**
+ * For the table, the receipt and the log: whose process this is.
+ */
+service: string, 
+/**
+ * What it is to the service: `main`, `probe`, `reload`, or the name of a hook.
+ */
+role: string, argv: Array<string>, 
+/**
+ * The log that gets stdout and stderr; `null`: the supervisor's own fds 0, 1, 2 are passed.
+ */
+log: string | null, 
+/**
+ * These three matter with `log` only.
+ */
+stdin?: Input, stdout?: Output, stderr?: Output, 
+/**
+ * Files that must not be there any more when it starts. Where one cannot be removed, that is
+ * a failure of the step `fresh`.
+ */
+remove?: Array<string>, 
+/**
+ * `null`: the supervisor's own folder at its start.
+ */
+directory: string | null, user: string | null, group: string | null, 
+/**
+ * `null`: as `id` prints them for `user`.
+ */
+groups: Array<string> | null, umask: number | null, 
+/**
+ * Set on top of the supervisor's environment (or of nothing).
+ */
+environment: { [key in string]: string }, cleanEnvironment: boolean, nice: number | null, oomScoreAdjust: number | null, 
+/**
+ * By the name of prlimit(1) in lower case: `nofile`, `core`, … `null`: unlimited.
+ */
+limits: { [key in string]: Limit }, noNewPrivileges: boolean, 
+/**
+ * What all processes of the set together may use.
+ */
+resources?: Resources, 
+/**
+ * How it can tell us something. With a socket, descriptors that are kept for the service are
+ * passed on to the role `main` as `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID`.
+ */
+notify: Notify | null, 
+/**
+ * Own process group in the foreground of the controlling terminal instead of a session of
+ * its own (single-command mode).
+ */
+foreground: boolean, };
+
+/**
+ * What is spoken on the control socket beside HTTP.
+ */
+export type Speech = "native" | "lines" | "message";
+
+/**
+ * A log file in pieces `path`, `path.1`, `path.2`, …, cut wherever the size is reached; the next
+ * piece is there as soon as one is full. Nothing is renamed or removed. Each start of the service
+ * (role `main`) begins with the first piece, and what a piece of that name held is gone.
+ */
+export type Split = { 
+/**
+ * The pieces are `path.SECONDS`, `path.SECONDS.1`, …, with the time of the start since 1970.
+ */
+stamp: boolean, };
+
+export type StreamFormat = "array" | "entries" | "lines" | "sse";
+
+/**
+ * What the config and command-line programs hand to the host so that it becomes a supervisor.
+ */
+export type Supervise = { 
+/**
+ * Passed on to the brain in `Boot`.
+ */
+config: unknown, 
+/**
+ * Which program of `src/programs.json` is the brain: `brain`, or another that decides like it
+ * and speaks more.
+ */
+brain: string, 
+/**
+ * Permissions of the control socket; who connects is checked all the same.
+ */
+socketMode: number, speech?: Speech, 
+/**
+ * Where the control socket goes; `null`: none is made.
+ */
+socket: string | null, 
+/**
+ * True if the path was asked for (`--socket`): not being able to make it is then an error,
+ * exit 2. Otherwise it costs a message and the control verbs.
+ */
+socketRequired: boolean, 
+/**
+ * A TCP address for the API, with the file that holds its token.
+ */
+listen: ListenTcp | null, 
+/**
+ * What it leaves with, having started nothing, where it cannot listen as it has to; 2 unless
+ * set.
+ */
+refusedCode?: number, 
+/**
+ * `name | line` or JSON records on stdout.
+ */
+consoleFormat: LogFormat, 
+/**
+ * Colour the console's prefixes.
+ */
+colour: boolean, 
+/**
+ * Single-command mode: catch and report every signal, keep the terminal.
+ */
+single: boolean, 
+/**
+ * The file of a `HandOver`, if what was left there is to be gone on with. Where nobody keeps it any
+ * more, this is a first start.
+ */
+adopt?: string, 
+/**
+ * `null`: the supervisor's own lines are `oneup | text` on stderr.
+ */
+ownLog: OwnLog | null, 
+/**
+ * A datagram socket for log messages (RFC 3164); a message goes into the log whose name is
+ * its tag. `null`: there is none.
+ */
+syslog: string | null, 
+/**
+ * PID 1 of a machine, whose kernel panics when it ends: whatever would end it (but
+ * `Exit.machine`) starts it anew instead.
+ */
+neverLeave: boolean, };
