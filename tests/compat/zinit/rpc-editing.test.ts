@@ -61,6 +61,10 @@ test("what is wrong with a definition", async ({ zinit }) => {
   for (const config of [{}, { service: { name: "x" } }, { service: { ...service, oneshot: "yes" } }]) {
     expect(await error(config)).toMatchObject({ code: -32602, message: expect.any(String) });
   }
+  expect(await error({ service: { ...service, class: "none" } })).toEqual({
+    code: -32602,
+    message: "unknown variant `none`, expected `user` or `system`",
+  });
   expect(await names(zinit)).toEqual([]);
 });
 
