@@ -156,8 +156,11 @@ function isKept(service: Service, end: End): boolean {
 
 /** Its leader has ended, and what it ends with is as good as being up. */
 export function willRemain(service: Service): boolean {
-  if (!service.spec.remainAfterExit) return false;
-  return verdictOf(service, exitEnd(service)) === "exited";
+  const { remainAfterExit, endCounts } = service.spec;
+  if (!remainAfterExit) return false;
+  const end = exitEnd(service);
+  const verdict = verdictOf(service, end);
+  return verdict === "exited" || (verdict === "again" && endCounts && end.success);
 }
 
 function verdictOf(service: Service, end: End): Verdict {
