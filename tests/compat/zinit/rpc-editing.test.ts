@@ -93,6 +93,24 @@ ours("24: a definition replaces another in place", async ({ zinit }) => {
   expect(await names(zinit)).toEqual(["app", "db", "web"]);
 });
 
+ours("24: what is not to be started by itself does not run after it was defined", async ({ zinit }) => {
+  const define = (status: string, exec: string) =>
+    zinit.call("service.set", { config: { service: { name: "web", exec, status } } });
+  await zinit.start();
+  for (const status of ["stop", "ignore"]) {
+    await define("start", "sleep 99");
+    await zinit.reaches("web", "running");
+    await define(status, "sleep 98");
+    await zinit.reaches("web", ["exited", "inactive"]);
+    await zinit.call("service.start", { name: "web" });
+    await zinit.reaches("web", "running");
+    await define(status, "sleep 97");
+    await zinit.reaches("web", ["exited", "inactive"]);
+  }
+  await define("start", "sleep 96");
+  await zinit.reaches("web", "running");
+});
+
 ours("24: what is wanted need not be there, but nobody waits for itself", async ({ zinit }) => {
   await zinit.start();
   await set(zinit, "web", { dependencies: { wants: ["ghost"] } });
