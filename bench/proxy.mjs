@@ -1,7 +1,7 @@
 /**
  * A proxy whose service is up, against a direct connection in the same round: one stream, and short
- * connections. Beside it stands zinit's own (ZINIT_ORIGINAL, or on PATH), which knows Unix sockets
- * alone.
+ * connections. Beside it stand, over TCP, HAProxy (on PATH; one thread, as oneup has, and with
+ * splicing), and over Unix sockets zinit's own (ZINIT_ORIGINAL, or on PATH), which knows no others.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ const original = process.env.ZINIT_ORIGINAL
   : "zinit-server";
 
 const KINDS = [
-  { name: "tcp", text: "over TCP", peers: ["oneup"] },
+  { name: "tcp", text: "over TCP", peers: ["oneup", ...(find("haproxy") ? ["haproxy"] : [])] },
   { name: "unix", text: "over Unix sockets", peers: ["oneup", ...(find(original) ? ["zinit"] : [])] },
 ];
 
@@ -54,7 +54,7 @@ export async function measure({ runs }) {
 /** The backends, and a server of each kind with a proxy to each of them. */
 async function setUp(folder, children) {
   const places = {
-    tcp: { direct: await freePort(), oneup: await freePort() },
+    tcp: { direct: await freePort(), oneup: await freePort(), haproxy: await freePort() },
     unix: {
       direct: join(folder, "back"),
       oneup: join(folder, "oneup-front"),
@@ -66,6 +66,7 @@ async function setUp(folder, children) {
     children.push(child);
     await new Promise((ready) => child.stdout.once("data", ready));
   }
+  if (KINDS[0].peers.includes("haproxy")) await serveByHaproxy(places.tcp, folder, children);
   for (const peer of KINDS[1].peers) {
     const socket = await serve(peer, folder, children);
     for (const { name } of KINDS.filter(({ peers }) => peers.includes(peer))) {
@@ -79,6 +80,26 @@ async function setUp(folder, children) {
     }
   }
   return places;
+}
+
+async function serveByHaproxy({ haproxy, direct }, folder, children) {
+  const configuration = join(folder, "haproxy.cfg");
+  const lines = [
+    "global",
+    "  nbthread 1",
+    "defaults",
+    "  mode tcp",
+    "  option splice-auto",
+    "  timeout connect 60s",
+    "  timeout client 60s",
+    "  timeout server 60s",
+    "listen proxy",
+    `  bind 127.0.0.1:${haproxy}`,
+    `  server backend 127.0.0.1:${direct}`,
+  ];
+  writeFileSync(configuration, `${lines.join("\n")}\n`);
+  children.push(spawn("haproxy", ["-db", "-f", configuration], { stdio: "ignore" }));
+  await until(() => answers(haproxy));
 }
 
 /** A server whose only service is up; its socket. */

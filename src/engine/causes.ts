@@ -5,7 +5,7 @@
  * The chain is one text, an entry a line: `WALL WHAT BECAUSE`. A thousand services that just run
  * have two short entries each. The last entry's BECAUSE is the service's cause.
  */
-import type { Receipt } from "../generated/protocol.ts";
+import type { Level, Receipt } from "../generated/protocol.ts";
 import { noteBoot } from "./boot.ts";
 import { wakeHindered } from "./guard.ts";
 import type { HealthWord } from "./health.ts";
@@ -247,8 +247,8 @@ function timeText(world: World): string {
 
 // ---- the console
 
-export function say(world: World, text: string): void {
-  world.out.push({ type: "say", text });
+export function say(world: World, text: string, level?: Level): void {
+  world.out.push({ type: "say", text, ...(level === undefined ? {} : { level }) });
 }
 
 /** News of a service. A single command speaks for itself. */

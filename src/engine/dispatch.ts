@@ -29,6 +29,8 @@ export type Ask =
       readonly type: "start" | "stop" | "restart" | "reload";
       readonly names: readonly string[];
       readonly because: string;
+      /** Of a start: former failures go on counting. Else whoever asks gives a new chance. */
+      readonly counting?: boolean;
     }
   | {
       readonly type: "kill";
@@ -53,7 +55,9 @@ export function take(world: World, event: EngineEvent): void {
     case "stop":
     case "restart": {
       const because = `${event.type} ${event.because}`;
-      world.demands.push({ type: event.type, named: namedServices(world, event.names, because) });
+      const named = namedServices(world, event.names, because);
+      if (event.type === "start" && event.counting) world.demands.push({ type: "go on", named });
+      else world.demands.push({ type: event.type, named });
       break;
     }
     case "kill":

@@ -74,6 +74,9 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
     case "start":
       raise(world, demand.named, "asked");
       break;
+    case "go on":
+      raise(world, demand.named, "asked on");
+      break;
     case "handle":
       raise(world, demand.named, "handler");
       break;
@@ -117,11 +120,12 @@ export function meetDemand(world: World, demand: Exclude<Demand, { type: "shutdo
 }
 
 /**
- * For whose sake something is needed. What is asked for comes up with all it needs, at once. For a
+ * For whose sake something is needed. What is asked for comes up with all it needs, at once, by a
+ * new chance unless it was asked to go on with what it had. For a
  * failure's handler what has failed remains so; and neither a handler nor a pin, which nobody speaks
  * for just now, lets what it needs past the restart budget.
  */
-type Sake = "asked" | "handler" | "pin";
+type Sake = "asked" | "asked on" | "handler" | "pin";
 
 /** Sets goals up: the named ones, and all that they need. */
 function raise(world: World, asked: readonly Named[], sake: Sake): void {
@@ -155,7 +159,10 @@ function raiseAll(world: World, first: readonly Named[], count: number, sake: Sa
     if (isDoomed(world, service)) continue;
     const named = index < count;
     if (sake === "handler" && !named && service.state === "failed") setWish(world, service, "up");
-    else raiseOne(world, service, because, named, named || sake === "asked");
+    else {
+      if (named && sake !== "asked on") startAfresh(world, service);
+      raiseOne(world, service, because, named, named || sake === "asked" || sake === "asked on");
+    }
     if (stopConflicting(world, service)) beaten = true;
     for (const other of neededBy(world, service)) {
       if (seen.has(other)) continue;
@@ -185,7 +192,6 @@ function mayLack(world: World, service: Service, other: Service): boolean {
 
 /** `free`: somebody asks for it, so it need not stand in line for the budget. */
 function raiseOne(world: World, service: Service, because: string, named: boolean, free: boolean): void {
-  if (named) startAfresh(world, service);
   if (service.wish === "leave") note(world, service, `${because}, after its stop`);
   if (free && isPaidFor(service, named)) {
     note(world, service, because);

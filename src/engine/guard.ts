@@ -117,8 +117,7 @@ function clashText(world: World, service: Service, { ports }: GuardSpec): string
     if (common.length > 0) holders.push(other.spec.name);
   }
   if (holders.length === 0) return null;
-  const shared = ports.filter((port) => taken.has(port));
-  return `port ${shared.join(", ")} in use by service ${holders.join(", ")}`;
+  return `port ${[...taken].join(", ")} in use by service ${holders.join(", ")}`;
 }
 
 /** Something is in its way, as far as is known: nobody is looking just now. */
@@ -128,16 +127,23 @@ export function isHindered({ look }: Service): boolean {
 
 // ---- asking
 
-function ask(world: World, service: Service, look: Look, { ports, processes, kill }: GuardSpec): void {
+function ask(world: World, service: Service, look: Look, guard: GuardSpec): void {
+  const { ports, processes, kill } = guard;
   look.asked = world.now;
   look.last = world.now;
   look.cleared = 0;
   look.ripe = false;
   if (service.state !== "waiting") enter(world, service, "waiting", LOOKS);
   else if (look.obstacle === null) noteWaiting(world, service, LOOKS);
-  const own = [...world.sets.keys()];
+  const own = sparedSets(world, service, guard);
   const query: Query = { type: "obstacles", ports: [...ports], processes: [...processes], own, kill };
   world.out.push({ type: "query", key: `guard ${look.asked} ${service.spec.name}`, query });
+}
+
+/** Whose processes are not in the way. Those of services are never killed. */
+function sparedSets(world: World, service: Service, { services, kill }: GuardSpec): number[] {
+  const all = [...world.sets];
+  return all.filter(([, owner]) => kill || !services || owner === service).map(([id]) => id);
 }
 
 /** Key: `guard TIME NAME`. */

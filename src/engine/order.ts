@@ -42,11 +42,25 @@ export const FACT_BEGUN = 32;
 
 /** Ready and meant to stay so. The view's flag is `isReady`; the order does not build on leavers. */
 function standsReady(service: Service): boolean {
+  if (hasEndThatCounts(service) && endedWell(service)) return true;
   return isReady(service) && !(service.state === "running" && mustLeave(service));
 }
 
 export function isReady(service: Service): boolean {
   return service.state === "running" || (service.state === "exited" && remainsUp(service));
+}
+
+/** It is down, and the end of its last run is what it counts as (`end-counts`). */
+function hasEndThatCounts({ spec, state, past }: Service): boolean {
+  if (!spec.endCounts || past.exit === null) return false;
+  if (state === "backoff") return past.reason?.type === "exit";
+  return (
+    state === "inactive" && (past.reason === null || (past.reason.type === "exit" && spec.kind === "task"))
+  );
+}
+
+function endedWell({ spec, past }: Service): boolean {
+  return past.exit !== null && "code" in past.exit && spec.successCodes.includes(past.exit.code);
 }
 
 /** Failed for good, or waits for something that did. */
@@ -70,6 +84,11 @@ function isClear(service: Service): boolean {
   return service.past.streak > 0;
 }
 
+function hasBegun(service: Service): boolean {
+  if (service.state === "waiting") return false;
+  return service.state !== "inactive" || hasEndThatCounts(service);
+}
+
 function factsOf(service: Service): number {
   const live = isLive(service);
   let facts = 0;
@@ -78,7 +97,7 @@ function factsOf(service: Service): number {
   if (isClear(service)) facts |= FACT_CLEAR;
   if ((live && mustLeave(service)) || service.holds > 0) facts |= FACT_LEAVING;
   if (live) facts |= FACT_LIVE;
-  if (service.state !== "inactive" && service.state !== "waiting") facts |= FACT_BEGUN;
+  if (hasBegun(service)) facts |= FACT_BEGUN;
   return facts;
 }
 

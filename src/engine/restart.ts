@@ -152,8 +152,11 @@ function isKept(service: Service, end: End): boolean {
 
 /** Its leader has ended, and what it ends with is as good as being up. */
 export function willRemain(service: Service): boolean {
-  if (!service.spec.remainAfterExit) return false;
-  return verdictOf(service, exitEnd(service)) === "exited";
+  const { remainAfterExit, endCounts } = service.spec;
+  if (!remainAfterExit) return false;
+  const end = exitEnd(service);
+  const verdict = verdictOf(service, end);
+  return verdict === "exited" || (verdict === "again" && endCounts && end.success);
 }
 
 function verdictOf(service: Service, end: End): Verdict {
@@ -299,11 +302,14 @@ function alarm(world: World, service: Service, because: string): void {
   const { name } = service.spec;
   const waiting = service.edges.dependents.filter(wantsUp).map((other) => other.spec.name);
   const title = `---- critical: ${name} has failed ----`;
-  say(world, title);
-  say(world, `reason: ${because}`);
-  if (waiting.length > 0) say(world, `without it: ${namesText(waiting)}`);
-  say(world, `look at its output (logs ${name}) and at what led to it (why ${name}); then: start ${name}`);
-  say(world, "-".repeat(title.length));
+  const lines = [
+    title,
+    `reason: ${because}`,
+    ...(waiting.length > 0 ? [`without it: ${namesText(waiting)}`] : []),
+    `look at its output (logs ${name}) and at what led to it (why ${name}); then: start ${name}`,
+    "-".repeat(title.length),
+  ];
+  for (const line of lines) say(world, line, "error");
 }
 
 /** What main has ended with for good, while its end is still being seen to; 0: it has not. */

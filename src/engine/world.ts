@@ -469,6 +469,8 @@ export interface Queue {
 /** What changes goals. Demands are met first and one by one, before anything else is decided. */
 export type Demand =
   | { readonly type: "start" | "stop" | "restart"; readonly named: readonly Named[] }
+  /** Started by name, with all the failures that it had. */
+  | { readonly type: "go on"; readonly named: readonly Named[] }
   /** Started because something failed: what has failed is not tried again for it. */
   | { readonly type: "handle"; readonly named: readonly Named[] }
   /** Left readiness unasked: what is bound to it leaves too. */

@@ -48,6 +48,7 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
   restartLimitMeans: "failure",
   restartWindowMs: 60_000,
   remainAfterExit: false,
+  endCounts: false,
   successCodes: [0],
   successSignals: [],
   failWith: [],
@@ -81,7 +82,7 @@ export const DEFAULTS: Omit<ServiceSpec, "name"> = freeze({
 });
 
 /** What a `guard` that says nothing else has. */
-export const GUARD_DEFAULTS = freeze({ ports: [], processes: [], kill: false });
+export const GUARD_DEFAULTS = freeze({ ports: [], processes: [], kill: false, services: false });
 
 /** How long a hook may take for which nothing is set. */
 export const HOOK_TIMEOUT_MS = 30_000;

@@ -255,9 +255,15 @@ const guarding = {
         example: "guard = { ports = [8080], kill = true }",
         default: "`false`",
       }),
+      services: field("services", flag, {
+        text: "What belongs to other services is in the way, too, also where these have no such port in their guards. Without effect beside `kill`, which spares them.",
+        change: "live",
+        example: 'guard = { processes = ["worker"], services = true }',
+        default: "`false`",
+      }),
     },
     {
-      text: "Who would be in its way is looked for before each start: first other services with the same port, then who listens on its ports, then processes of these names. While somebody is in the way it stays `waiting` and says for whom; it is looked again when any service changes its state, and else after 1 s, 2 s, … up to 30 s. The supervisor, what has started it, and what belongs to its services are not in the way of `processes`. A listener whose process cannot be found out is no obstacle.",
+      text: "Who would be in its way is looked for before each start: first other services with the same port, then who listens on its ports, then processes of these names. While somebody is in the way it stays `waiting` and says for whom; it is looked again when any service changes its state, and else after 1 s, 2 s, … up to 30 s. The supervisor, what has started it, and what belongs to its services are not in the way, unless `services` says so. A listener whose process cannot be found out is no obstacle.",
       change: "live",
       example: 'guard = { ports = [80], processes = ["nginx"] }',
       errors: "A table with neither ports nor processes.",
@@ -343,6 +349,11 @@ const restarts = {
     text: "Having ended with success, it is still as good as ready for what requires it, as a task is. Not for a task.",
     change: "live",
     example: 'restart = "on-failure"\nremain-after-exit = true',
+  }),
+  "end-counts": field("endCounts", flag, {
+    text: "While it is down, or waits to be started again, it counts as what its last run ended as, also where a stop has ended that: after a success it is as good as ready for what requires it, and after any end it has begun for what only waits for that.",
+    change: "live",
+    example: 'restart = "always"\nremain-after-exit = true\nend-counts = true',
   }),
   "success-codes": field("successCodes", exitCodes, {
     text: "The exit codes that count as success.",

@@ -55,7 +55,7 @@ export function checkWorld(world: World): void {
     if ((service.told?.aliveAt ?? 0) > 0 && state !== "running") fail(service, "its watchdog is awake");
 
     const standsReady = (other: Service) =>
-      isReady(other) && !(other.state === "running" && mustLeave(other));
+      (isReady(other) && !(other.state === "running" && mustLeave(other))) || endOf(other) === "good";
     const clear = (other: Service) =>
       !wantsUp(other) ||
       standsReady(other) ||
@@ -67,7 +67,7 @@ export function checkWorld(world: World): void {
       edges.requires.filter((other) => !standsReady(other)).length +
       edges.order.filter((other) => !clear(other)).length +
       edges.awaited.filter((other) => !standsReady(other)).length +
-      edges.begun.filter(({ state: other }) => other === "inactive" || other === "waiting").length +
+      edges.begun.filter((other) => other.state === "waiting" || isUnbegun(other)).length +
       edges.conflicts.filter(isLive).length;
     if (blockers !== service.blockers)
       fail(service, `${service.blockers} blockers counted, ${blockers} found`);
@@ -250,4 +250,16 @@ function findFollowers(service: Service): Service[] {
     }
   }
   return found;
+}
+
+/** What counts of a service that is down, if its end does. */
+function endOf({ spec, state, past: { exit, reason } }: Service): "good" | "bad" | "none" {
+  const fell = state === "inactive" ? reason !== null && spec.kind !== "task" : state !== "backoff";
+  const judged = reason === null ? state === "inactive" : reason.type === "exit";
+  if (!spec.endCounts || exit === null || fell || !judged) return "none";
+  return "code" in exit && spec.successCodes.includes(exit.code) ? "good" : "bad";
+}
+
+function isUnbegun(service: Service): boolean {
+  return service.state === "inactive" && endOf(service) === "none";
 }

@@ -121,6 +121,7 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
   if (kind === "service" && dice.chance(0.4)) draft.ready = randomConditions(dice);
   if (kind === "service") randomCare(dice, draft);
   if (kind === "service" && dice.chance(0.2)) draft.remainAfterExit = true;
+  if (draft.remainAfterExit && draft.restart !== "never") draft.endCounts = true;
   if (dice.chance(0.2)) draft.guard = randomGuard(dice);
   if (dice.chance(0.1)) draft.critical = true;
   draft.onFailure = dice.pick(["ignore", "ignore", "stop-dependents"]);
@@ -138,7 +139,7 @@ function randomLife(dice: Dice, draft: Draft, kind: "service" | "task", options:
 function randomGuard(dice: Dice): GuardSpec {
   const ports = dice.pick([[], [80], [81], [80, 81]]);
   const processes = ports.length === 0 || dice.chance(0.5) ? ["rival"] : [];
-  return { ports, processes, kill: dice.chance(0.3) };
+  return { ports, processes, kill: dice.chance(0.3), services: ports.length === 2 };
 }
 
 function randomHooks(dice: Dice, draft: Draft, kind: "service" | "task"): void {
@@ -716,7 +717,10 @@ export class Judge {
       if (!this.#configured.now.has(name)) continue; // Gone: nobody waits for it.
       const state = this.#state.get(name) ?? "inactive";
       const required = spec.requires.some((one) => one.name === name);
-      const begun = required || until !== "begun" || (state !== "inactive" && state !== "waiting");
+      const begun =
+        required ||
+        until !== "begun" ||
+        (state === "inactive" ? this.#hasCountingEnd(name) : state !== "waiting");
       if (!begun) throw new Error(`${service} is started, ${name} has not begun`);
       if (until === "up" && !this.#isReady(name)) throw new Error(`${service} is started, ${name} is not up`);
     }
@@ -753,6 +757,8 @@ export class Judge {
     if (run === undefined || (run.gone && this.#state.get(service) === "running"))
       return this.#state.get(service) === "running";
     const { spec } = run;
+    const isDown = ["inactive", "backoff"].includes(this.#state.get(service) ?? "");
+    if (this.#specs.get(service)?.endCounts && isDown && this.#hasExitedWell(run)) return true;
     if (spec.kind === "task") return this.#succeeded.has(service) || this.#hasSucceeded(run);
     if (spec.remainAfterExit) {
       if (this.#succeeded.has(service)) return true;
@@ -768,6 +774,14 @@ export class Judge {
     if (ended === null) return false;
     if ("signal" in ended) return spec.successSignals.includes(ended.signal);
     return "code" in ended && spec.successCodes.includes(ended.code);
+  }
+
+  #hasCountingEnd(service: string): boolean {
+    return this.#specs.get(service)?.endCounts === true && (this.#runs.get(service)?.ended ?? null) !== null;
+  }
+
+  #hasExitedWell({ ended, spec }: Run): boolean {
+    return ended !== null && "code" in ended && spec.successCodes.includes(ended.code);
   }
 
   #heardNow(id: number): boolean {

@@ -4,7 +4,7 @@
 use super::{Own, Script};
 use crate::{
     nucleus::{
-        gather::{Gathered, Line, Wanted, Whole},
+        gather::{self, Gathered, Line, Wanted, Whole},
         monotonic_ms,
         nursery::{Desk, Input, News, Sink, Start, Stream},
         signals,
@@ -15,7 +15,7 @@ use mlua_sys as lua;
 use mlua_sys::lua_State;
 use nix::{errno::Errno, libc, sys::signal::Signal};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
     ffi::{c_int, CStr},
     io::{self, Write},
@@ -28,6 +28,9 @@ const PRELUDE: &[u8] = include_bytes!("prelude.lua");
 
 /// Longer ones LuaJIT cannot make.
 const STRING_MAX: usize = 0x7fff_ff00;
+/// What children have written is freed with their handles, and Lua thinks those small: with so many
+/// bytes more than twice what was left the last time, it looks which are not needed any more.
+const GARBAGE_MIN: usize = 32 << 20;
 /// Of a wait: some thirty years.
 const WAIT_MAX_S: f64 = 1e9;
 
@@ -41,23 +44,35 @@ pub enum Ended {
 struct Engine {
     desk: Desk,
     own: Own,
-    /// What is being made a string of: an error of memory then finds it here, and it is not lost.
-    moving: RefCell<Option<Whole>>,
+    /// Below this address no further coroutine is resumed.
+    floor: usize,
+    /// What streams held when Lua last looked which handles are needed.
+    kept: Cell<usize>,
 }
 
 /// What Lua holds of a child.
 struct Handle {
     output: [Option<Arc<Gathered>>; 2],
+    /// What is being made a string of. Here, as it is then not lost to an error of memory, and no
+    /// finalizer that Lua runs meanwhile can put something else in its place.
+    moving: [RefCell<Option<Whole>>; 2],
 }
 
 const HANDLE: &CStr = c"oneup.child";
 
-/// Runs a script in a fresh engine on this thread.
-pub fn run(desk: Desk, own: Own, script: &Script, source: &[u8], chunk: &[u8]) -> Ended {
+/// Runs a script in a fresh engine on this thread, whose stack is `stack` bytes.
+pub fn run(
+    desk: Desk,
+    own: Own,
+    script: &Script,
+    (source, chunk): (&[u8], &[u8]),
+    stack: usize,
+) -> Ended {
     let engine = Box::leak(Box::new(Engine {
         desk,
         own,
-        moving: RefCell::new(None),
+        floor: here().saturating_sub(stack / 4),
+        kept: Cell::new(0),
     }));
     // SAFETY: a state of our own, used on this thread only; every index is of a value pushed here.
     unsafe {
@@ -110,7 +125,7 @@ unsafe fn load(state: *mut lua_State, source: &[u8], chunk: &[u8]) -> Result<(),
 
 type Primitive = unsafe extern "C-unwind" fn(*mut lua_State) -> c_int;
 
-const PRIMITIVES: [(&CStr, Primitive); 13] = [
+const PRIMITIVES: [(&CStr, Primitive); 14] = [
     (c"now", now),
     (c"poll", poll),
     (c"complain", complain),
@@ -124,6 +139,7 @@ const PRIMITIVES: [(&CStr, Primitive); 13] = [
     (c"line", line),
     (c"handle", handle),
     (c"stop", stop),
+    (c"deep", deep),
 ];
 
 unsafe fn push_host(state: *mut lua_State, engine: &'static Engine) {
@@ -165,6 +181,20 @@ unsafe fn bytes<'a>(state: *mut lua_State, index: c_int) -> Option<&'a [u8]> {
 
 unsafe fn push_text(state: *mut lua_State, text: &str) {
     push(state, text.as_bytes());
+}
+
+/// Where this thread's stack ends at this moment.
+#[inline(never)]
+fn here() -> usize {
+    let place = 0u8;
+    ptr::from_ref(std::hint::black_box(&place)) as usize
+}
+
+/// Whether there are too many functions in each other for one more coroutine. What Lua itself lets
+/// one coroutine have of this stack, by `string.gsub` in `string.gsub`, is three quarters of it.
+unsafe extern "C-unwind" fn deep(state: *mut lua_State) -> c_int {
+    lua::lua_pushboolean(state, (here() < engine(state).floor).into());
+    1
 }
 
 // --- time and news
@@ -300,6 +330,10 @@ unsafe extern "C-unwind" fn kill(state: *mut lua_State) -> c_int {
 /// Words and options → handle, number, pid; or nil and what went wrong.
 unsafe extern "C-unwind" fn exec(state: *mut lua_State) -> c_int {
     let engine = engine(state);
+    if gather::weight() > 2 * engine.kept.get() + GARBAGE_MIN {
+        lua::lua_gc(state, lua::LUA_GCCOLLECT, 0);
+        engine.kept.set(gather::weight());
+    }
     let words = list(state, 1);
     let is_us = words.first() == Some(&engine.own.name);
     let start = Start {
@@ -439,13 +473,17 @@ unsafe extern "C-unwind" fn handle(state: *mut lua_State) -> c_int {
     1
 }
 
-/// Ends everything with TERM, with KILL after so many seconds; the key of the news of its end.
+/// Ends everything with TERM, with KILL after so many seconds; the key of the news of its end, or
+/// nil if nobody does that any more.
 unsafe extern "C-unwind" fn stop(state: *mut lua_State) -> c_int {
     let timeout_ms = lua::lua_tonumber(state, 1).min(WAIT_MAX_S) * 1000.0;
     let key = engine(state)
         .desk
         .ask(move |nursery| nursery.stop(libc::SIGTERM, timeout_ms));
-    lua::lua_pushinteger(state, key.unwrap_or(0).into());
+    match key {
+        Some(key) => lua::lua_pushinteger(state, key.into()),
+        None => lua::lua_pushnil(state),
+    }
     1
 }
 
@@ -453,7 +491,8 @@ unsafe extern "C-unwind" fn stop(state: *mut lua_State) -> c_int {
 
 unsafe fn push_handle(state: *mut lua_State, output: [Option<Arc<Gathered>>; 2]) {
     let place = lua::lua_newuserdata(state, size_of::<Handle>()).cast::<Handle>();
-    place.write(Handle { output });
+    let moving = Default::default();
+    place.write(Handle { output, moving });
     lua::lua_getfield(state, lua::LUA_REGISTRYINDEX, HANDLE.as_ptr());
     lua::lua_setmetatable(state, -2);
 }
@@ -465,10 +504,15 @@ unsafe extern "C-unwind" fn drop_handle(state: *mut lua_State) -> c_int {
     0
 }
 
-/// The stream of handle and name. `None`: it is not gathered.
-unsafe fn stream<'a>(state: *mut lua_State) -> Option<&'a Gathered> {
+/// Handle and number of the stream that is named.
+unsafe fn named<'a>(state: *mut lua_State) -> (&'a Handle, usize) {
     let handle = &*lua::lua_touserdata(state, 1).cast::<Handle>();
-    let index = usize::from(bytes(state, 2) == Some(b"err"));
+    (handle, usize::from(bytes(state, 2) == Some(b"err")))
+}
+
+/// `None`: it is not gathered.
+unsafe fn stream<'a>(state: *mut lua_State) -> Option<&'a Gathered> {
+    let (handle, index) = named(state);
     handle.output[index].as_deref()
 }
 
@@ -488,7 +532,8 @@ unsafe extern "C-unwind" fn take(state: *mut lua_State) -> c_int {
     let Some(gathered) = stream(state) else {
         return 0;
     };
-    let moving = &engine(state).moving;
+    let (handle, index) = named(state);
+    let moving = &handle.moving[index];
     let length = match gathered.take() {
         Ok(whole) => {
             let length = whole.as_ref().len();

@@ -17,11 +17,13 @@ use std::{
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::{Arc, Mutex},
     thread,
 };
 
-/// Virtual; touched as far as it is used. C libraries that a script calls may want as much.
-const STACK_BYTES: usize = 8 << 20;
+/// Of the script's thread. Virtual; touched as far as it is used. What Lua lets a script put into
+/// each other takes some 45 MiB of it. Where address space is rationed it is what is usual.
+const STACKS: [usize; 2] = [64 << 20, 8 << 20];
 
 /// What is to be run: argv cut at the script.
 pub struct Script {
@@ -79,7 +81,12 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         let name = Path::new(&name)
             .file_name()
             .unwrap_or(OsStr::new("luavisors"));
-        println!("Usage: {} [script [args...]]", name.to_string_lossy());
+        // Whoever does not listen is not told.
+        let _ = writeln!(
+            io::stdout(),
+            "Usage: {} [script [args...]]",
+            name.to_string_lossy()
+        );
         return ExitCode::SUCCESS;
     };
     let (source, chunk) = match script.source() {
@@ -100,8 +107,8 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         name: script.before.last().cloned().unwrap_or_default(),
         path: fs::read_link("/proc/self/exe").ok(),
     };
-    let work = move || {
-        let run = || engine::run(desk, own, &script, &source, &chunk);
+    let work = move |stack| {
+        let run = || engine::run(desk, own, &script, (&source, &chunk), stack);
         let ended = panic::catch_unwind(AssertUnwindSafe(run));
         // Without a script there is nothing to be here for. What it has written and not flushed
         // comes out by the exit.
@@ -114,12 +121,34 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         let _ = io::stderr().write_all(&message);
         std::process::exit(1);
     };
-    let thread = thread::Builder::new().stack_size(STACK_BYTES);
-    if let Err(error) = thread.spawn(work) {
+    if let Err(error) = start(work) {
         eprintln!("luavisors: no thread for the script: {error}");
         return ExitCode::FAILURE;
     }
     nursery.serve()
+}
+
+/// On a thread with the largest stack that can be had, whose size it is told.
+fn start(work: impl FnOnce(usize) + Send + 'static) -> io::Result<()> {
+    let work = Arc::new(Mutex::new(Some(work)));
+    let mut result = Ok(());
+    for size in STACKS {
+        let work = Arc::clone(&work);
+        let begin = move || {
+            let work = work.lock().ok().and_then(|mut work| work.take());
+            if let Some(work) = work {
+                work(size);
+            }
+        };
+        result = thread::Builder::new()
+            .stack_size(size)
+            .spawn(begin)
+            .map(drop);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 /// By what name the script can start us again.

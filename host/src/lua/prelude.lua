@@ -6,17 +6,32 @@
 -- script made: those that resume them hand it on, up to the task, and back when it is over.
 local host = ...
 
-local create, resume, yield, status = coroutine.create, coroutine.resume, coroutine.yield, coroutine.status
+local create, yield, status = coroutine.create, coroutine.yield, coroutine.status
 local pack, unpack, select, type, tostring = table.pack, table.unpack, select, type, tostring
 local tonumber, error, pcall, ipairs, pairs = tonumber, error, pcall, ipairs, pairs
 local setmetatable, traceback, format = setmetatable, debug.traceback, string.format
 local floor, insert, remove = math.floor, table.insert, table.remove
-local now, poll, complain = host.now, host.poll, host.complain
+local now, poll, complain, deep = host.now, host.poll, host.complain, host.deep
 
 local WAIT = {}
 local streams = { stdout = "out", stderr = "err" }
 
 -- ---------------------------------------------------------------- tasks
+
+-- Coroutines in coroutines take from the one stack of the thread, which Lua does not look after.
+local step = coroutine.resume
+local depth, depth_max = 0, 5000
+
+local function back(...)
+  depth = depth - 1
+  return ...
+end
+
+local function resume(co, ...)
+  if depth >= depth_max or deep() then return false, "C stack overflow" end
+  depth = depth + 1
+  return back(step(co, ...))
+end
 
 local ready, first, last = {}, 1, 0
 
@@ -459,6 +474,24 @@ local more = {}
 setmetatable(init, { __index = more })
 
 local handlers = {}
+-- How many calls of a signal's handler have not ended, and whether one has come since there were so many.
+local at_work, again, at_work_max = {}, {}, 16
+
+local function handle(number)
+  if (at_work[number] or 0) >= at_work_max then
+    again[number] = true
+    return
+  end
+  at_work[number] = (at_work[number] or 0) + 1
+  start(function()
+    repeat
+      again[number] = nil
+      local handler = handlers[number]
+      if handler then guarded("'init.on' handler", handler, number) end
+    until not again[number]
+    at_work[number] = at_work[number] - 1
+  end)
+end
 
 function more.on(signal, handler)
   signal = integer(1, signal)
@@ -473,8 +506,9 @@ local stops = {}
 
 function more.stop(seconds)
   seconds = seconds == nil and 10 or duration(1, seconds)
-  local wait = {}
-  stops[host.stop(seconds)] = wait
+  local wait, key = {}, host.stop(seconds)
+  if key == nil then raise("nobody ends processes any more") end
+  stops[key] = wait
   local report = suspend(wait)
   return report.clean, report
 end
@@ -502,10 +536,7 @@ local told = {
     local child = children[id]
     if child and child.waits[stream] then finish(child.waits[stream]) end
   end,
-  signal = function(number)
-    local handler = handlers[number]
-    if handler then start(function() guarded("'init.on' handler", handler, number) end) end
-  end,
+  signal = handle,
   stopped = function(key, report)
     local wait = stops[key]
     stops[key] = nil
@@ -537,6 +568,7 @@ return function(main)
       local task = ready[first]
       ready[first] = nil
       first = first + 1
+      depth = 0
       local ok, message = on_pause(task, resume(task.co))
       if task == whole and status(task.co) == "dead" then
         if ok then return nil end

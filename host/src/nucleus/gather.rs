@@ -3,6 +3,7 @@
 //! place is dropped, with the reason: whoever writes never waits for anybody.
 
 use nix::{
+    errno::Errno,
     libc,
     sys::mman::{mmap, munmap, MapFlags, ProtFlags},
 };
@@ -16,13 +17,27 @@ use std::{
     path::{Path, PathBuf},
     ptr::NonNull,
     slice,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        Mutex, MutexGuard, PoisonError,
+    },
 };
 
 /// What is read from the file at a time, for who wants lines.
 const WINDOW: usize = 64 << 10;
 /// More than this is not kept for what may come.
 const IDLE_MAX: usize = 64 << 10;
+
+/// What a file weighs, for its descriptor.
+const FILE_WEIGHT: usize = 1 << 20;
+
+/// What all streams together hold.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of memory that lie in streams: Lua does not know what its handles of them weigh.
+pub fn weight() -> usize {
+    HELD.load(Ordering::Relaxed)
+}
 
 /// What somebody waits for.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
@@ -35,6 +50,8 @@ pub enum Wanted {
 /// One stream, shared by who reads the pipe and who asks.
 pub struct Gathered {
     limit: usize,
+    /// TMPDIR as it was at the start: a script may change the environment while we would look.
+    folder: Option<PathBuf>,
     held: Mutex<Held>,
 }
 
@@ -48,6 +65,8 @@ struct Held {
     closed: bool,
     lost: Option<String>,
     wanted: Wanted,
+    /// Its part of `HELD`.
+    weight: usize,
 }
 
 struct Overflow {
@@ -72,9 +91,10 @@ pub enum Line {
 }
 
 impl Gathered {
-    pub fn new(limit: usize) -> Gathered {
+    pub fn new(limit: usize, folder: Option<PathBuf>) -> Gathered {
         Gathered {
             limit,
+            folder,
             held: Mutex::new(Held {
                 memory: Vec::new(),
                 taken: 0,
@@ -83,6 +103,7 @@ impl Gathered {
                 closed: false,
                 lost: None,
                 wanted: Wanted::Nothing,
+                weight: 0,
             }),
         }
     }
@@ -95,7 +116,8 @@ impl Gathered {
     pub fn append(&self, bytes: &[u8]) -> bool {
         let mut held = self.held();
         if held.lost.is_none() {
-            held.append(bytes, self.limit);
+            held.append(bytes, self.limit, self.folder.as_deref());
+            held.weigh();
         }
         held.was_wanted(Wanted::More)
     }
@@ -123,9 +145,11 @@ impl Gathered {
             return Err(reason);
         }
         let Some(overflow) = held.file.take() else {
-            held.taken = 0;
-            return Ok(Whole::Memory(std::mem::take(&mut held.memory)));
+            let whole = std::mem::take(&mut held.memory);
+            held.clear();
+            return Ok(Whole::Memory(whole));
         };
+        held.clear();
         let failed = |error| format!("its output cannot be read back: {error}");
         Mapping::new(&overflow).map(Whole::Mapped).map_err(failed)
     }
@@ -142,7 +166,8 @@ impl Gathered {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    return Line::Lost(format!("its output cannot be read back: {error}"))
+                    held.clear();
+                    return Line::Lost(format!("its output cannot be read back: {error}"));
                 }
             }
         }
@@ -155,12 +180,15 @@ impl Gathered {
 }
 
 impl Held {
-    fn append(&mut self, bytes: &[u8], limit: usize) {
-        if self.file.is_none() && self.memory.len() - self.taken + bytes.len() > limit {
-            if let Err(reason) = self.overflow(limit) {
+    fn append(&mut self, bytes: &[u8], limit: usize, folder: Option<&Path>) {
+        let is_full = self.memory.len() - self.taken + bytes.len() > limit;
+        if self.file.is_none() && (is_full || self.memory.try_reserve(bytes.len()).is_err()) {
+            if let Err(reason) = self.overflow(limit, folder) {
                 let room = limit.saturating_sub(self.memory.len() - self.taken);
-                self.memory
-                    .extend_from_slice(&bytes[..room.min(bytes.len())]);
+                let room = room.min(bytes.len());
+                if self.memory.try_reserve(room).is_ok() {
+                    self.memory.extend_from_slice(&bytes[..room]);
+                }
                 self.lost = Some(reason);
                 return;
             }
@@ -176,8 +204,8 @@ impl Held {
     }
 
     /// What is in memory goes into a file, and what follows, too.
-    fn overflow(&mut self, limit: usize) -> Result<(), String> {
-        let file = nameless_file().map_err(|reasons| no_place(limit, &reasons))?;
+    fn overflow(&mut self, limit: usize, folder: Option<&Path>) -> Result<(), String> {
+        let file = nameless_file(folder).map_err(|reasons| no_place(limit, &reasons))?;
         let rest = &self.memory[self.taken..];
         file.write_all_at(rest, 0)
             .map_err(|error| no_place(limit, &error.to_string()))?;
@@ -230,6 +258,15 @@ impl Held {
     fn clear(&mut self) {
         (self.memory, self.taken, self.scanned) = (Vec::new(), 0, 0);
         self.file = None;
+        self.weigh();
+    }
+
+    fn weigh(&mut self) {
+        let file = self.file.as_ref().map_or(0, |_| FILE_WEIGHT);
+        let now = self.memory.capacity() + file;
+        // All additions wrap, and so their sum is right.
+        HELD.fetch_add(now.wrapping_sub(self.weight), Ordering::Relaxed);
+        self.weight = now;
     }
 
     fn compact(&mut self) {
@@ -242,6 +279,7 @@ impl Held {
             self.scanned -= self.taken;
             self.taken = 0;
         }
+        self.weigh();
     }
 
     /// The next piece of the file. False: there is none.
@@ -263,6 +301,12 @@ impl Held {
     }
 }
 
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.fetch_sub(self.weight, Ordering::Relaxed);
+    }
+}
+
 fn no_place(limit: usize, why: &str) -> String {
     format!(
         "its output is more than the {limit} bytes that are kept in memory, and there is no place \
@@ -271,18 +315,22 @@ fn no_place(limit: usize, why: &str) -> String {
 }
 
 /// On a disk, where there is one: in memory the limit would mean nothing.
-fn nameless_file() -> Result<File, String> {
-    let named = env::var_os("TMPDIR").filter(|folder| !folder.is_empty());
-    let named = named.map(PathBuf::from);
-    let usual = ["/tmp", "/var/tmp"].map(PathBuf::from);
+fn nameless_file(named: Option<&Path>) -> Result<File, String> {
+    let usual = ["/tmp", "/var/tmp"].map(Path::new);
     let mut reasons = Vec::new();
     for folder in named.into_iter().chain(usual) {
-        match nameless_file_in(&folder) {
+        match nameless_file_in(folder) {
             Ok(file) => return Ok(file),
             Err(error) => reasons.push(format!("{}: {error}", folder.display())),
         }
     }
     Err(reasons.join("; "))
+}
+
+/// TMPDIR.
+pub fn named_folder() -> Option<PathBuf> {
+    let named = env::var_os("TMPDIR").filter(|folder| !folder.is_empty());
+    named.map(PathBuf::from)
 }
 
 fn nameless_file_in(folder: &Path) -> io::Result<File> {
@@ -320,10 +368,25 @@ impl Mapping {
         let (protection, flags) = (ProtFlags::PROT_READ, MapFlags::MAP_PRIVATE);
         // SAFETY: a new mapping of a file that has no name and no other writer.
         let start = unsafe { mmap(None, size, protection, flags, &overflow.file, 0) }?;
-        Ok(Mapping {
+        let mapping = Mapping {
             start,
             length: size.get(),
-        })
+        };
+        mapping.read_in()?;
+        Ok(mapping)
+    }
+
+    /// What cannot be read (a disk's fault; somebody has cut the file, which can be reached by
+    /// /proc) would be a signal that ends the process. So it is read by a call that returns an
+    /// error; kernels before 5.14 do not know it.
+    fn read_in(&self) -> io::Result<()> {
+        const POPULATE_READ: libc::c_int = 22;
+        // SAFETY: our own mapping; nothing in it changes.
+        let result = unsafe { libc::madvise(self.start.as_ptr(), self.length, POPULATE_READ) };
+        match Errno::result(result) {
+            Err(Errno::EFAULT | Errno::EHWPOISON) => Err(Errno::EIO.into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -365,7 +428,7 @@ mod tests {
     #[test]
     fn in_memory_and_beyond() {
         for limit in [1, 10, 1000] {
-            let gathered = Gathered::new(limit);
+            let gathered = Gathered::new(limit, None);
             let mut all = Vec::new();
             for count in 0..50 {
                 let piece = format!("piece {count}\n");
@@ -383,7 +446,7 @@ mod tests {
     fn lines_are_whole_wherever_they_are() {
         let text: String = (0..9000).map(|n| format!("line {n}\n")).collect();
         for limit in [64, 1 << 20] {
-            let gathered = Gathered::new(limit);
+            let gathered = Gathered::new(limit, None);
             let mut seen = Vec::new();
             for piece in text.as_bytes().chunks(777) {
                 gathered.append(piece);
@@ -404,7 +467,7 @@ mod tests {
 
     #[test]
     fn a_line_without_end_comes_in_pieces() {
-        let gathered = Gathered::new(100);
+        let gathered = Gathered::new(100, None);
         gathered.append(&[b'x'; 250]);
         let Line::Text(piece) = gathered.line() else {
             panic!("nothing came");
@@ -414,12 +477,12 @@ mod tests {
 
     #[test]
     fn who_waits_is_told_once() {
-        let gathered = Gathered::new(100);
+        let gathered = Gathered::new(100, None);
         assert!(gathered.want(Wanted::End));
         assert!(!gathered.append(b"x"));
         assert!(gathered.close());
         assert!(!gathered.want(Wanted::End));
-        let gathered = Gathered::new(100);
+        let gathered = Gathered::new(100, None);
         assert!(gathered.want(Wanted::More));
         assert!(gathered.append(b"x"));
         assert!(!gathered.append(b"y"));
@@ -428,7 +491,7 @@ mod tests {
 
     #[test]
     fn what_finds_no_place_is_told() {
-        let gathered = Gathered::new(4);
+        let gathered = Gathered::new(4, None);
         gathered.append(b"ab\ncd");
         // As if the disk were full.
         gathered.held().lost = Some("full".into());

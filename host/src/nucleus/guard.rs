@@ -60,6 +60,8 @@ pub struct Spared {
     strangers: HashSet<(i32, u64)>,
     /// Where the cgroups of sets are, as /proc/PID/cgroup calls it.
     cgroups: Option<String>,
+    /// The sets themselves.
+    sets: HashSet<u32>,
     foreign: Foreigners,
 }
 
@@ -106,6 +108,7 @@ impl Children {
             strangers.map(|(pid, _)| *pid),
             self.cgroup_path().map(str::to_owned),
         );
+        spared.sets = own.iter().copied().collect();
         spared.foreign.marker.clone_from(&self.marker);
         for (id, set) in &self.sets {
             if let Some(foreign) = set.foreign.as_ref().filter(|_| !is_strange(&Some(*id))) {
@@ -139,6 +142,7 @@ impl Spared {
             ancestors,
             strangers: strangers.map(|one| (one.pid, one.started)).collect(),
             cgroups,
+            sets: HashSet::new(),
             foreign: Foreigners::default(),
         }
     }
@@ -172,13 +176,13 @@ impl Spared {
     }
 
     fn is_in_cgroup(&self, pid: i32) -> bool {
-        let is_ours = |own: &String| {
-            procfs::cgroup(&pid.to_string()).is_some_and(|path| {
-                path.strip_prefix(own.as_str())
-                    .is_some_and(|rest| rest.starts_with('/'))
-            })
+        let set_below = |own: &String| -> Option<u32> {
+            let path = procfs::cgroup(&pid.to_string())?;
+            let below = path.strip_prefix(own.as_str())?.strip_prefix('/')?;
+            below.split('/').next()?.parse().ok()
         };
-        self.cgroups.as_ref().is_some_and(is_ours)
+        let set = self.cgroups.as_ref().and_then(set_below);
+        set.is_some_and(|id| id >= FIRST_ID || self.sets.contains(&id))
     }
 }
 

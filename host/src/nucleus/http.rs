@@ -24,7 +24,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use nix::sys::socket::MsgFlags;
+use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout, MsgFlags};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -506,6 +506,11 @@ async fn serve_unix(stream: UnixStream, seat: Seat, terms: Terms) {
 async fn serve_tcp(stream: TcpStream, gate: Rc<Gate>, seat: Seat) {
     // Small answers at once; where that does not work they are slower, no more.
     let _ = stream.set_nodelay(true);
+    if gate.is_open() {
+        // Anybody may come, so who asks and does not take the answers cannot stay: each place is
+        // somebody else's, too.
+        let _ = setsockopt(&stream, TcpUserTimeout, &(HEAD_TIME.as_millis() as u32));
+    }
     let peer = Peer { uid: 0, pid: 0 };
     let shared = seat.shared.clone();
     serve_http(Io(stream), shared, peer, Check::Gate(gate), None).await;
@@ -603,7 +608,14 @@ async fn handle(
         return Ok(response);
     }
     let (head, body) = request.into_parts();
-    let body = match read_body(body).await {
+    let public = matches!(&check, Check::Gate(gate) if gate.is_open());
+    // Nothing that everybody may ask has one, and nobody's megabytes are kept for that.
+    let body = if public {
+        Ok(String::new())
+    } else {
+        read_body(body).await
+    };
+    let body = match body {
         Ok(body) => body,
         Err((status, detail)) => {
             let mut response = problem(shared, status, detail);
@@ -616,7 +628,7 @@ async fn handle(
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or("").to_owned(),
         body,
-        public: matches!(&check, Check::Gate(gate) if gate.is_open()),
+        public,
     };
     let reply = shared.ask(peer, call).await;
     Ok(respond(shared, reply))

@@ -10,8 +10,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 
-const LONGEST: usize = 64 << 10;
-/// For all of the message to come.
+/// Names of services, and nothing else, make one long.
+const LONGEST: usize = 8 << 10;
+/// For all of the message to come, and for all of the answer to be taken.
 const TIME: Duration = Duration::from_secs(10);
 
 /// A client that is slow, silent or too long-winded is left without an answer.
@@ -57,8 +58,12 @@ async fn answer(
     let Ok(mut body) = ReplyBody::new(shared, reply.parts) else {
         return Ok(());
     };
-    while let Some(bytes) = body.next().await {
-        rpc::write(stream, &bytes).await?;
-    }
-    Ok(())
+    let writing = async {
+        while let Some(bytes) = body.next().await {
+            rpc::write(stream, &bytes).await?;
+        }
+        Ok(())
+    };
+    // Who does not take it is left.
+    tokio::time::timeout(TIME, writing).await.unwrap_or(Ok(()))
 }

@@ -3,9 +3,9 @@
 //! its own. It has no brain; what it does is asked for by the script (`Desk`), one call at a time.
 
 use super::{
-    caught::{self, Caught},
+    caught::{self, bit, Caught},
     children::{Children, Stdio},
-    gather::Gathered,
+    gather::{self, Gathered},
     monotonic_ms,
     settle::{self, Settling},
     spawn::{failure, Kin},
@@ -173,6 +173,8 @@ impl<T> Queue<T> {
 
 /// The script's side.
 pub struct Desk {
+    /// A script may fork: nobody works for the copy.
+    owner: u32,
     work: Arc<Queue<Work>>,
     answers: Arc<Queue<Answer>>,
     bell: Arc<EventFd>,
@@ -183,11 +185,15 @@ pub struct Desk {
 type Answer = Box<dyn Any + Send>;
 
 impl Desk {
-    /// Has something done, and waits for it. `None`: it went wrong, which stderr was told.
+    /// Has something done, and waits for it. `None`: it went wrong, which stderr was told, or this is
+    /// a copy of the process.
     pub fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Nursery) -> T + Send + 'static,
     ) -> Option<T> {
+        if std::process::id() != self.owner {
+            return None;
+        }
         let work = move |nursery: &mut Nursery| {
             let done = panic::catch_unwind(AssertUnwindSafe(|| work(nursery)));
             let answer: Answer = Box::new(done.ok());
@@ -206,10 +212,6 @@ impl Desk {
         }
         news
     }
-}
-
-fn bit(number: i32) -> u64 {
-    1 << (number.clamp(1, 64) - 1)
 }
 
 pub struct Nursery {
@@ -283,6 +285,7 @@ pub fn prepare() -> io::Result<(Nursery, Desk)> {
         piece: Vec::new(),
     };
     let desk = Desk {
+        owner: std::process::id(),
         work,
         answers,
         bell,
@@ -309,6 +312,7 @@ impl Nursery {
         let count = match self.epoll.wait(&mut events, self.patience()) {
             Ok(count) => count,
             Err(Errno::EINTR) => 0,
+            Err(Errno::EBADF | Errno::EINVAL) => disowned(),
             Err(error) => panic!("nothing can be waited for: {error}"),
         };
         let keys = events.iter().take(count).map(EpollEvent::data);
@@ -465,7 +469,7 @@ impl Nursery {
         self.settling.on_answer(WORK_OF_A_START, monotonic_ms());
         let mut gather = |opened: Option<&mut Opened>, stream| {
             let end = opened?.read.take()?;
-            let gathered = Arc::new(Gathered::new(limit));
+            let gathered = Arc::new(Gathered::new(limit, gather::named_folder()));
             self.watch(end, id, stream, &gathered);
             Some(gathered)
         };
@@ -598,6 +602,17 @@ impl Nursery {
             self.tell(News::Stopped { key, receipts });
         }
     }
+}
+
+/// The script has closed what is not its own. Deaf to signals, ends and its calls we would only be in
+/// the way.
+fn disowned() -> ! {
+    // Nobody may be there to be told.
+    let _ = io::stderr().write_all(
+        b"luavisors: the script has closed descriptors that are not its own (all above 2 are not)\n",
+    );
+    // SAFETY: no pointers. The script's thread may be anywhere, so nothing else of it is run.
+    unsafe { libc::_exit(1) }
 }
 
 fn is_in_our_group(pid: i32) -> bool {

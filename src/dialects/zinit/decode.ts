@@ -264,8 +264,9 @@ function choice<T extends string>(...names: readonly T[]): Decoder<T> {
     if (typeof value !== "string") throw invalidType(value, "string or map", path);
     const found = names.find((name) => name === value);
     if (found !== undefined) return found;
-    const known = names.map((name) => `\`${name}\``).join(", ");
-    throw new Mismatch(`unknown variant \`${value}\`, expected one of ${known}`, path);
+    const known = names.map((name) => `\`${name}\``);
+    const expected = known.length === 2 ? known.join(" or ") : `one of ${known.join(", ")}`;
+    throw new Mismatch(`unknown variant \`${value}\`, expected ${expected}`, path);
   };
 }
 

@@ -97,6 +97,8 @@ function runFields({ service, dependencies, lifecycle, logging }: ServiceDocumen
     directory: service.dir,
     environment: service.env,
     guard: guardOf(service),
+    // Who has exited with 0 is as good as up, whoever made it exit, and has been tried in any case.
+    endCounts: true,
     stop: {
       signal: signalName(lifecycle.stop_signal) ?? "TERM",
       timeoutMs: bounded(lifecycle.stop_timeout_ms),
@@ -128,6 +130,7 @@ function serviceFields({ service, lifecycle, health }: ServiceDocument): Draft {
     restartJitter: 0,
     restartResetMs: bounded(stability_period_ms),
     restartLimit: max_restarts,
+    restartLimitMeans: "end",
     restartWindowMs: 0,
     remainAfterExit: true,
     ...healthFields(lifecycle, health),
@@ -171,7 +174,7 @@ function guardOf({ ports, process_filters, kill_others }: ServiceDocument["servi
   const real = [...new Set(ports)].filter((port) => port > 0);
   const processes = unique(process_filters).filter((filter) => filter !== "");
   if (real.length === 0 && processes.length === 0) return null;
-  return { ports: real, processes, kill: kill_others };
+  return { ports: real, processes, kill: kill_others, services: !kill_others };
 }
 
 function bounded(ms: number): number {

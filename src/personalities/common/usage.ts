@@ -80,13 +80,19 @@ export function unexpected<Run>(called: Called<Run>, argument: string, similar?:
 
 // ---- help
 
+function commandRows<Run>(commands: readonly Command<Run>[]): [string, string][] {
+  if (commands.length === 0) return [];
+  const help = "Print this message or the help of the given subcommand(s)";
+  return [...commands.map((each): [string, string] => [each.name, each.about]), ["help", help]];
+}
+
 export function help<Run>(called: Called<Run>, isLong: boolean): string {
   const { command } = called;
   const roomy = isLong && command.long !== undefined;
   const parts = [
     roomy ? command.long : command.about,
     `Usage: ${usageOf(called)}`,
-    section("Commands", table((command.commands ?? []).map((each) => [each.name, each.about]))),
+    section("Commands", table(commandRows(command.commands ?? []))),
     section("Arguments", table((command.words ?? []).map((word) => [shownWord(word), word.help]))),
     section("Options", options(called, roomy)),
     examples(command.examples ?? []),

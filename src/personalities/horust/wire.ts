@@ -43,9 +43,8 @@ function varint(value: number): string {
 
 function utf8(text: string): string {
   const whole = text.replace(/\p{Surrogate}/gu, "\ufffd");
-  return encodeURIComponent(whole).replace(/%(..)/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
+  // The engine does both of these itself; a function for each byte would take a hundred times as long.
+  return unescape(encodeURIComponent(whole));
 }
 
 // ---- reading
@@ -69,7 +68,7 @@ export function readFields(bytes: string): readonly Field[] {
 export function textOf({ bytes }: Field): string {
   if (bytes === null) throw new Malformed("a text was expected");
   try {
-    return decodeURIComponent(bytes.replace(/[^0-9A-Za-z]/g, escaped));
+    return decodeURIComponent(escape(bytes));
   } catch {
     throw new Malformed("a text that is not UTF-8");
   }
@@ -83,10 +82,6 @@ export function messageOf({ bytes }: Field): string {
 export function numberOf({ value }: Field): number {
   if (value === null) throw new Malformed("a number was expected");
   return value;
-}
-
-function escaped(byte: string): string {
-  return `%${byte.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }
 
 class Reader {

@@ -211,6 +211,64 @@ describe("what was wrong", () => {
     },
   );
 
+  ours("output that somebody has cut off where it lies is an error, too", async ({ lua }) => {
+    lua.box.write(
+      "cut.sh",
+      `head -c 100000 /dev/zero
+      exec > /dev/null
+      for file in /proc/$PPID/fd/*; do
+        case "$(readlink $file)" in "$TMPDIR"/*deleted*) : > $file; echo cut >&2 ;; esac
+      done`,
+    );
+    const end = await lua.run(`
+      local ffi = require("ffi")
+      ffi.cdef "int setenv(const char *, const char *, int);"
+      ffi.C.setenv("TMPDIR", "${lua.box.folder}", 1)
+      init.limit(1000)
+      for _, read in ipairs { function(child) return child:stdout() end, function(child) return child:lines()() end } do
+        local child = init.exec("sh", "cut.sh")
+        assert(child:status() == 0)
+        io.write(child:stderr())
+        print(pcall(read, child))
+      end
+    `);
+    expect(end).toMatchObject({ code: 0, err: "" });
+    const lost =
+      /^cut\nfalse\tits output cannot be read back: .*\ncut\nfalse\tits output cannot be read back: .*\n$/;
+    expect(end.out).toMatch(lost);
+  });
+
+  ours("where address space is rationed the limit is not reached, and that ends nothing", async ({ lua }) => {
+    const end = await lua.runWith(
+      { prelude: "ulimit -v 250000" },
+      `init.limit(math.huge)
+      local child = init.exec("head", "-c", 400000000, "/dev/zero")
+      print(child:status())
+      print((pcall(child.stdout)))
+      print(init.exec("echo", "on"):stdout())`,
+    );
+    expect(end).toMatchObject({ code: 0, err: "", out: "0\nfalse\non\n\n" });
+  });
+
+  ours("what nobody can ask for any more is not kept", async ({ lua }) => {
+    const end = await lua.run(`
+      local function megabytes()
+        for line in io.lines("/proc/self/status") do
+          local kilobytes = line:match("^VmHWM:%s*(%d+)")
+          if kilobytes then return kilobytes / 1024 end
+        end
+      end
+      for i = 1, 25 do init.exec("head", "-c", 20000000, "/dev/zero"):status() end
+      print(megabytes() < 200 or megabytes())
+      init.limit(100)
+      for i = 1, 200 do init.exec("head", "-c", 200, "/dev/zero"):status() end
+      local files = 0
+      for _ in io.popen("ls /proc/" .. init.pid() .. "/fd"):lines() do files = files + 1 end
+      print(files < 100 or files)
+    `);
+    expect(end).toMatchObject({ code: 0, err: "", out: "true\ntrue\n" });
+  });
+
   ours("what other code of the process starts and waits for is left to it", async ({ lua }) => {
     const end = await lua.run(`
       local ffi = require("ffi")

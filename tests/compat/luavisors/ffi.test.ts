@@ -55,6 +55,53 @@ test("the C library's parts are found by their usual names", async ({ lua }) => 
   expect(end).toMatchObject({ code: 0, err: "" });
 });
 
+ours(
+  "a fork is a process of its own: its signals are not the script's, its starts are errors",
+  async ({ lua }) => {
+    const end = await lua.run(`
+    local ffi = require("ffi")
+    ffi.cdef "int fork(void); int pause(void); int kill(int, int); int waitpid(int, int *, int);"
+    local status = ffi.new("int[1]")
+    local copy = ffi.C.fork()
+    if copy == 0 then while true do ffi.C.pause() end end
+    ffi.C.kill(copy, 15)
+    print(ffi.C.waitpid(copy, status, 0) == copy, status[0])
+    io.flush()
+    copy = ffi.C.fork()
+    if copy == 0 then
+      print(pcall(init.exec, "true"))
+      print(pcall(init.stop))
+      os.exit(7)
+    end
+    print(ffi.C.waitpid(copy, status, 0) == copy, status[0] / 256)
+  `);
+    expect(end).toMatchObject({
+      code: 0,
+      out: [
+        "true\t15",
+        "false\tnobody starts processes any more",
+        "false\tnobody ends processes any more",
+        "true\t7",
+        "",
+      ].join("\n"),
+    });
+  },
+);
+
+ours("who closes descriptors of others is told, and that is the end", async ({ lua }) => {
+  const end = await lua.run(`
+    local ffi = require("ffi")
+    ffi.cdef "int close(int);"
+    for fd = 3, 255 do ffi.C.close(fd) end
+    -- Something happens, at the latest with the end of this one.
+    os.execute("true")
+    init.exec("true")
+    init.sleep(99)
+  `);
+  expect(end).toMatchObject({ code: 1, out: "" });
+  expect(end.err).toMatch(/^luavisors: the script has closed descriptors that are not its own .*\n$/);
+});
+
 test("errors name what is missing", async ({ lua }) => {
   const end = await lua.run(`
     local ffi = require("ffi")

@@ -262,3 +262,20 @@ describe("every", () => {
     expect(end).toMatchObject({ code: 0, out: "true\tlate\n", err: "" });
   });
 });
+
+describe("functions without end in each other", () => {
+  // Each is one call away from itself; what they take of the thread's stack Lua does not see.
+  const endless = {
+    "string.gsub": 'f = function() return (string.gsub("x", "x", f)) end',
+    "coroutine.wrap": "f = function() return (coroutine.wrap(f)()) end",
+    "coroutine.resume": "f = function() return assert(coroutine.resume(coroutine.create(f))) end",
+    both: 'f = function() return (string.gsub("x", "x", coroutine.wrap(f))) end',
+  };
+  for (const [name, text] of Object.entries(endless)) {
+    ours(`are an error: ${name}`, async ({ lua }) => {
+      const end = await lua.run(`${text} print(pcall(f)) print(init.exec("true"):status())`);
+      expect(end).toMatchObject({ code: 0, err: "" });
+      expect(end.out).toMatch(/^false\t.*stack overflow\n0\n$/);
+    });
+  }
+});

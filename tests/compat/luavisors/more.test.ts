@@ -126,6 +126,25 @@ describe("init.on", () => {
     });
   });
 
+  ours("of handlers that wait there are only so many, and none too few", async ({ lua }) => {
+    const end = await lua.run(`
+      local begun, over = 0, false
+      init.on(init.signal.SIGUSR1, function()
+        begun = begun + 1
+        while not over do init.sleep(0.001) end
+      end)
+      for _ = 1, 500 do
+        init.kill(init.pid(), init.signal.SIGUSR1)
+        init.sleep(0.001)
+      end
+      io.write(begun, " ")
+      over = true
+      while begun < 17 do init.sleep(0.001) end
+      print(begun)
+    `);
+    expect(end).toMatchObject({ code: 0, out: "16 17\n", err: "" });
+  });
+
   ours("errors of it are told, and what cannot be handled is one", async ({ lua }) => {
     const end = await lua.run(`
       init.on(init.signal.SIGUSR1, function() error("oops", 0) end)

@@ -121,6 +121,28 @@ describe("the program itself", () => {
     expect(await running.outcome()).toMatchObject({ signal: "SIGTERM" });
   });
 
+  // Stopped, it gets all of them in one moment, as after a long sleep of the whole machine.
+  ours("many signals at once are all heard", async ({ lua }) => {
+    const names = ["HUP", "INT", "QUIT", "USR1", "USR2", "ALRM", "TERM", "URG", "VTALRM", "PROF", "WINCH"];
+    const running = bare(
+      lua,
+      `local missing = ${names.length}
+      for _, name in ipairs { ${names.map((name) => `"${name}"`).join(", ")} } do
+        init.on(init.signal["SIG" .. name], function()
+          missing = missing - 1
+          if missing == 0 then print("all") os.exit(0) end
+        end)
+      end
+      print("up") io.flush() init.sleep(99)`,
+    );
+    await lua.says(running, "up");
+    running.child.kill("SIGSTOP");
+    await until("its stop", () => processOf(running.pid)?.state === "T");
+    for (const name of names) running.child.kill(`SIG${name}` as NodeJS.Signals);
+    running.child.kill("SIGCONT");
+    expect(await running.outcome()).toMatchObject({ code: 0, out: "up\nall\n", err: "" });
+  });
+
   ours("a broken pipe is an error of the one write", async ({ lua }) => {
     const end = await lua.box.run([
       "sh",

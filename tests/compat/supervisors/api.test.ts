@@ -1,7 +1,7 @@
 /** The HTTP API. */
 
 import { Agent, request } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { describe } from "vitest";
 import { expect, ours, type Supervisors, sh, test, theirs } from "./harness.ts";
 
@@ -111,6 +111,45 @@ describe("what is answered", () => {
   theirs("B4: there is none", async ({ supervisors }) => {
     await withOne(supervisors);
     expect((await supervisors.get("/health")).status).toBe(404);
+  });
+});
+
+describe("who only wants to be in the way", () => {
+  ours("may announce a megabyte: it is not waited for", async ({ supervisors }) => {
+    await withOne(supervisors);
+    const head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
+    const socket = connect(supervisors.port, "127.0.0.1");
+    const answer = await new Promise<string>((resolve, reject) => {
+      socket.on("data", (data) => resolve(data.toString())).on("error", reject);
+      socket.on("close", () => reject(new Error("closed without an answer")));
+      socket.write(head);
+    });
+    socket.destroy();
+    expect(answer).toMatch(/^HTTP\/1\.1 405 /);
+  });
+
+  // The places for clients are numbered.
+  ours("and takes no answers is left", async ({ supervisors }) => {
+    await withOne(supervisors);
+    const script = `
+import select, socket, sys
+client = socket.socket()
+client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+client.connect(("127.0.0.1", int(sys.argv[1])))
+client.setblocking(False)
+try:
+    while select.select([], [client], [], 1)[1]:
+        client.send(b"GET /status HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" * 100)
+    print("full", flush=True)
+except ConnectionError:
+    pass
+poll = select.poll()
+poll.register(client, select.POLLERR | select.POLLHUP)
+print("left" if poll.poll(60000) else "still there")`;
+    const end = await supervisors.box.run(["python3", "-c", script, String(supervisors.port)]);
+    expect(end).toMatchObject({ out: "full\nleft\n", err: "" });
+    expect((await supervisors.get("/status")).status).toBe(200);
   });
 });
 

@@ -165,6 +165,9 @@ test("the long help begins with examples, the short one with one line", async ({
     /^Process supervisor with dependency management\n\nUsage: zinit \[OPTIONS\] <COMMAND>/,
   );
   expect(short.out).toContain("\n  list         List all services\n");
+  for (const verb of ["", "xinet "]) {
+    expect((await zinit.cli(...`${verb}--help`.split(" "))).out).toMatch(/\n {2}help +Print this message/);
+  }
 });
 
 ours("every verb's help ends with an example, and completion knows every verb", async ({ zinit }) => {

@@ -84,3 +84,32 @@ ours("21: and told", async ({ zinit }) => {
     process_conflict: { filter: "herone", processes: [{ name: "OtherOne" }] },
   });
 });
+
+test("what belongs to another service is in the way, too", async ({ zinit }) => {
+  const script = zinit.box.write(
+    "holder.mjs",
+    `import { createServer } from "node:net";
+const server = createServer();
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+`,
+  );
+  const program = zinit.box.copy("/bin/sleep", "OtherOne");
+  zinit.service("holder", `exec ${process.execPath} ${script}`);
+  zinit.service("other", `exec ${program} 99`);
+  await zinit.start();
+  await zinit.until("its port", async () => (await zinit.log("holder")).length > 0);
+  const port = Number((await zinit.log("holder"))[0]?.content);
+  await zinit.until("its program", async () =>
+    (await zinit.up.descendants()).some(({ comm }) => comm === "OtherOne"),
+  );
+  await add(zinit, { ports: [port] });
+  await zinit.reaches("web", "blocked");
+  const { pid } = await zinit.status("holder");
+  expect(await zinit.call("service.why", { name: "web" })).toMatchObject({
+    port_conflict: expect.stringMatching(`^port ${port} in use by external process: \\S+ \\(PID ${pid}\\)$`),
+  });
+  await zinit.call("service.set", {
+    config: { service: { name: "like", exec: "sleep 99", process_filters: ["herone"] } },
+  });
+  await zinit.reaches("like", "blocked");
+});

@@ -45,13 +45,51 @@ ours("2: what requires a oneshot waits until it has succeeded", async ({ zinit }
 
 test("it is started once and as often again as max_restarts says", async ({ zinit }) => {
   const log = zinit.box.path("log");
-  zinit.service("web", `echo x >> ${log}; exit 1`, { lifecycle: { ...FAST, max_restarts: 2 } });
+  const code = `exit $(cat ${zinit.box.path("code")} 2>/dev/null || echo 1)`;
+  zinit.service("web", `echo x >> ${log}; ${code}`, { lifecycle: { ...FAST, max_restarts: 2 } });
   await zinit.start();
   await zinit.until("three starts", () => starts(zinit, "log") === 3);
   await zinit.reaches("web", "failed", ({ exit_code }) => exit_code === undefined || exit_code === 1);
-  // A start by hand does not begin to count anew, but it starts.
-  await zinit.call("service.start", { name: "web" });
-  await zinit.until("a fourth", () => starts(zinit, "log") >= 4);
+  const counted = async () => JSON.stringify(await zinit.call("debug.state"));
+  // A start by hand does not begin to count anew, also after a stop; but it starts.
+  for (const [index, verb] of ["start", "stop", "start"].entries()) {
+    zinit.box.write("code", `${7 + index}`);
+    await zinit.call(`service.${verb}`, { name: "web" });
+    if (verb === "stop") continue;
+    await zinit.reaches("web", "failed", ({ exit_code }) => exit_code === 7 + index);
+    expect(await counted()).toContain("restart_count: 2,");
+  }
+  expect(starts(zinit, "log")).toBe(5);
+  // A restart does.
+  await zinit.call("service.restart", { name: "web" });
+  await zinit.until("three more", () => starts(zinit, "log") === 8);
+});
+
+test("exited with 0 is as good as running, also stopped or before the next start", async ({ zinit }) => {
+  const polite = "trap 'exit 0' TERM; echo up; while :; do sleep 0.02; done";
+  const restarts = { restart: "always", restart_delay_ms: 300_000 };
+  zinit.service("again", "exit 0", { lifecycle: restarts });
+  zinit.service("spent", "exit 0", { lifecycle: { ...restarts, restart_delay_ms: 1, max_restarts: 1 } });
+  zinit.service("polite", polite);
+  zinit.service("killed", "exec sleep 99");
+  zinit.target("group", { requires: ["again"] });
+  await zinit.start();
+  await zinit.writes("polite", "up");
+  for (const name of ["polite", "killed"]) await zinit.call("service.stop", { name });
+  for (const name of ["again", "spent", "polite", "killed"]) await zinit.reaches(name, "exited");
+  expect(await zinit.status("group")).toMatchObject({ state: "running" });
+  const define = (name: string, dependencies: object) =>
+    zinit.call("service.set", { config: { service: { name, exec: "sleep 99" }, dependencies } });
+  for (const other of ["again", "spent", "polite"]) await define(`on-${other}`, { requires: [other] });
+  await define("after-killed", { after: ["killed"] });
+  await define("on-killed", { requires: ["killed"] });
+  for (const name of ["on-again", "on-spent", "on-polite", "after-killed"]) {
+    await zinit.reaches(name, "running");
+    expect(await zinit.call("service.status_full", { name })).toMatchObject({
+      dependencies: [{ satisfied: true }],
+    });
+  }
+  await zinit.reaches("on-killed", "blocked");
 });
 
 test("which end is followed by a restart", async ({ zinit }) => {

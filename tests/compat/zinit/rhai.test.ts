@@ -620,5 +620,9 @@ describe("functions", () => {
       "Runtime error: zinit_status 'nope' failed: service not found (line 1, position 1)",
     );
     expect((await play(zinit, 'zinit_kill("nope", "SIGTERM");')).err).toContain("zinit_kill 'nope' failed: ");
+    expect((await play(zinit, 'xinet_status("nope");')).err).toContain(
+      "Runtime error: xinet_status 'nope' failed: proxy not found (line 1, position 1)",
+    );
+    expect((await play(zinit, 'xinet_delete("nope");')).err).toContain("xinet_delete 'nope' failed: ");
   });
 });

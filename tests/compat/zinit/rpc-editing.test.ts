@@ -61,6 +61,10 @@ test("what is wrong with a definition", async ({ zinit }) => {
   for (const config of [{}, { service: { name: "x" } }, { service: { ...service, oneshot: "yes" } }]) {
     expect(await error(config)).toMatchObject({ code: -32602, message: expect.any(String) });
   }
+  expect(await error({ service: { ...service, class: "none" } })).toEqual({
+    code: -32602,
+    message: "unknown variant `none`, expected `user` or `system`",
+  });
   expect(await names(zinit)).toEqual([]);
 });
 
@@ -87,6 +91,24 @@ ours("24: a definition replaces another in place", async ({ zinit }) => {
   expect(zinit.box.has("services/web.toml")).toBe(false);
   expect(await zinit.status("app")).toMatchObject({ state: "running", pid: app.pid });
   expect(await names(zinit)).toEqual(["app", "db", "web"]);
+});
+
+ours("24: what is not to be started by itself does not run after it was defined", async ({ zinit }) => {
+  const define = (status: string, exec: string) =>
+    zinit.call("service.set", { config: { service: { name: "web", exec, status } } });
+  await zinit.start();
+  for (const status of ["stop", "ignore"]) {
+    await define("start", "sleep 99");
+    await zinit.reaches("web", "running");
+    await define(status, "sleep 98");
+    await zinit.reaches("web", ["exited", "inactive"]);
+    await zinit.call("service.start", { name: "web" });
+    await zinit.reaches("web", "running");
+    await define(status, "sleep 97");
+    await zinit.reaches("web", ["exited", "inactive"]);
+  }
+  await define("start", "sleep 96");
+  await zinit.reaches("web", "running");
 });
 
 ours("24: what is wanted need not be there, but nobody waits for itself", async ({ zinit }) => {

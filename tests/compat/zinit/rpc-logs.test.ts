@@ -113,6 +113,15 @@ ours("23: the filter filters", async ({ zinit }) => {
   });
 });
 
+test("a line ends with a newline, or a carriage return and one", async ({ zinit }) => {
+  zinit.service("dos", "printf 'a\\r\\n\\r\\nb\\rc\\r\\r\\nafter\\n'; exec sleep 99", NEVER);
+  await zinit.start();
+  await has(zinit, "dos", "after");
+  const expected = ["a", "", "b\rc\r", "after"];
+  expect(contents(await texts(zinit, "logs.get", { name: "dos" }))).toEqual(expected);
+  expect((await zinit.log("dos")).map(({ content }) => content)).toEqual(expected);
+});
+
 ours("19: bytes that are no text do not end the log", async ({ zinit }) => {
   zinit.service("raw", "printf 'a\\377b\\n'; echo after; exec sleep 99", NEVER);
   await zinit.start();

@@ -94,6 +94,9 @@ describe("its own log on stdout", () => {
     await zinit.start({ args: ["--log-level", "error"], env: { RUST_LOG: "warn" } });
     expect(zinit.running.out).toContain("WARN");
     expect(zinit.running.out).not.toContain("INFO");
+    await zinit.shutdown();
+    await zinit.start({ args: ["--log-level", "debug"] });
+    expect(zinit.running.out).toContain("DEBUG");
   });
 
   ours("ZINIT_LOG_LEVEL below the flag; NO_COLOR", async ({ zinit }) => {
@@ -136,6 +139,15 @@ describe.runIf(isRoot)("--pid1-mode", () => {
     `printf '[service]\\nname = "base"\\nexec = "sleep 999"\\n' > /etc/zinit/system/base.toml && ` +
     `printf '[service]\\nname = "web"\\nexec = "sleep 999"\\n' > /etc/zinit/services/web.toml && ` +
     `printf '[service]\\nname = "base"\\nexec = "false"\\n' > /etc/zinit/services/base.toml`;
+
+  test("what fails and is critical is told as an error", async ({ zinit }) => {
+    const service = { critical: true };
+    zinit.service("web", "exit 3", { service, lifecycle: { restart: "never" } });
+    await zinit.start({ args: ["--pid1-mode", "--log-level", "error"], env: { ZINIT_SYSLOG: "0" } });
+    await zinit.until("a block of errors", () =>
+      /ERROR.*critical.*\n.*ERROR.*exited with code 3/i.test(zinit.running.out),
+    );
+  });
 
   ours("the system's places, its services first", async ({ zinit }) => {
     await zinit.start({

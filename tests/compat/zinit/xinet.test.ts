@@ -106,6 +106,21 @@ describe("over JSON-RPC", () => {
     expect((await zinit.status("web")).state).toBe("running");
   });
 
+  ours("a proxy listens as soon as it is set", async ({ zinit }) => {
+    await withProxy(zinit);
+    const backend = zinit.box.path("back");
+    for (let index = 0; index < 20; index++) {
+      const [name, front] = [`p${index}`, zinit.box.path(`front${index}`)];
+      await zinit.call("xinet.set", { name, listen: [front], backend, service: "web" });
+      expect(await zinit.call("xinet.status", { name })).toMatchObject({ running: true });
+      expect(await ask(front, "hello")).toBe("HELLO");
+    }
+    // What cannot be had keeps nobody waiting.
+    const taken = { name: "taken", listen: ["tcp:no-such-name:1"], backend, service: "web" };
+    expect(await zinit.call("xinet.set", taken)).toEqual({ ok: true });
+    expect(await zinit.call("xinet.status", { name: "taken" })).toMatchObject({ running: false });
+  });
+
   test("what is wrong with a definition", async ({ zinit }) => {
     await zinit.start();
     const good = { name: "p", listen: ["/tmp/front"], backend: "/tmp/back", service: "web" };

@@ -106,6 +106,7 @@ describe("a service's fields", () => {
     ['conflicts = [{ service = "api2", wait = true }]', { conflicts: [{ name: "api2", wait: true }] }],
     ["remain-after-exit = true", { remainAfterExit: true }],
     ["remain-after-exit = false", {}],
+    ["end-counts = true", { endCounts: true }],
     ["critical = true", { critical: true }],
     ["restart-jitter = 0", { restartJitter: 0 }],
     ["restart-jitter = 0.5", { restartJitter: 0.5 }],
@@ -114,10 +115,17 @@ describe("a service's fields", () => {
     ['restart-window = "0s"', { restartWindowMs: 0 }],
     ['stop = { evict = "kill" }', { stop: { ...DEFAULTS.stop, evict: "kill" } }],
     ['stop = { evict = "stop" }', {}],
-    ["guard = { ports = [80, 443] }", { guard: { ports: [80, 443], processes: [], kill: false } }],
+    [
+      "guard = { ports = [80, 443] }",
+      { guard: { ports: [80, 443], processes: [], kill: false, services: false } },
+    ],
     [
       'guard = { processes = ["nginx"], kill = true }',
-      { guard: { ports: [], processes: ["nginx"], kill: true } },
+      { guard: { ports: [], processes: ["nginx"], kill: true, services: false } },
+    ],
+    [
+      "guard = { ports = [80], services = true }",
+      { guard: { ports: [80], processes: [], kill: false, services: true } },
     ],
     [
       "ready = { health = true }\nhealth = { tcp = 80 }",

@@ -55,7 +55,7 @@ describe("leave-when-done", () => {
     for (const spec of [
       { restartDelayMs: 5000, restartDelayMaxMs: 5000 },
       { startDelayMs: 5000, ...never },
-      { guard: { ports: [80], processes: [], kill: false }, ...never },
+      { guard: { ports: [80], processes: [], kill: false, services: false }, ...never },
     ]) {
       const kernel = machine([service("a", spec)], {
         ...leaves({ behaviours }),

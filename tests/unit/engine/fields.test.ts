@@ -167,6 +167,62 @@ describe("conflicts with wait", () => {
   });
 });
 
+describe("end-counts", () => {
+  const counts = { remainAfterExit: true, endCounts: true, restartDelayMs: 60_000 } as const;
+  const two = (net: Parameters<typeof service>[1], code: number, requires = bound("net")) =>
+    machine([service("net", { ...counts, ...net }), service("web", { requires })], {
+      behaviours: { net: ends(code) },
+    });
+
+  test("before the next start a success is as good as being up, a failure is not", () => {
+    const good = two({ restart: "always" }, 0);
+    pass(good, 20);
+    expect(states(good)).toEqual({ net: "backoff", web: "running" });
+    lose(good);
+    ask(good, "restart", "web");
+    expect(states(good)).toEqual({ net: "backoff", web: "running" });
+    const bad = two({ restart: "always" }, 1);
+    pass(bad, 20);
+    expect(states(bad)).toEqual({ net: "backoff", web: "waiting" });
+  });
+
+  test("so it is after a stop; and after any end it has begun", () => {
+    const services = (code: number) => {
+      const kernel = machine(
+        [
+          service("net", counts),
+          service("web", { requires: waitsFor("net"), ...later }),
+          service("late", { after: begun("net"), ...later }),
+        ],
+        { behaviours: { net: { stopExit: { code } } } },
+      );
+      ask(kernel, "stop", "net");
+      pass(kernel, 100);
+      ask(kernel, "start", "web", "late");
+      pass(kernel, 100);
+      return states(kernel);
+    };
+    expect(services(0)).toEqual({ net: "inactive", web: "running", late: "running" });
+    expect(services(1)).toEqual({ net: "inactive", web: "waiting", late: "running" });
+  });
+
+  test("what failed for good and was stopped then, or never ran, is down", () => {
+    const kernel = machine(
+      [
+        service("net", { ...counts, restart: "never" }),
+        service("off", { ...counts, ...later }),
+        service("late", { after: begun("net"), ...later }),
+        service("later", { after: begun("off"), ...later }),
+      ],
+      { behaviours: { net: ends(1) } },
+    );
+    pass(kernel, 20);
+    ask(kernel, "stop", "net", "off");
+    ask(kernel, "start", "late", "later");
+    expect(states(kernel)).toEqual({ net: "inactive", off: "inactive", late: "waiting", later: "waiting" });
+  });
+});
+
 describe("remain-after-exit", () => {
   const once = { restart: "on-failure", remainAfterExit: true } as const;
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ProcessFacts, Query, QueryAnswer } from "../../../src/generated/protocol.ts";
+import { GUARD_DEFAULTS } from "../../../src/model/defaults.ts";
 import type { GuardSpec } from "../../../src/model/spec.ts";
 import type { Kernel } from "../../sim/kernel.ts";
 import {
@@ -20,7 +21,7 @@ import {
   view,
 } from "./helpers.ts";
 
-const guard = (more: Partial<GuardSpec>): GuardSpec => ({ ports: [], processes: [], kill: false, ...more });
+const guard = (more: Partial<GuardSpec>): GuardSpec => ({ ...GUARD_DEFAULTS, ...more });
 
 const NGINX: ProcessFacts = {
   pid: 12,
@@ -161,6 +162,20 @@ describe("what is in the way of a start", () => {
   });
 });
 
+test("what belongs to other services is spared, unless it counts", () => {
+  const spared = (more: Partial<GuardSpec>) => {
+    const way = new Way({});
+    const other = service("other");
+    machine([other, service("web", { requires: needs("other"), guard: guard({ ports: [80], ...more }) })], {
+      obstacles: way.obstacles,
+    });
+    return way.asked.map(({ own }) => own.length);
+  };
+  expect(spared({})).toEqual([1]);
+  expect(spared({ services: true })).toEqual([0]);
+  expect(spared({ services: true, kill: true })).toEqual([1]);
+});
+
 describe("a port that other services have, too", () => {
   const pair = (obstacles = new Way({}).obstacles) =>
     machine(
@@ -177,7 +192,7 @@ describe("a port that other services have, too", () => {
     const kernel = pair(way.obstacles);
     pass(kernel, 5);
     ask(kernel, "start", "b");
-    expect(cause(kernel, "b")).toBe("port 82, 81 in use by service a");
+    expect(cause(kernel, "b")).toBe("port 81, 82 in use by service a");
     expect(view(kernel, "b").obstacle).toEqual({ port: cause(kernel, "b"), process: null });
     expect(way.asked).toHaveLength(1);
     expect(kernel.isIdle()).toBe(true);
@@ -192,7 +207,7 @@ describe("a port that other services have, too", () => {
     ask(kernel, "start", "b", "c");
     pass(kernel, 5);
     ask(kernel, "start", "a");
-    expect(cause(kernel, "a")).toBe("port 80, 81, 82 in use by service b, c");
+    expect(cause(kernel, "a")).toBe("port 82, 81, 80 in use by service b, c");
   });
 
   test("two that look at the same time do not both start", () => {

@@ -173,6 +173,17 @@ describe("restart-limit", () => {
     pass(kernel, 100);
     expect(spawned(kernel)).toHaveLength(4);
   });
+
+  test("unless it is to go on counting", () => {
+    const kernel = machine([service("web", { restartLimit: 1, restartDelayMs: 0, restartWindowMs: 0 })], {
+      behaviours: { web: ends(1) },
+    });
+    pass(kernel, 100);
+    kernel.ask({ type: "start", names: ["web"], because: "asked by uid 0", counting: true });
+    kernel.run(kernel.now);
+    pass(kernel, 100);
+    expect(spawned(kernel)).toHaveLength(3);
+  });
 });
 
 describe("leftovers of a leader that ended", () => {

@@ -119,6 +119,15 @@ fn whole_line<'a>(record: &Record<'a>) -> Cow<'a, [u8]> {
     }
 }
 
+/// Without the carriage return that some programs put before the newline.
+fn content<'a>(record: &Record<'a>) -> Cow<'a, [u8]> {
+    let mut line = whole_line(record);
+    if !record.partial && line.ends_with(b"\r") {
+        line.to_mut().pop();
+    }
+    line
+}
+
 /// `{"timestamp_ms":1700000000000,"service":"web","stream":"stdout","content":"…"}`
 pub fn write_entry(out: &mut Vec<u8>, service: &str, record: &Record) {
     out.extend_from_slice(b"{\"timestamp_ms\":");
@@ -128,14 +137,14 @@ pub fn write_entry(out: &mut Vec<u8>, service: &str, record: &Record) {
     out.extend_from_slice(b",\"stream\":");
     json_string(out, record.stream.long_name().as_bytes());
     out.extend_from_slice(b",\"content\":");
-    json_string(out, &whole_line(record));
+    json_string(out, &content(record));
     out.push(b'}');
 }
 
 /// `"1700000000000 [stdout] …"`
 pub fn write_line(out: &mut Vec<u8>, record: &Record) {
     let mut text = format!("{} [{}] ", record.time, record.stream.long_name()).into_bytes();
-    text.extend_from_slice(&whole_line(record));
+    text.extend_from_slice(&content(record));
     json_string(out, &text);
 }
 

@@ -15,10 +15,10 @@ use std::{
 /// Kept of each size for the next one who needs one.
 const FREE_MAX: usize = 32;
 /// What a large pipe takes at a time; an ordinary one takes 64 KiB. A stream through a large one
-/// costs a third of the processor time. It is also the kernel's default limit (pipe-max-size).
-const LARGE: usize = 1 << 20;
+/// costs a third of the processor time, and no less with more room.
+const LARGE: usize = 512 << 10;
 /// Who has got a large pipe may leave it full for long, so they bound what the kernel holds. A
-/// user without privileges may have four times as many (pipe-user-pages-soft).
+/// user without privileges may have eight times as many (pipe-user-pages-soft).
 const LARGE_MAX: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -32,7 +32,8 @@ function ofService(verb: "start" | "stop" | "restart", act: (call: Call, name: s
 }
 
 export const start = ofService("start", ({ services, because }, name) => {
-  services.ask({ type: "start", names: [name], because });
+  // Only a restart makes it count its failures anew.
+  services.ask({ type: "start", names: [name], because, counting: true });
   return when(() => hasBegun(services, name), OK);
 });
 
@@ -82,7 +83,7 @@ export const kill = inTurn(({ services, because }, { name, signal: given }) => {
 /** Those that are meant to run; what is kept stopped or left to people is not touched. */
 export const startAll = inTurn(({ services, because }) => {
   const names = bulkNames(services, (view) => !isActive(view) && statusOf(services, view.name) === "start");
-  if (names.length > 0) services.ask({ type: "start", names, because });
+  if (names.length > 0) services.ask({ type: "start", names, because, counting: true });
   const answer = result({ started: names, count: names.length });
   return when(() => names.every((name) => hasBegun(services, name)), answer);
 });

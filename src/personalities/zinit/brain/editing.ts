@@ -66,7 +66,10 @@ function define(call: Call, persist: boolean, objection: Objection = () => null)
     const output = outputOf<ZinitSetOutput>(answer);
     if (!output.ok) return rpcError(output);
     const { name, path, warnings, spec } = output;
-    services.ask({ type: "change", set: [spec], remove: [], restart: true, because });
+    const starts = spec.autostart !== false;
+    services.ask({ type: "change", set: [spec], remove: [], restart: starts, because });
+    // What ran by the former definition does not go on by one that starts nothing.
+    if (!starts) services.ask({ type: "stop", names: [name], because });
     return when(
       () => hasArrived(services, name),
       result({ name, ...(path === null ? {} : { path }), warnings }),

@@ -48,7 +48,8 @@ export const statusFull = ofService(({ services }, view) =>
       name: other.name,
       dep_type: kind,
       state: stateOf(services, other),
-      satisfied: kind === "wants" || (kind === "after" ? isAttempted(other) : isSatisfied(other)),
+      satisfied:
+        kind === "wants" || (kind === "after" ? isAttempted(services, other) : isSatisfied(services, other)),
     })),
     uptime_secs: view.uptime_ms === null ? null : Math.floor(view.uptime_ms / 1000),
   }),

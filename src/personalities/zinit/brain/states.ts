@@ -127,22 +127,24 @@ export function isActive(view: ServiceView): boolean {
 }
 
 /** What requires it may start. */
-export function isSatisfied(view: ServiceView): boolean {
+export function isSatisfied(services: Services, view: ServiceView): boolean {
   if (view.ready) return true;
-  return view.state === "exited" && view.exit !== null && "code" in view.exit && view.exit.code === 0;
+  const state = stateOf(services, view);
+  return state.state === "exited" && state.exit_code === 0;
 }
 
 /** Somebody has tried to start it: enough for what comes after it. */
-export function isAttempted(view: ServiceView): boolean {
-  return view.state !== "inactive" && view.state !== "waiting";
+export function isAttempted(services: Services, view: ServiceView): boolean {
+  const { state } = stateOf(services, view);
+  return state !== "inactive" && state !== "blocked";
 }
 
 /** What keeps it from starting, whatever its state is now. */
 export function waitsFor(services: Services, name: string): string[] {
   return dependenciesOf(services, name)
     .filter(({ view, kind }) => {
-      if (kind === "requires") return !isSatisfied(view);
-      return kind === "after" && !isAttempted(view);
+      if (kind === "requires") return !isSatisfied(services, view);
+      return kind === "after" && !isAttempted(services, view);
     })
     .map(({ view }) => view.name);
 }

@@ -111,7 +111,7 @@ function restartLine(services: Services, view: ServiceView): string[] {
 
 function dependencyLines(services: Services, graph: DependencyGraph, view: ServiceView): string[] {
   const lines = graph.dependencies(view.name).map(({ view: other, kind }) => {
-    const mark = isSatisfied(other) ? "✓" : "✗";
+    const mark = isSatisfied(services, other) ? "✓" : "✗";
     return `      ${mark} ${kind} ${other.name} (${nameOfState(services, other)})`;
   });
   return lines.length === 0 ? [] : ["    ← depends on:", ...lines];

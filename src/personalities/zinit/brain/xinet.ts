@@ -1,5 +1,5 @@
 /** Methods about proxies: listeners that start a service when somebody connects. */
-
+import type { Services, Ticket } from "../../../api/services.ts";
 import type { ZinitFailure, ZinitXinetOutput } from "../../../config/contract.ts";
 import { addressText, listenText, readProxy } from "../../../dialects/zinit/xinet.ts";
 import type { ProxyFacts, QueryAnswer } from "../../../generated/protocol.ts";
@@ -27,8 +27,21 @@ function set(call: Call, { persist }: Arguments): Result {
     const problem = yield* keep(call, persist ? [...all, { ...spec, persist }] : all, spec.name);
     if (problem !== null) return problem;
     services.ask({ type: "proxy", set: [persist ? { ...spec, persist } : spec], remove: [], because });
+    yield* untilItListens(services, spec.name);
     return OK;
   });
+}
+
+/** What cannot be had is said in the log, not in the answer, which does not wait for it any longer. */
+const LISTENS_MS = 100;
+
+/** Who has set a proxy goes to it, or asks about it, at once. */
+function* untilItListens(services: Services, name: string): Generator<Ticket, void, QueryAnswer> {
+  const end = services.clock.now + LISTENS_MS;
+  do {
+    const answer = yield services.query({ type: "proxies" });
+    if (answer.type !== "proxies" || factsIn(answer, name).listening) return;
+  } while (services.clock.now < end);
 }
 
 function remove(call: Call, { name }: Arguments): Result {

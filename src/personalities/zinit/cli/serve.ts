@@ -57,6 +57,8 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
       container: serving.container,
     },
   };
+  const syslog = serving.syslog && variable(host, "ZINIT_SYSLOG") !== "0";
+  if (!syslog) log.write("debug", "log messages of other programs are not received (no syslog)");
   host.supervise({
     ...PLAIN,
     config,
@@ -66,7 +68,7 @@ export function serve(host: CliHost, log: OwnLines, serving: Serving): number {
     speech: "lines",
     socketRequired: !serving.neverLeave,
     ownLog: log.settings,
-    syslog: serving.syslog && variable(host, "ZINIT_SYSLOG") !== "0" ? SYSLOG : null,
+    syslog: syslog ? SYSLOG : null,
     neverLeave: serving.neverLeave,
     ...leftFor(host, log, { configDir: places.configDir, socket, now: host.now() }),
   });

@@ -50,6 +50,18 @@ function onService(name: string, more: readonly Parameter[], run: OnService): Pl
   };
 }
 
+/** A proxy's name is taken as it is. */
+function onProxy(name: string, run: OnService): Plain {
+  return {
+    name,
+    parameters: ["text"],
+    run: (values, context) => {
+      const proxy = values.text(0);
+      return attempt(`${name} '${proxy}' failed: `, () => run(proxy, context, values));
+    },
+  };
+}
+
 /** Done by the server, and told twice: by the library, and by the function. */
 function deed(name: string, method: string, done: string): Plain {
   return onService(name, [], (service, context) => {
@@ -172,11 +184,11 @@ const LOGS: readonly Plain[] = [
 
 const PROXIES: readonly Plain[] = [
   plain("xinet_list", [], (_, { server }) => server.call("xinet.list")),
-  plain("xinet_delete", ["text"], (values, context) => {
-    context.server.call("xinet.delete", { name: values.text(0) });
-    context.print(`Deleted xinet proxy '${values.text(0)}'`);
+  onProxy("xinet_delete", (proxy, context) => {
+    context.server.call("xinet.delete", { name: proxy });
+    context.print(`Deleted xinet proxy '${proxy}'`);
   }),
-  plain("xinet_status", ["text"], (values, { server }) => proxyStatusOf(server, values.text(0))),
+  onProxy("xinet_status", (proxy, { server }) => proxyStatusOf(server, proxy)),
   plain("xinet_status_all", [], (_, { server }) => server.call("xinet.status_all")),
 ];
 

@@ -221,7 +221,7 @@ describe("who may be in its way", () => {
   test("ports and names of processes, killed if it says so", () => {
     expect(spec(service("x")).guard).toBeNull();
     expect(spec(service("x", "ports = [80, 443, 80]", 'process_filters = ["nginx"]'))).toMatchObject({
-      guard: { ports: [80, 443], processes: ["nginx"], kill: false },
+      guard: { ports: [80, 443], processes: ["nginx"], kill: false, services: true },
     });
     expect(spec(service("x", "ports = [80]", "kill_others = true")).guard?.kill).toBe(true);
   });

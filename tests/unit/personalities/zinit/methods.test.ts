@@ -57,7 +57,7 @@ describe("acting", () => {
       return [];
     };
     made.open("service.start", { name: "off" });
-    expect(made.world.asks).toEqual([{ type: "start", names: ["off"], because }]);
+    expect(made.world.asks).toEqual([{ type: "start", counting: true, names: ["off"], because }]);
     made.world.onStep = () => [];
     expect(replies(made.nudge())).toEqual([]);
     made.add("off", { pid: 8 });
