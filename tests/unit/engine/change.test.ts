@@ -752,6 +752,22 @@ describe("what cannot be started as it is configured", () => {
     expect(view(kernel, "c").reason).toEqual({ type: "cycle", path: ["c", "d"] });
   });
 
+  test("in a circle with one that is removed is in none when that one has left", () => {
+    const kernel = machine(
+      [service("a", { wants: ["b"] }), service("b"), service("c", { after: follows("a") })],
+      { behaviours: { c: SLOW } },
+    );
+    change(kernel, { set: [service("b", { after: follows("c") })], remove: ["c"] });
+    expect(view(kernel, "a").reason).toBeNull(); // Its run goes on.
+    pass(kernel, 1000);
+    ask(kernel, "stop", "a", "b");
+    pass(kernel, 10);
+    expect(states(kernel)).toEqual({ a: "inactive", b: "inactive" });
+    ask(kernel, "start", "a");
+    expect(states(kernel)).toEqual({ a: "running", b: "running" });
+    expect(spawned(kernel).slice(-2)).toEqual(["b", "a"]);
+  });
+
   test("in a circle that a change has made, runs go on and can leave", () => {
     const kernel = machine([service("a"), service("b", { requires: needs("a") })]);
     change(kernel, { set: [service("a", { requires: needs("b") })] });
