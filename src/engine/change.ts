@@ -163,6 +163,7 @@ export function dropGone(world: World): boolean {
     // It may have been what made a circle of the others.
     relink(world);
     judgeFaults(world, `nothing is left of ${gone.map(({ spec }) => spec.name).join(", ")}`);
+    demandFit(world, []);
   }
   return true;
 }
