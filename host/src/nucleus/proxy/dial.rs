@@ -85,8 +85,8 @@ pub fn dial(place: &Place) -> nix::Result<Dialled> {
         result = connect(fd.as_raw_fd(), &address);
     }
     match result {
-        Ok(()) => Ok(Dialled::Connected(fd)),
-        Err(Errno::EALREADY) => Ok(Dialled::UnderWay(fd)),
+        Ok(()) | Err(Errno::EISCONN) => Ok(Dialled::Connected(fd)),
+        Err(Errno::EALREADY | Errno::EINPROGRESS) => Ok(Dialled::UnderWay(fd)),
         Err(error) => Err(error),
     }
 }
