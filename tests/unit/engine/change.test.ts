@@ -760,6 +760,34 @@ describe("what cannot be started as it is configured", () => {
     pass(kernel, 10);
     expect(kernel.exitCode).toBe(0);
   });
+
+  test("in a circle through what is removed, the others stand in none", () => {
+    const kernel = machine(
+      [service("a"), service("b", { after: follows("a") }), service("c", { requires: needs("b") })],
+      { behaviours: { a: SLOW, b: SLOW, c: { leaves: 500 } } },
+    );
+    change(kernel, { remove: ["c"], set: [service("a", { after: follows("c") })] });
+    kernel.crash("b");
+    pass(kernel, 200);
+    expect(states(kernel)).toEqual({ a: "running", b: "running" });
+    expect(names(kernel)).toContain("c");
+    shutdown(kernel);
+    pass(kernel, 1000);
+    expect(stopped(kernel)).toEqual(["c", "b", "a"]);
+  });
+
+  test("in a circle that what is removed closes, what requires it leaves before it", () => {
+    const kernel = machine(
+      [service("a"), service("b", { after: follows("a") }), service("c", { requires: needs("b") })],
+      { behaviours: { a: SLOW, c: SLOW } },
+    );
+    change(kernel, { remove: ["c"], set: [service("a", { requires: needs("c") })] });
+    pass(kernel, 50);
+    expect(stopped(kernel)).toEqual(["a"]);
+    pass(kernel, 500);
+    expect(stopped(kernel)).toEqual(["a", "c"]);
+    expect(states(kernel)).toEqual({ a: "failed", b: "running" });
+  });
 });
 
 describe("a brain that is lost", () => {
