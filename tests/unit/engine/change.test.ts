@@ -426,6 +426,25 @@ describe("defined anew", () => {
     expect(state(kernel, "web")).toBe("failed");
   });
 
+  test("what it has ended with counts as what is configured now says", () => {
+    const once = { ends: { afterMs: 1, exit: { code: 0 } } };
+    const kernel = machine(
+      [service("db", { restart: "never" }), service("web", { requires: needs("db"), startDelayMs: 50 })],
+      { behaviours: { db: once } },
+    );
+    pass(kernel, 20);
+    expect(states(kernel)).toEqual({ db: "exited", web: "waiting" });
+    change(kernel, { set: [service("db", { restart: "never", remainAfterExit: true })] });
+    pass(kernel, 20);
+    change(kernel, { set: [service("db", { restart: "never" })] });
+    pass(kernel, 100);
+    expect(states(kernel)).toEqual({ db: "exited", web: "waiting" });
+    change(kernel, { set: [service("db", { restart: "never", remainAfterExit: true })] });
+    pass(kernel, 100);
+    expect(states(kernel)).toEqual({ db: "exited", web: "running" });
+    expect(began(kernel)).toEqual(["db", "web"]);
+  });
+
   test("its hooks are those that it began with", () => {
     const hook = (argv: string) => ({ argv: [argv], timeoutMs: 1000 });
     const kernel = machine([service("web", { hooks: { "after-exit": hook("old") } })]);
