@@ -34,13 +34,14 @@ export const PATH_MAX = 64;
 /** After the edges were made. What stands in a circle loses the edges that make it one. */
 export function findFaults(world: World): void {
   world.faults.clear();
+  if (hasDoomed(world)) openDoomed(world);
   for (const circle of cyclesOf(world.services)) {
     const members = new Set(circle);
     const paths = circle.map((service) => pathBack(service, members));
     for (const [index, service] of circle.entries()) {
       const path = (paths[index] ?? []).slice(0, PATH_MAX);
       world.faults.set(service, { type: "cycle", path });
-      cutEdges(service, members);
+      cutEdges(service, members, [...AHEAD, ...BEHIND]);
     }
   }
   for (const service of world.services) {
@@ -50,6 +51,22 @@ export function findFaults(world: World): void {
     if (missing !== undefined) world.faults.set(service, { type: "missing", name: missing.name });
   }
   for (const service of world.doomed) world.faults.delete(service);
+}
+
+/**
+ * A circle that what is removed closes is none of the configuration. It still leaves after what
+ * follows it, but does not follow the others in the circle, so that they keep their own order.
+ */
+function openDoomed(world: World): void {
+  for (const circle of cyclesOf(world.services)) {
+    const doomed = new Set(circle.filter((service) => isDoomed(world, service)));
+    if (doomed.size === 0) continue;
+    const members = new Set(circle);
+    for (const service of circle) {
+      if (doomed.has(service)) cutEdges(service, members, AHEAD);
+      cutEdges(service, doomed, BEHIND);
+    }
+  }
 }
 
 function hasDoomed({ doomed }: World): boolean {
@@ -84,18 +101,11 @@ function wayTo(last: Service, before: ReadonlyMap<Service, Service>): string[] {
   return path.reverse();
 }
 
+const AHEAD: readonly (keyof Edges)[] = ["requires", "order", "begun", "loose"];
+const BEHIND: readonly (keyof Edges)[] = ["dependents", "successors", "begunFor", "looseFor"];
+
 /** In a circle nobody could leave before the others. */
-function cutEdges({ edges }: Service, members: ReadonlySet<Service>): void {
-  const lists: readonly (keyof Edges)[] = [
-    "requires",
-    "order",
-    "begun",
-    "loose",
-    "dependents",
-    "successors",
-    "begunFor",
-    "looseFor",
-  ];
+function cutEdges({ edges }: Service, members: ReadonlySet<Service>, lists: readonly (keyof Edges)[]): void {
   for (const list of lists) edges[list] = edges[list].filter((other) => !members.has(other));
 }
 

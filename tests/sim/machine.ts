@@ -485,6 +485,10 @@ interface Run {
   readonly well: Set<number>;
 }
 
+function hasExitedWell({ ended }: Run, { successCodes }: ServiceSpec): boolean {
+  return ended !== null && "code" in ended && successCodes.includes(ended.code);
+}
+
 /**
  * Watches what goes over the boundary and throws when a rule is broken. It believes what has been
  * delivered, since nobody can act on what he has not heard.
@@ -497,7 +501,6 @@ export class Judge {
   readonly #runs = new Map<string, Run>();
   readonly #byId = new Map<number, Run>();
   readonly #state = new Map<string, string>();
-  readonly #succeeded = new Set<string>();
   readonly #spawnTimes = new Map<string, number[]>();
   /** Absent when conflicts make the plain rules of goals depend on the order of a walk. */
   goals: Goals | null;
@@ -653,8 +656,6 @@ export class Judge {
       this.#state.set(event.service, event.to);
       if (event.to === "stopping" && EVICTED.test(event.cause)) this.#judgeEviction(event.service);
       const spec = this.#specs.get(event.service);
-      const former = this.#runs.get(event.service)?.spec ?? spec; // It may never have run.
-      const task = former?.kind === "task" || former?.remainAfterExit === true;
       // Who handles the failure is wanted from here on.
       const isOver = event.to === "failed" || spec?.onFailureAt === "each";
       if (isOver && spec !== undefined && typeof spec.onFailure === "object") {
@@ -666,8 +667,6 @@ export class Judge {
         this.goals?.start(event.service);
         for (const name of this.goals?.up ?? []) this.#upDuring.add(name);
       }
-      if (task && event.to === "exited") this.#succeeded.add(event.service);
-      if (task && event.to !== "exited") this.#succeeded.delete(event.service);
     }
   }
 
@@ -741,7 +740,6 @@ export class Judge {
       if (clash && this.#kernel.liveSets(name).length > 0)
         throw new Error(`${service} is started beside ${name}`);
     }
-    this.#succeeded.delete(service);
     const state = { gone: false, parts: false, spawned: false, ended: null, stopSent: false, stopSignal: "" };
     const run: Run = { id, service, spec, met: new Set(), well: new Set(), ...state };
     this.#runs.set(service, run);
@@ -751,37 +749,24 @@ export class Judge {
 
   #isReady(service: string): boolean {
     const run = this.#runs.get(service);
-    // Done without having begun: it fails with another.
-    if (run === undefined && this.#succeeded.has(service)) return true;
+    const state = this.#state.get(service) ?? "inactive";
+    const configured = this.#specs.get(service);
+    // What an end counts as is told by what is configured now, not by what it was started by.
+    if (state === "exited") return configured?.kind === "task" || configured?.remainAfterExit === true;
     // What has no process and runs is a target.
-    if (run === undefined || (run.gone && this.#state.get(service) === "running"))
-      return this.#state.get(service) === "running";
+    if (run === undefined || (run.gone && state === "running")) return state === "running";
     const { spec } = run;
-    const isDown = ["inactive", "backoff"].includes(this.#state.get(service) ?? "");
-    if (this.#specs.get(service)?.endCounts && isDown && this.#hasExitedWell(run)) return true;
-    if (spec.kind === "task") return this.#succeeded.has(service) || this.#hasSucceeded(run);
-    if (spec.remainAfterExit) {
-      if (this.#succeeded.has(service)) return true;
-      if (spec.restart !== "always" && this.#hasSucceeded(run)) return true;
-    }
+    const isDown = state === "inactive" || state === "backoff";
+    if (configured?.endCounts && isDown && hasExitedWell(run, configured)) return true;
+    if (spec.kind === "task") return false;
     if (!run.spawned || run.stopSent) return false;
     // An exit of the same batch may have been heard after the decision.
     if (run.ended !== null && !this.#heardNow(run.id)) return false;
     return spec.ready.every((_, index) => run.met.has(index));
   }
 
-  #hasSucceeded({ ended, spec }: Run): boolean {
-    if (ended === null) return false;
-    if ("signal" in ended) return spec.successSignals.includes(ended.signal);
-    return "code" in ended && spec.successCodes.includes(ended.code);
-  }
-
   #hasCountingEnd(service: string): boolean {
     return this.#specs.get(service)?.endCounts === true && (this.#runs.get(service)?.ended ?? null) !== null;
-  }
-
-  #hasExitedWell({ ended, spec }: Run): boolean {
-    return ended !== null && "code" in ended && spec.successCodes.includes(ended.code);
   }
 
   #heardNow(id: number): boolean {

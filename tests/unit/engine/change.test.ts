@@ -426,6 +426,25 @@ describe("defined anew", () => {
     expect(state(kernel, "web")).toBe("failed");
   });
 
+  test("what it has ended with counts as what is configured now says", () => {
+    const once = { ends: { afterMs: 1, exit: { code: 0 } } };
+    const kernel = machine(
+      [service("db", { restart: "never" }), service("web", { requires: needs("db"), startDelayMs: 50 })],
+      { behaviours: { db: once } },
+    );
+    pass(kernel, 20);
+    expect(states(kernel)).toEqual({ db: "exited", web: "waiting" });
+    change(kernel, { set: [service("db", { restart: "never", remainAfterExit: true })] });
+    pass(kernel, 20);
+    change(kernel, { set: [service("db", { restart: "never" })] });
+    pass(kernel, 100);
+    expect(states(kernel)).toEqual({ db: "exited", web: "waiting" });
+    change(kernel, { set: [service("db", { restart: "never", remainAfterExit: true })] });
+    pass(kernel, 100);
+    expect(states(kernel)).toEqual({ db: "exited", web: "running" });
+    expect(began(kernel)).toEqual(["db", "web"]);
+  });
+
   test("its hooks are those that it began with", () => {
     const hook = (argv: string) => ({ argv: [argv], timeoutMs: 1000 });
     const kernel = machine([service("web", { hooks: { "after-exit": hook("old") } })]);
@@ -775,6 +794,34 @@ describe("what cannot be started as it is configured", () => {
     shutdown(kernel);
     pass(kernel, 10);
     expect(kernel.exitCode).toBe(0);
+  });
+
+  test("in a circle through what is removed, the others stand in none", () => {
+    const kernel = machine(
+      [service("a"), service("b", { after: follows("a") }), service("c", { requires: needs("b") })],
+      { behaviours: { a: SLOW, b: SLOW, c: { leaves: 500 } } },
+    );
+    change(kernel, { remove: ["c"], set: [service("a", { after: follows("c") })] });
+    kernel.crash("b");
+    pass(kernel, 200);
+    expect(states(kernel)).toEqual({ a: "running", b: "running" });
+    expect(names(kernel)).toContain("c");
+    shutdown(kernel);
+    pass(kernel, 1000);
+    expect(stopped(kernel)).toEqual(["c", "b", "a"]);
+  });
+
+  test("in a circle that what is removed closes, what requires it leaves before it", () => {
+    const kernel = machine(
+      [service("a"), service("b", { after: follows("a") }), service("c", { requires: needs("b") })],
+      { behaviours: { a: SLOW, c: SLOW } },
+    );
+    change(kernel, { remove: ["c"], set: [service("a", { requires: needs("c") })] });
+    pass(kernel, 50);
+    expect(stopped(kernel)).toEqual(["a"]);
+    pass(kernel, 500);
+    expect(stopped(kernel)).toEqual(["a", "c"]);
+    expect(states(kernel)).toEqual({ a: "failed", b: "running" });
   });
 });
 
