@@ -156,16 +156,8 @@ function doom(world: World, service: Service): void {
 export function dropGone(world: World): boolean {
   if (world.doomed.size === 0) return false;
   const gone = [...world.doomed].filter((service) => !isLive(service));
-  const circular = [...world.faults.values()].some(({ type }) => type === "cycle");
   for (const service of gone) drop(world, service);
-  if (gone.length === 0) return false;
-  if (circular) {
-    // It may have been what made a circle of the others.
-    relink(world);
-    judgeFaults(world, `nothing is left of ${gone.map(({ spec }) => spec.name).join(", ")}`);
-    demandFit(world, []);
-  }
-  return true;
+  return gone.length > 0;
 }
 
 function drop(world: World, service: Service): void {
