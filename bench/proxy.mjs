@@ -14,7 +14,7 @@ import { oneup } from "./lib/peers.mjs";
 import { find, launch, streams } from "./lib/programs.mjs";
 
 const MEGABYTES = 2_048;
-const CALLS = 4_000;
+const CALLS = 20_000;
 const WIDTH = 8;
 const WAIT_MS = 30_000;
 

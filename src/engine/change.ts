@@ -33,9 +33,11 @@ import {
   isTarget,
   mustLeave,
   type Named,
+  pinnedUp,
   plannedSpec,
   pushFact,
   pushWork,
+  remainsUp,
   Service,
   touch,
   type World,
@@ -135,7 +137,12 @@ function takeSpec(world: World, service: Service, spec: ServiceSpec): void {
   endLook(world, service); // For what was in the way of the former one.
   reschedule(world, service, former.schedule);
   touch(world, service);
-  if (former.kind === spec.kind) return;
+  if (former.kind === spec.kind) {
+    if (service.state === "exited" && pinnedUp(service) && !remainsUp(service)) {
+      enter(world, service, "waiting", "is pinned up, and does not remain after its exit any more");
+    }
+    return;
+  }
   if (hasLog(former) && !hasLog(spec)) closeLogs(world, service);
   if (!hasLog(former)) openLog(world, service);
   // What it has done is not what it is to do now.

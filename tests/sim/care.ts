@@ -44,7 +44,10 @@ interface Cared {
 interface Watch {
   readonly intervalMs: number;
   readonly alive: number;
+  /** By the last EXTEND_TIMEOUT_USEC, whatever deadline it was for. */
   readonly extendUntil: number;
+  /** By the last one that came while it ran: before, it was for the deadline of its start. */
+  readonly granted: number;
 }
 
 export class CareJudge {
@@ -92,11 +95,13 @@ export class CareJudge {
   #told({ id, at, notice }: Extract<EngineEvent, { type: "notified" }>): void {
     const cared = this.#sets.get(id);
     if (cared === undefined) return;
-    const { watch } = cared;
+    const { watch, readySince } = cared;
+    const extendUntil = notice.extendMs === null ? watch.extendUntil : at + notice.extendMs;
     cared.watch = {
       intervalMs: notice.watchdogMs ?? watch.intervalMs,
       alive: notice.watchdog || notice.watchdogMs !== null ? at : watch.alive,
-      extendUntil: notice.extendMs === null ? watch.extendUntil : at + notice.extendMs,
+      extendUntil,
+      granted: notice.extendMs !== null && readySince > 0 ? extendUntil : watch.granted,
     };
     if (notice.watchdogTrigger) cared.triggered = true;
   }
@@ -129,7 +134,7 @@ export class CareJudge {
 
   #spawned(id: number, spawn: SpawnSpec): void {
     const spec = this.#configured.of(spawn);
-    const watch = { intervalMs: spec.watchdogMs, alive: 0, extendUntil: 0 };
+    const watch = { intervalMs: spec.watchdogMs, alive: 0, extendUntil: 0, granted: 0 };
     const cared: Cared = {
       id,
       spec,
@@ -229,10 +234,10 @@ export class CareJudge {
   #bites(cared: Cared): void {
     if (cared.bitten) return;
     cared.bitten = true;
-    const { intervalMs, alive, extendUntil } = cared.watchBefore;
+    const { intervalMs, alive, granted } = cared.watchBefore;
     const since = Math.max(alive, cared.readySince);
     const allowed = intervalMs * stretchFactor(this.#kernel.pressure);
-    const early = this.#kernel.now < Math.max(since + allowed, extendUntil) - 1e-6;
+    const early = this.#kernel.now < Math.max(since + allowed, granted) - 1e-6;
     if (early) throw new Error(`${cared.spec.name}: the watchdog bites too early`);
   }
 

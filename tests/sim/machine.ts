@@ -501,6 +501,8 @@ export class Judge {
   readonly #runs = new Map<string, Run>();
   readonly #byId = new Map<number, Run>();
   readonly #state = new Map<string, string>();
+  /** Whom each conflicted with when its start was admitted. */
+  readonly #rivals = new Map<string, readonly string[]>();
   readonly #spawnTimes = new Map<string, number[]>();
   /** Absent when conflicts make the plain rules of goals depend on the order of a walk. */
   goals: Goals | null;
@@ -724,6 +726,23 @@ export class Judge {
       if (until === "up" && !this.#isReady(name)) throw new Error(`${service} is started, ${name} is not up`);
     }
     this.#judgeGuard(spec);
+    this.#rivals.set(service, this.#rivalsOf(service));
+    this.#judgeRivals(service);
+  }
+
+  #rivalsOf(service: string): string[] {
+    const own = this.#specs.get(service);
+    return [...this.#specs.values()]
+      .filter((other) => (own && conflictsWith(own, other.name)) || conflictsWith(other, service))
+      .map(({ name }) => name);
+  }
+
+  /** Also between its hook and its process; but not those that a change has made its rivals meanwhile. */
+  #judgeRivals(service: string): void {
+    for (const name of this.#rivals.get(service) ?? []) {
+      if (!this.#rivalsOf(service).includes(name)) continue;
+      if (this.#kernel.liveSets(name).length > 0) throw new Error(`${service} is started beside ${name}`);
+    }
   }
 
   #judgeSpawn(id: number, spawn: SpawnSpec): void {
@@ -735,11 +754,7 @@ export class Judge {
     // A later ask of the same batch may have taken it back.
     const wanted = this.goals === null || this.#upDuring.has(service) || this.#isForPinned(service);
     if (!wanted) throw new Error(`${service} is started, wanted down`);
-    for (const [name, other] of this.#specs) {
-      const clash = conflictsWith(this.#specs.get(service) ?? spec, name) || conflictsWith(other, service);
-      if (clash && this.#kernel.liveSets(name).length > 0)
-        throw new Error(`${service} is started beside ${name}`);
-    }
+    this.#judgeRivals(service);
     const state = { gone: false, parts: false, spawned: false, ended: null, stopSent: false, stopSignal: "" };
     const run: Run = { id, service, spec, met: new Set(), well: new Set(), ...state };
     this.#runs.set(service, run);

@@ -445,6 +445,18 @@ describe("defined anew", () => {
     expect(began(kernel)).toEqual(["db", "web"]);
   });
 
+  test("pinned up it comes again when what it has ended with counts no more", () => {
+    const kernel = machine([service("web", { restart: "never", remainAfterExit: true })], {
+      behaviours: { web: [{ ends: { afterMs: 1, exit: { code: 0 } } }, {}] },
+    });
+    hold(kernel, "pin up", "web");
+    pass(kernel, 20);
+    expect(state(kernel, "web")).toBe("exited");
+    change(kernel, { set: [service("web", { restart: "never" })] });
+    pass(kernel, 20);
+    expect(view(kernel, "web")).toMatchObject({ state: "running", pinned: "up" });
+  });
+
   test("its hooks are those that it began with", () => {
     const hook = (argv: string) => ({ argv: [argv], timeoutMs: 1000 });
     const kernel = machine([service("web", { hooks: { "after-exit": hook("old") } })]);
