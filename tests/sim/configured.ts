@@ -56,6 +56,34 @@ export class Configured {
     return this.now.has(name) && !this.leaving.has(name);
   }
 
+  /**
+   * Does each of the two wait for the other? Edges within a circle count for nothing while it is
+   * there (`src/engine/faults.ts`); what leaves closes none.
+   */
+  inOneCircle(one: string, other: string): boolean {
+    if (!this.has(one) || !this.has(other)) return false;
+    return this.#reaches(one, other) && this.#reaches(other, one);
+  }
+
+  #reaches(from: string, to: string): boolean {
+    const reached = new Set([from]);
+    for (const name of reached) {
+      for (const next of this.#ahead(name)) {
+        if (next === to) return true;
+        if (this.has(next)) reached.add(next);
+      }
+    }
+    return false;
+  }
+
+  #ahead(name: string): string[] {
+    const spec = this.now.get(name);
+    const following = spec?.after.filter(({ until }) => until !== "up").map((one) => one.name) ?? [];
+    const required = spec?.requires.map((requirement) => requirement.name) ?? [];
+    const before = [...this.now.values()].filter((other) => other.before.includes(name));
+    return [...required, ...(spec?.wants ?? []), ...following, ...before.map((other) => other.name)];
+  }
+
   /** What a process was defined by. */
   of({ service, argv }: SpawnSpec): ServiceSpec {
     const spec = this.#all.get(keyOf(service, argv)) ?? this.now.get(service);

@@ -380,6 +380,7 @@ class Goals {
     // Who is up needs more, or less, than before.
     for (const name of [...this.up]) {
       for (const requirement of this.#specs.get(name)?.requires ?? []) {
+        if (this.#configured.inOneCircle(name, requirement.name)) continue;
         if (!this.up.has(requirement.name)) this.start(requirement.name);
       }
     }
@@ -419,7 +420,8 @@ class Goals {
     for (const spec of this.#specs.values()) {
       // What is not started along may go on waiting for it.
       const requires = spec.requires.some((requirement) => requirement.start && requirement.name === name);
-      if (requires && this.up.has(spec.name)) this.#lower(spec.name);
+      if (!requires || this.#configured.inOneCircle(name, spec.name)) continue;
+      if (this.up.has(spec.name)) this.#lower(spec.name);
     }
   }
 }
