@@ -105,7 +105,7 @@ impl Flow {
         self.over
     }
 
-    /// All that its source ever said was passed on.
+    /// It is over, and nothing of its source's is left unread.
     fn is_complete(&self) -> bool {
         self.over && self.ended
     }

@@ -90,26 +90,28 @@ impl Pipes {
     }
 
     pub fn take(&mut self, size: Size) -> nix::Result<Pipe> {
+        let large = match size {
+            Size::Large => self.large.pop(),
+            Size::Ordinary => None,
+        };
+        let mut pipe = match large.or_else(|| self.ordinary.pop()) {
+            Some(pipe) => pipe,
+            None => self.make()?,
+        };
         if size == Size::Large {
-            if let Some(pipe) = self.large.pop().or_else(|| self.make_large()) {
-                return Ok(pipe);
-            }
+            self.enlarge(&mut pipe);
         }
-        match self.ordinary.pop() {
-            Some(pipe) => Ok(pipe),
-            None => self.make(),
-        }
+        Ok(pipe)
     }
 
-    fn make_large(&self) -> Option<Pipe> {
-        if Arc::strong_count(&self.count) > LARGE_MAX {
-            return None;
+    /// It stays as it is where there are enough, or the kernel grants no more.
+    fn enlarge(&self, pipe: &mut Pipe) {
+        if pipe.is_large() || Arc::strong_count(&self.count) > LARGE_MAX {
+            return;
         }
-        let mut pipe = self.make().ok()?;
-        let size = FcntlArg::F_SETPIPE_SZ(LARGE as i32);
-        fcntl(&pipe.write, size).ok()?;
-        pipe.large = Some(Arc::clone(&self.count));
-        Some(pipe)
+        if fcntl(&pipe.write, FcntlArg::F_SETPIPE_SZ(LARGE as i32)).is_ok() {
+            pipe.large = Some(Arc::clone(&self.count));
+        }
     }
 
     fn make(&self) -> nix::Result<Pipe> {
