@@ -5,14 +5,22 @@
 import type { Following } from "../model/spec.ts";
 import { type Edges, NO_EDGES, plannedSpec, type Service, type World } from "./world.ts";
 
-/** Whom it follows and stops before. */
+/** Lists of those whom it follows and stops before. */
+export const AHEAD = ["requires", "order", "begun", "loose"] as const satisfies readonly (keyof Edges)[];
+/** Lists of those who follow it and stop before it. */
+export const BEHIND = [
+  "dependents",
+  "successors",
+  "begunFor",
+  "looseFor",
+] as const satisfies readonly (keyof Edges)[];
+
 export function ahead({ edges }: Service): readonly (readonly Service[])[] {
-  return [edges.requires, edges.order, edges.begun, edges.loose];
+  return AHEAD.map((list) => edges[list]);
 }
 
-/** Who follows it and stops before it. */
 export function behind({ edges }: Service): readonly (readonly Service[])[] {
-  return [edges.dependents, edges.successors, edges.begunFor, edges.looseFor];
+  return BEHIND.map((list) => edges[list]);
 }
 
 // ---- making

@@ -7,7 +7,7 @@
 import { enter, tell } from "./causes.ts";
 import { cyclesOf } from "./cycles.ts";
 import { endDelay } from "./delay.ts";
-import { ahead } from "./edges.ts";
+import { AHEAD, ahead, BEHIND } from "./edges.ts";
 import { dropTurn } from "./gate.ts";
 import { endLook } from "./guard.ts";
 import { fire } from "./lifecycle.ts";
@@ -100,9 +100,6 @@ function wayTo(last: Service, before: ReadonlyMap<Service, Service>): string[] {
   }
   return path.reverse();
 }
-
-const AHEAD: readonly (keyof Edges)[] = ["requires", "order", "begun", "loose"];
-const BEHIND: readonly (keyof Edges)[] = ["dependents", "successors", "begunFor", "looseFor"];
 
 /** In a circle nobody could leave before the others. */
 function cutEdges({ edges }: Service, members: ReadonlySet<Service>, lists: readonly (keyof Edges)[]): void {
