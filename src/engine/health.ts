@@ -1,8 +1,9 @@
 /**
  * Health: while a service is ready (or from its start on, where its readiness waits for it) it is
  * asked again and again whether it is well. A check asks all its probes and waits for all their
- * answers; the next one is armed only then, so two are never at work at once. The first one comes at a random part of the interval, so that services
- * that became ready together are not checked together; the others keep that phase.
+ * answers; the next one is armed only then, so two are never at work at once. The first one comes
+ * at a random part of the interval, so that services that became ready together are not checked
+ * together; the others keep that phase.
  *
  * So many failed checks in a row, and it is unhealthy: the input `sick` of the life cycle, or only
  * a mark. An answer that did not come in time on a starved machine is asked for once more, with

@@ -1,7 +1,6 @@
 /** The values of `stdout` and `stderr`: where output goes. */
-import { choice, complain, either, map, object, parsed } from "./kit.ts";
-import type { Parsed } from "./units.ts";
-import { path } from "./values.ts";
+import { choice, complain, either, map, object } from "./kit.ts";
+import { octal, path } from "./values.ts";
 
 /** `own`: that of the supervisor. `same` is stderr's alone: wherever stdout goes. */
 export type OutputTarget =
@@ -9,20 +8,14 @@ export type OutputTarget =
   | { readonly type: "own"; readonly stream: "stdout" | "stderr" }
   | { readonly type: "file"; readonly path: string; readonly mode: number };
 
-const MODE_PATTERN = /^0?[0-7]{3}$/;
 const FILE_MODE = 0o666;
 
 /** Of a file that is made; the umask goes off it. */
-const fileMode = parsed(
-  {
-    title: "octal string",
-    expected: 'permissions as a string of octal digits, such as "0640"',
-    pattern: MODE_PATTERN,
-  },
-  (input): Parsed<number> =>
-    MODE_PATTERN.test(input)
-      ? { value: Number.parseInt(input, 8) }
-      : { message: "not the permissions of a file", hint: 'write three octal digits, such as "640"' },
+const fileMode = octal(
+  /^0?[0-7]{3}$/,
+  'permissions as a string of octal digits, such as "0640"',
+  "not the permissions of a file",
+  'write three octal digits, such as "640"',
 );
 
 function output<const Word extends "log" | "stdout" | "stderr" | "same">(...words: readonly Word[]) {

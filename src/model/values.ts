@@ -136,17 +136,20 @@ export const user = who("user");
 export const group = who("group");
 export const groups = list(group, { title: "list of group names or numbers", expected: "a list of groups" });
 
-const UMASK_PATTERN = /^0?[0-7]{1,3}$/;
-export const umask = parsed(
-  {
-    title: "octal string",
-    expected: 'a umask as a string of octal digits, such as "022"',
-    pattern: UMASK_PATTERN,
-  },
-  (input): Parsed<number> =>
-    UMASK_PATTERN.test(input)
-      ? { value: Number.parseInt(input, 8) }
-      : { message: "not a umask", hint: 'write one to three octal digits, such as "022"' },
+/** Permission bits. */
+export function octal(pattern: RegExp, expected: string, message: string, hint: string) {
+  return parsed(
+    { title: "octal string", expected, pattern },
+    (input): Parsed<number> =>
+      pattern.test(input) ? { value: Number.parseInt(input, 8) } : { message, hint },
+  );
+}
+
+export const umask = octal(
+  /^0?[0-7]{1,3}$/,
+  'a umask as a string of octal digits, such as "022"',
+  "not a umask",
+  'write one to three octal digits, such as "022"',
 );
 
 export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;

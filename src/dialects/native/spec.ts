@@ -22,7 +22,6 @@ import type {
   ServiceSpec,
   SparseSpec,
 } from "../../model/spec.ts";
-
 import type { ReadContext } from "../dialect.ts";
 import { type Draft, sparse } from "../sparse.ts";
 import { checkHealthCondition, checkWatchdog, readConditions, readHealth } from "./probes.ts";
